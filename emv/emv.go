@@ -1,0 +1,159 @@
+// Package emv holds the words that card kernels share with everything above and below them: the tag table, the bits of
+// TVR, TSI and AIP by name, the store of data objects, and the shapes of a transaction: Card, Params, Outcome,
+// HostAnswer. It runs no transaction itself; the kernels are the folders below it (contact).
+// Sources: EMV 4.4 Books 1, 3 and 4.
+package emv
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"tillway/emv/tlv"
+	"tillway/money"
+)
+
+// Card is a powered card, whatever it is read with.
+type Card interface {
+	// Transmit sends a command APDU and returns response data followed by SW1 SW2 (at least two bytes).
+	Transmit(ctx context.Context, command []byte) (response []byte, err error)
+}
+
+// Cardholder answers what only the person with the card can.
+type Cardholder interface {
+	// Choose picks one of several applications by its place in the list (Book 1, 12.4). It is asked only when there is
+	// a choice or the card wants a confirmation; ok false means the cardholder refused all.
+	Choose(ctx context.Context, candidates []Candidate) (index int, ok bool, err error)
+}
+
+// Candidate is one application that terminal and card both support (Book 1, 12.3).
+type Candidate struct {
+	AID           []byte // DF name, 5 to 16 bytes
+	Label         string // preferred name (9F12) if its code table is supported, else label (50)
+	Priority      byte   // 1 highest to 15, 0 none: tag 87, bits 4-1
+	MustConfirm   bool   // tag 87, bit 8
+	Language      string // tag 5F2D as sent, may be empty
+	CodeTable     byte   // tag 9F11
+	PreferredName []byte // tag 9F12 as sent
+}
+
+// Application is what the terminal's profile says of one AID.
+type Application struct {
+	AID             []byte  // 5 to 16 bytes
+	PartialSelect   bool    // application selection indicator (Book 1, 12.3.1)
+	Scheme          string  // for receipts and reports: "visa", "mastercard", …
+	Version         [2]byte // 9F09
+	TACDenial       [5]byte
+	TACOnline       [5]byte
+	TACDefault      [5]byte
+	FloorLimitMinor int64  // 9F1B, in minor units of the terminal's currency
+	DefaultDDOL     []byte // used by offline data authentication, a later part
+	DefaultTDOL     []byte
+	RandomThreshold int64 // biased random selection (Book 3, 10.6.2), minor units
+	RandomTarget    int   // percent 0 to 99
+	RandomMaximum   int   // percent, at least RandomTarget
+}
+
+// Params is everything the terminal brings to one transaction.
+type Params struct {
+	Applications []Application
+
+	Amount          money.Amount // amount, authorised: 9F02, 81
+	AmountOther     money.Amount // cashback: 9F03, 9F04; zero value means none
+	TransactionType byte         // 9C: 00 sale, 01 cash, 09 cashback, 20 refund
+	Time            time.Time    // terminal's local time: 9A, 9F21
+	SequenceCounter uint32       // 9F41, 1 to 99999999
+
+	TerminalCountry  uint16  // 9F1A, ISO 3166 numeric: 414
+	TerminalType     byte    // 9F35 (Book 4, A1): 21 attended, online only
+	Capabilities     [3]byte // 9F33 (Book 4, A2)
+	MoreCapabilities [5]byte // 9F40 (Book 4, A3)
+	TerminalID       string  // 9F1C, 8 characters
+	MerchantID       string  // 9F16, 15 characters
+	AcquirerID       string  // 9F01, digits, may be empty
+	MerchantCategory uint16  // 9F15
+	MerchantName     string  // 9F4E
+	IFDSerial        string  // 9F1E, 8 characters
+	ForceOnline      bool    // merchant forced the transaction online (Book 3, 10.6)
+
+	// Random gives unpredictable numbers (9F37) and the number for random selection. In production it is
+	// crypto/rand.Reader; when it fails the transaction ends (facts: never a clock, never a counter).
+	Random io.Reader
+
+	// Fixed overrides any terminal-side data object, for repeating a recorded session. Empty in production.
+	Fixed map[tlv.Tag][]byte
+}
+
+// Decision is what a kernel ended with.
+type Decision string
+
+// The decisions of Begin and Complete.
+const (
+	Online         Decision = "online"          // ask the issuer: an ARQC is in the data
+	Approved       Decision = "approved"        // TC
+	Declined       Decision = "declined"        // AAC, or the kernel's own refusal
+	Terminated     Decision = "terminated"      // processing ended by an error of card or data: no cryptogram decides
+	OtherInterface Decision = "other interface" // not this way: try another reader or stripe
+)
+
+// Method is how the cardholder was verified, for receipt and message.
+type Method string
+
+// The methods a kernel can end with. Only NoCVM is performed so far; the others come with the PIN boundary.
+const (
+	NoVerification Method = ""
+	NoCVM          Method = "no cvm"
+	Signature      Method = "signature"
+	OnlinePIN      Method = "online pin"
+	OfflinePIN     Method = "offline pin"
+)
+
+// Why explains one bit, result or decision: what, the reason, and the section that says so.
+type Why struct {
+	Bit     string `json:"bit"`    // "TVR byte 1 bit 8", "9F34", "TAA", …
+	Reason  string `json:"reason"` // one sentence
+	Section string `json:"section"`
+}
+
+// Outcome is the result of Begin or Complete. Data is the kernel's store at that moment, a copy.
+type Outcome struct {
+	Decision Decision
+	Reason   string // one sentence for cashier and log; no card data
+	AID      []byte // selected application, nil before selection
+	Label    string // what the receipt calls it
+	Scheme   string // of the profile's Application
+	Method   Method
+	ODA      ODA
+	Data     Data
+	Why      []Why
+}
+
+// ODA is what became of offline data authentication.
+type ODA struct {
+	Method string `json:"method"` // "none", later "sda", "dda", "cda"
+	OK     bool   `json:"ok"`
+}
+
+// HostResult is what came of going online.
+type HostResult string
+
+// The results that Complete is told.
+const (
+	HostApproved HostResult = "approved"
+	HostDeclined HostResult = "declined"
+	HostUnable   HostResult = "unable" // no answer, or nothing could be sent: Y3/Z3 (Book 4, 12.2)
+)
+
+// HostAnswer is what the kernel needs of the host's answer to finish with the card.
+type HostAnswer struct {
+	Result     HostResult
+	ARC        [2]byte // 8A; zero: the kernel takes 00, 05, Y3 or Z3 as Result says
+	IssuerData []byte  // TLV string of 91, 71, 72 as DE 55 of the answer had it, order and repeats kept
+}
+
+// Transaction is a session that Begin left open because it wants the issuer's answer.
+type Transaction interface {
+	// Complete finishes with the card (Book 3, 10.9 to 10.11). Call it once. A card that is gone shows as
+	// device.ErrRemoved (wrapped); every other error of the card is an Outcome.
+	Complete(ctx context.Context, answer HostAnswer) (Outcome, error)
+}

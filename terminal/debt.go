@@ -1,0 +1,90 @@
+package terminal
+
+import "time"
+
+// DebtKind is what is owed to the host.
+type DebtKind string
+
+// The kinds. Advices come with store-and-forward.
+const (
+	ReversalDebt DebtKind = "reversal"
+	AdviceDebt   DebtKind = "advice"
+)
+
+// DebtState is where a debt stands.
+type DebtState string
+
+// The states of a debt. Discharged is a reversal that is no longer owed because the sale went well; it never left.
+const (
+	Owed         DebtState = "Owed"
+	Sent         DebtState = "Sent"
+	Parked       DebtState = "Parked"
+	Acknowledged DebtState = "Acknowledged"
+	Discharged   DebtState = "Discharged"
+	WrittenOff   DebtState = "WrittenOff"
+)
+
+// Final says that nothing follows.
+func (s DebtState) Final() bool { return s == Acknowledged || s == Discharged || s == WrittenOff }
+
+// DebtEvent is what happened to a debt.
+type DebtEvent string
+
+// The events of a debt.
+const (
+	DebtTurn       DebtEvent = "Turn" // its turn on the link
+	DebtDischarge  DebtEvent = "Discharge"
+	DebtAccepted   DebtEvent = "Accepted"
+	DebtRefused    DebtEvent = "RefusedForGood"
+	DebtTryLater   DebtEvent = "TryLater" // host up, cannot take it now (91, 96, …)
+	DebtNoAnswer   DebtEvent = "NoAnswer"
+	DebtPowerLost  DebtEvent = "PowerLost"
+	DebtRequeued   DebtEvent = "Requeue"  // by a supervisor
+	DebtWrittenOff DebtEvent = "WriteOff" // by a supervisor, audited
+)
+
+// DebtRow is one transition of a debt. Every one is committed.
+type DebtRow struct {
+	From  DebtState
+	Event DebtEvent
+	To    DebtState
+}
+
+// DebtTable is the debts' state table.
+func DebtTable() []DebtRow {
+	return []DebtRow{
+		{Owed, DebtTurn, Sent},
+		{Owed, DebtDischarge, Discharged},
+		{Sent, DebtAccepted, Acknowledged},
+		{Sent, DebtRefused, Parked},
+		{Sent, DebtTryLater, Owed},
+		{Sent, DebtNoAnswer, Owed},
+		{Sent, DebtPowerLost, Owed},
+		{Parked, DebtRequeued, Owed},
+		{Parked, DebtWrittenOff, WrittenOff},
+	}
+}
+
+// NextDebt finds the row for a debt's state and an event. Error: ErrNoRow.
+func NextDebt(table []DebtRow, s DebtState, e DebtEvent) (DebtRow, error) {
+	for _, r := range table {
+		if r.From == s && r.Event == e {
+			return r, nil
+		}
+	}
+	return DebtRow{}, noRow(string(e), string(s))
+}
+
+// Debt is one message owed to one acquirer. Message is opened (clear) and never leaves memory but for the wire.
+type Debt struct {
+	ID        int64     `json:"id"` // given by the journal, ascending in the order of owing
+	Sale      SaleID    `json:"sale"`
+	Acquirer  string    `json:"acquirer"`
+	Kind      DebtKind  `json:"kind"`
+	STAN      uint32    `json:"stan"`
+	State     DebtState `json:"state"`
+	Attempts  int       `json:"attempts"`         // times it was Sent
+	NotBefore time.Time `json:"not_before"`       // back-off: not on the link before this instant
+	Reason    string    `json:"reason,omitempty"` // why it still waits, one sentence
+	Message   []byte    `json:"-"`                // first message as composed, framed without length prefix
+}

@@ -1,0 +1,78 @@
+package lane
+
+import (
+	"context"
+	"time"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// Journal is the durable record, as the lane and the acquirer's owner use it. Safe for concurrent use.
+type Journal interface {
+	// Append adds entries in order. With commit they, and all entries that waited before them, whoever appended those,
+	// are on disk when it returns nil; without, they wait in memory for the next commit. Projections (sale, owed,
+	// batch, card) change in the same commit as the row. An error means that nothing of this call is to be shown or
+	// acted on: the caller stops the process.
+	Append(ctx context.Context, commit bool, entries ...terminal.Entry) error
+
+	// Unfinished lists the sales whose last row is not final, oldest first.
+	Unfinished(ctx context.Context) ([]terminal.Sale, error)
+
+	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, messages opened.
+	Due(ctx context.Context, acquirer string) ([]terminal.Debt, error)
+
+	// Counts says how many debts wait (Owed or Sent, of final sales), how many are parked, since when the oldest of
+	// both waits, and the highest committed sequence.
+	Counts(ctx context.Context) (terminal.Counts, error)
+
+	// Batch is the number of the acquirer's open batch, 1 to 999999; it makes batch 1 (and its key) where there is none.
+	Batch(ctx context.Context, acquirer string) (uint32, error)
+
+	// ByKey finds the sale with an idempotency key; error terminal.ErrNoSale.
+	ByKey(ctx context.Context, key string) (terminal.Sale, error)
+}
+
+// Counter gives numbers that are never given twice, also after a power cut or when a database backup is put back.
+type Counter interface {
+	// Next is the next number. An error means that no number may be used.
+	Next(ctx context.Context) (uint64, error)
+}
+
+// Kernel runs the card side of a sale.
+type Kernel interface {
+	// Begin talks with the card up to the first GENERATE AC. With Decision Online the Transaction is open and the
+	// outcome's data has what the host needs; with any other it is nil. The error is the world failing, not the card
+	// or the issuer refusing: device.ErrRemoved and the like.
+	Begin(ctx context.Context, card emv.Card, params emv.Params, holder emv.Cardholder) (emv.Transaction, emv.Outcome, error)
+}
+
+// Dialect turns the terminal's words into one acquirer's messages and back. It is pure.
+type Dialect interface {
+	// SaleRequest composes a request and the reversal that it would need, from the same data, so that both are on
+	// disk before the first byte leaves. Messages are whole frames without the length prefix.
+	SaleRequest(req terminal.Request) (request, reversal []byte, err error)
+
+	// Repeat is a debt's message for its next sending: first as composed, attempt from 1; it changes only what the
+	// dialect says (an MTI, or nothing).
+	Repeat(first []byte, attempt int) ([]byte, error)
+
+	// SignOn composes the sign-on that a fresh connection starts with; nil when the dialect has none.
+	SignOn(stan uint32, at time.Time, terminalID, merchantID string) ([]byte, error)
+
+	// Response reads the host's answer to a message. The link has matched it already.
+	Response(answer []byte) (terminal.Response, error)
+}
+
+// Link is one connection to an acquirer. Only the owner uses it.
+type Link interface {
+	// Ready connects where there is no connection; fresh says that it made a new one.
+	Ready(ctx context.Context) (fresh bool, err error)
+
+	// Exchange sends one message and returns its matching answer. sent says whether any byte may have left. With an
+	// error, the connection is closed when it cannot be trusted any more. One exchange at a time.
+	Exchange(ctx context.Context, message []byte) (answer []byte, sent bool, err error)
+
+	// Close closes the connection; Ready makes a new one.
+	Close() error
+}

@@ -1,0 +1,58 @@
+package terminal
+
+import (
+	"time"
+
+	"tillway/emv"
+	"tillway/money"
+)
+
+// Request is what a dialect needs to compose a sale's request and its reversal. It holds clear card data and lives in
+// memory only.
+type Request struct {
+	Sale       SaleID
+	Kind       Kind
+	Amount     money.Amount
+	STAN       uint32    // 1 to 999999
+	Invoice    uint32    // 1 to 999999
+	Batch      uint32    // 1 to 999999
+	Time       time.Time // terminal's local time
+	TerminalID string    // 8 characters
+	MerchantID string    // 15 characters
+	Card       CardData
+	Scheme     string // of the profile's application
+	Method     emv.Method
+	Tags       emv.Data // the kernel's store; the dialect takes what its DE 55 table names
+}
+
+// Verdict is what a response code means.
+type Verdict string
+
+// The verdicts. TryLater and RefusedForGood are told apart only for debts.
+const (
+	VerdictApproved Verdict = "approved"
+	VerdictDeclined Verdict = "declined"
+	VerdictTryLater Verdict = "try later" // host cannot now (91, 96): a request is declined, a debt is tried again
+)
+
+// Response is a matched answer of the host, in the terminal's words.
+type Response struct {
+	Verdict  Verdict
+	Code     string    // DE 39
+	ARC      [2]byte   // 8A for the card: the code's two characters
+	RRN      string    // DE 37
+	AuthCode string    // DE 38
+	Issuer   []byte    // DE 55 of the answer as it came: 91, 71, 72
+	Text     string    // the host's text for receipt or screen, printable, may be empty
+	Time     time.Time // the host's time, zero when it sent none
+	Advice   Outcome   // what the code means to the cashier
+}
+
+// Stray is an answer nobody waits for. It carries no card data.
+type Stray struct {
+	Time   time.Time
+	MTI    string
+	STAN   string
+	Code   string // DE 39
+	Reason string // one sentence: why it was not taken
+}

@@ -1,0 +1,177 @@
+package terminal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tillway/emv"
+	"tillway/money"
+)
+
+// SaleID numbers a sale on this terminal, from 1, ascending, never used twice (leased outside the database).
+type SaleID uint64
+
+func (id SaleID) String() string { return strconv.FormatUint(uint64(id), 10) }
+
+// ErrNoSale says that the journal has no such sale.
+var ErrNoSale = errors.New("no such sale")
+
+// ParseSaleID reads what String wrote.
+func ParseSaleID(s string) (SaleID, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is no sale number: it is the number the receipt calls SALE, like 1042", s)
+	}
+	return SaleID(n), nil
+}
+
+// Order is what the cashier asks for.
+type Order struct {
+	Kind      Kind         `json:"kind"`
+	Amount    money.Amount `json:"amount"`
+	Reference string       `json:"reference,omitempty"` // the shop's own, at most 64 characters, printed on the receipt
+	Key       string       `json:"key,omitempty"`       // idempotency key: the same key gives the same sale again
+}
+
+// Kind is a kind of transaction.
+type Kind string
+
+// The kinds. Only KindSale is run so far.
+const KindSale Kind = "sale"
+
+// RecordVersion is the version of Sale's and Entry's encoding in the journal.
+const RecordVersion = 1
+
+// Sale is the record of one sale: everything that receipt, report and recovery need, and nothing that must not be
+// kept. It holds no clear PAN, expiry or track.
+type Sale struct {
+	V         int          `json:"v"` // RecordVersion
+	ID        SaleID       `json:"id"`
+	Kind      Kind         `json:"kind"`
+	State     State        `json:"state"`
+	Acquirer  string       `json:"acquirer"`
+	Batch     uint32       `json:"batch"` // 1 to 999999
+	Amount    money.Amount `json:"amount"`
+	Reference string       `json:"reference,omitempty"`
+	Key       string       `json:"key,omitempty"`
+	Started   time.Time    `json:"started"`
+	Updated   time.Time    `json:"updated"`
+
+	TerminalID string    `json:"tid"`
+	MerchantID string    `json:"mid"`
+	STAN       uint32    `json:"stan,omitempty"`
+	Invoice    uint32    `json:"invoice,omitempty"`
+	LocalTime  time.Time `json:"local_time,omitzero"` // of the request: DE 12, 13 and tags 9A, 9F21
+
+	MaskedPAN string     `json:"pan,omitempty"` // first six and last four
+	Scheme    string     `json:"scheme,omitempty"`
+	Label     string     `json:"label,omitempty"`
+	AID       string     `json:"aid,omitempty"`   // hex
+	Entry     string     `json:"entry,omitempty"` // "chip"
+	Method    emv.Method `json:"cvm,omitempty"`
+	Language  string     `json:"language,omitempty"` // tag 5F2D as sent
+	ODA       emv.ODA    `json:"oda,omitzero"`
+	Tags      emv.Data   `json:"tags,omitzero"` // without secrets
+	Why       []emv.Why  `json:"why,omitempty"`
+
+	ResponseCode string `json:"rc,omitempty"`   // DE 39
+	RRN          string `json:"rrn,omitempty"`  // DE 37
+	AuthCode     string `json:"auth,omitempty"` // DE 38
+	HostText     string `json:"host_text,omitempty"`
+
+	Outcome Outcome `json:"outcome,omitzero"` // set with the final state
+}
+
+// Outcome says what a final state means: for the cashier, in three parts.
+type Outcome struct {
+	Code     string `json:"code"`      // stable word for programs: "approved", "declined", "cancelled", "timed_out", "card_removed", "host_unreachable", "no_answer", "card_refused", "power_lost", "card_error"
+	Happened string `json:"happened"`  // what happened
+	Do       string `json:"do"`        // what to do
+	MayRetry bool   `json:"may_retry"` // whether this card may be tried again
+}
+
+// EntryKind is what a journal row is about.
+type EntryKind string
+
+// The kinds of journal rows.
+const (
+	SaleEntry   EntryKind = "sale"   // a transition of a sale
+	DebtEntry   EntryKind = "debt"   // a transition of a debt
+	StrayEntry  EntryKind = "stray"  // an answer nobody waits for: late, twice, or not ours
+	SignOnEntry EntryKind = "signon" // sign-on to the acquirer, with its result
+	StartEntry  EntryKind = "start"  // the daemon started
+)
+
+// Entry is one journal row to be appended, and with it what changes in the projections.
+type Entry struct {
+	Time   time.Time
+	Kind   EntryKind
+	From   State   // SaleEntry
+	Event  string  // Event or DebtEvent
+	Duties []Duty  // SaleEntry
+	Sale   *Sale   // SaleEntry: the record after the transition
+	Debt   *Debt   // DebtEntry: the debt after the transition
+	Secret *Secret // with the transition into Sending: what is sealed
+	Erase  bool    // the host has answered or will not: the request with its track 2 goes for good in this commit
+	Note   string  // one sentence; no card data
+}
+
+// Secret is what is sealed apart from the journal under the batch key. Its fields mask themselves or are not printed.
+type Secret struct {
+	Card     CardData
+	Request  []byte // the request's bytes as composed (holds track 2): erased with the answer
+	Reversal []byte // the reversal's bytes as composed: the debt's message
+}
+
+// String keeps the bytes out of every log.
+func (Secret) String() string { return "sealed card data" }
+
+// GoString keeps the bytes out of every log.
+func (Secret) GoString() string { return "sealed card data" }
+
+// CardData is the clear card data of one sale, in memory only while the sale runs; on disk only sealed.
+type CardData struct {
+	PAN    emv.PAN
+	Expiry string // YYMM
+	PSN    string // PAN sequence number, two digits, or empty
+	Track2 emv.Track2
+}
+
+type cardDataWire struct {
+	PAN    string `json:"pan"`
+	Expiry string `json:"expiry,omitempty"`
+	PSN    string `json:"psn,omitempty"`
+}
+
+// String masks.
+func (c CardData) String() string { return c.PAN.Masked() }
+
+// GoString masks.
+func (c CardData) GoString() string { return c.PAN.Masked() }
+
+// Format masks under every verb.
+func (c CardData) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(c.PAN.Masked())) }
+
+// Plain is the clear form for the sealing module, and for nothing else: PAN, expiry and sequence number. Track 2 is
+// not part of it.
+func (c CardData) Plain() ([]byte, error) {
+	return json.Marshal(cardDataWire{c.PAN.Clear(), c.Expiry, c.PSN})
+}
+
+// JournalRow is one journal row as the till and `pos journal` read it.
+type JournalRow struct {
+	Seq    int64     `json:"seq"` // ascending from 1, without gaps
+	Time   time.Time `json:"time"`
+	Kind   EntryKind `json:"kind"`
+	Sale   SaleID    `json:"sale,omitempty"`
+	From   State     `json:"from,omitempty"`
+	Event  string    `json:"event,omitempty"`
+	To     string    `json:"to,omitempty"` // State or DebtState
+	Duties []Duty    `json:"duties,omitempty"`
+	Note   string    `json:"note,omitempty"`
+	Record *Sale     `json:"record,omitempty"` // SaleEntry: the record after the row
+	Debt   *Debt     `json:"debt,omitempty"`
+}
