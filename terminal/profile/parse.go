@@ -1,0 +1,236 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"tillway/money"
+)
+
+// MaxBytes bounds a profile's text, MaxApplications its list of applications.
+const (
+	MaxBytes        = 64 << 10
+	MaxApplications = 64
+)
+
+// Error is what is wrong with a profile: one thing, where it stands, and what would be right.
+type Error struct {
+	Line    int    // from 1; 0 when the thing is not there at all
+	Key     string // "terminal.type", "application[2].aid"
+	Problem string
+}
+
+func (e *Error) Error() string {
+	s := "profile"
+	if e.Line > 0 {
+		s += fmt.Sprintf(" line %d", e.Line)
+	}
+	if e.Key != "" {
+		s += ": " + e.Key
+	}
+	return s + ": " + e.Problem
+}
+
+// file is the TOML as it is written. Pointers tell "not there" from "empty" where zero would be a value.
+type file struct {
+	Name     string `toml:"name"`
+	Currency string `toml:"currency"`
+	Country  int    `toml:"country"`
+	TimeZone string `toml:"time_zone"`
+
+	Merchant struct {
+		Name     string   `toml:"name"`
+		Location []string `toml:"location"`
+		Category int      `toml:"category"`
+		Acquirer string   `toml:"acquirer_id"`
+	} `toml:"merchant"`
+
+	Terminal struct {
+		ID         string   `toml:"id"`
+		MerchantID string   `toml:"merchant_id"`
+		Type       string   `toml:"type"`
+		More       string   `toml:"additional_capabilities"`
+		IFDSerial  string   `toml:"ifd_serial"`
+		CVM        []string `toml:"cardholder_verification"`
+	} `toml:"terminal"`
+
+	Deadlines struct {
+		Card   string `toml:"card"`
+		Answer string `toml:"answer"`
+	} `toml:"deadlines"`
+
+	Application []application `toml:"application"`
+}
+
+type application struct {
+	AID         string  `toml:"aid"`
+	Scheme      string  `toml:"scheme"`
+	Enabled     *bool   `toml:"enabled"`
+	Placeholder bool    `toml:"placeholder"`
+	Partial     bool    `toml:"partial_selection"`
+	Version     string  `toml:"version"`
+	TACDenial   string  `toml:"tac_denial"`
+	TACOnline   string  `toml:"tac_online"`
+	TACDefault  string  `toml:"tac_default"`
+	FloorLimit  string  `toml:"floor_limit"`
+	DDOL        string  `toml:"default_ddol"`
+	TDOL        string  `toml:"default_tdol"`
+	Random      *random `toml:"random_selection"`
+}
+
+type random struct {
+	Threshold string `toml:"threshold"`
+	Target    int    `toml:"target_percent"`
+	Maximum   int    `toml:"maximum_percent"`
+}
+
+// Parse reads and checks a profile. Every error is a *Error and names the first thing that is wrong.
+func Parse(text []byte) (Profile, error) {
+	if len(text) > MaxBytes {
+		return Profile{}, &Error{Problem: fmt.Sprintf("%d bytes are more than the %d a profile may have", len(text), MaxBytes)}
+	}
+	c := checker{where: locate(string(text))}
+	var f file
+	meta, err := toml.Decode(string(text), &f)
+	if err != nil {
+		return Profile{}, syntax(err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		key := unknown[0].String()
+		return Profile{}, &Error{Line: c.where.line(key), Key: key, Problem: "unknown key: is it misspelt, or in the wrong table?"}
+	}
+	p := c.profile(f)
+	if c.err != nil {
+		return Profile{}, c.err
+	}
+	return p, nil
+}
+
+// syntax turns the TOML reader's error into ours.
+func syntax(err error) error {
+	var parse toml.ParseError
+	if errors.As(err, &parse) {
+		what := parse.Message
+		if what == "" {
+			what = parse.Error()
+		}
+		return &Error{Line: parse.Position.Line, Key: parse.LastKey, Problem: what}
+	}
+	return &Error{Problem: err.Error()}
+}
+
+// lines knows where each key of the text stands. It reads the plain form of TOML (a table header or a key to a line);
+// what is written otherwise has no line in the message, and the message is right without it.
+type lines map[string]int
+
+func locate(text string) lines {
+	at := lines{}
+	count := map[string]int{}
+	table := ""
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "[["); ok {
+			name, _, _ = strings.Cut(name, "]")
+			table = fmt.Sprintf("%s[%d].", strings.TrimSpace(name), count[name])
+			count[name]++
+			at[strings.TrimSuffix(table, ".")] = n
+			continue
+		}
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			name, _, _ = strings.Cut(name, "]")
+			table = strings.TrimSpace(name) + "."
+			at[strings.TrimSuffix(table, ".")] = n
+			continue
+		}
+		key, _, ok := strings.Cut(line, "=")
+		if key = strings.TrimSpace(key); ok && key != "" && !strings.HasPrefix(key, "#") && at[table+key] == 0 {
+			at[table+key] = n
+		}
+	}
+	return at
+}
+
+// line finds a key as the checker or the TOML reader names it; the reader leaves the [index] of a list out.
+func (l lines) line(key string) int {
+	if n := l[key]; n > 0 {
+		return n
+	}
+	table, last, ok := strings.Cut(key, ".")
+	if !ok {
+		return 0
+	}
+	found := 0
+	for k, n := range l {
+		head, tail, cut := strings.Cut(k, "].")
+		if cut && strings.HasPrefix(head, table+"[") && tail == last && (found == 0 || n < found) {
+			found = n
+		}
+	}
+	return found
+}
+
+// checker keeps the first thing that is wrong.
+type checker struct {
+	where lines
+	err   *Error
+}
+
+func (c *checker) refuse(key, problem string, args ...any) {
+	if c.err == nil {
+		c.err = &Error{Line: c.where.line(key), Key: key, Problem: fmt.Sprintf(problem, args...)}
+	}
+}
+
+func (c *checker) profile(f file) Profile {
+	p := Profile{Name: f.Name, Country: c.number("country", f.Country, 1, 999)}
+	c.text("name", f.Name, 1, 32)
+	if cur, err := money.ByCode(f.Currency); err != nil {
+		c.refuse("currency", "%q is no currency this release knows: write its ISO 4217 code, like KWD", f.Currency)
+	} else {
+		p.Currency = cur
+	}
+	p.Zone = c.zone(f.TimeZone)
+	p.Merchant = c.merchant(f)
+	p.Terminal = c.terminal(f)
+	p.Methods = c.methods(f.Terminal.CVM)
+	p.Deadlines = Deadlines{
+		Card:   c.duration("deadlines.card", f.Deadlines.Card, 5*time.Second, 10*time.Minute),
+		Answer: c.duration("deadlines.answer", f.Deadlines.Answer, time.Second, 2*time.Minute),
+	}
+	p.Applications = c.applications(f.Application, p.Currency)
+	return p
+}
+
+func (c *checker) zone(name string) *time.Location {
+	if name == "" || name == "Local" {
+		c.refuse("time_zone", "%q is no time zone: write its name, like Asia/Kuwait", name)
+		return nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		c.refuse("time_zone", "%q is no time zone: write its name, like Asia/Kuwait", name)
+	}
+	return zone
+}
+
+func (c *checker) merchant(f file) Merchant {
+	m := f.Merchant
+	c.text("merchant.name", m.Name, 1, 40)
+	if len(m.Location) == 0 || len(m.Location) > 4 {
+		c.refuse("merchant.location", "has %d lines: it takes one to four, enough to tell this branch from another", len(m.Location))
+	}
+	for _, line := range m.Location {
+		c.text("merchant.location", line, 1, 40)
+	}
+	if len(m.Acquirer) > 11 || strings.Trim(m.Acquirer, "0123456789") != "" {
+		c.refuse("merchant.acquirer_id", "%q is not up to 11 digits", m.Acquirer)
+	}
+	return Merchant{m.Name, slices.Clone(m.Location), c.number("merchant.category", m.Category, 1, 9999), m.Acquirer}
+}

@@ -1,0 +1,155 @@
+// Package profile reads what one terminal is: its merchant and numbers, the applications it accepts and with which
+// action codes and limits, how it verifies cardholders, its currency, country, time zone and deadlines. It is TOML,
+// read strictly: an unknown key, a missing value or one that this release cannot honour is refused with its line.
+//
+// It is not the daemon's configuration (ports, paths, keys): that is cmd/posd's. Two ready profiles are part of the
+// program: "kuwait" and "generic".
+// Sources: EMV 4.4 Book 4, 5.4, 10.1 and Annex A (terminal data); Book 3, 10.7 (terminal action codes); ISO 4217;
+// ISO 3166-1. The action codes in the ready profiles are the schemes' published defaults.
+package profile
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+//go:embed ready/*.toml
+var ready embed.FS
+
+// Profile is one terminal, checked. Make it with Parse or Ready; the zero value is not usable.
+type Profile struct {
+	Name         string
+	Merchant     Merchant
+	Terminal     Terminal
+	Currency     money.Currency
+	Country      uint16         // ISO 3166-1 numeric: 414
+	Zone         *time.Location // the terminal's local time
+	Methods      []emv.Method   // how cardholders are verified
+	Applications []Application  // in the file's order, disabled ones too
+	Deadlines    Deadlines
+}
+
+// Merchant is who sells, as receipt and host know them.
+type Merchant struct {
+	Name     string   // 9F4E and the receipt's head
+	Location []string // lines of the receipt's head: what tells one branch from another
+	Category uint16   // 9F15
+	Acquirer string   // 9F01, digits, may be empty
+}
+
+// Terminal is the machine.
+type Terminal struct {
+	ID               string // 9F1C, 8 characters
+	MerchantID       string // 9F16, 15 characters
+	Type             byte   // 9F35: 21
+	MoreCapabilities [5]byte
+	IFDSerial        string // 9F1E, 8 characters
+}
+
+// Application is one row of the list of applications.
+type Application struct {
+	emv.Application
+	Enabled     bool
+	Placeholder bool // its values are not the scheme's: it cannot be enabled
+}
+
+// Deadlines are how long the terminal waits.
+type Deadlines struct {
+	Card   time.Duration // for a card, from the start of the sale
+	Answer time.Duration // for the host's answer, from the last byte sent
+}
+
+// ErrNoProfile says that no ready profile has that name.
+var ErrNoProfile = errors.New("no such ready profile")
+
+// ReadyNames lists the profiles that are part of the program.
+func ReadyNames() []string {
+	entries, err := ready.ReadDir("ready")
+	if err != nil {
+		panic("profile: embedded profiles are not readable: " + err.Error())
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
+
+// Text is a ready profile's TOML, to start an own one from. Error: ErrNoProfile.
+func Text(name string) ([]byte, error) {
+	if !slices.Contains(ReadyNames(), name) {
+		return nil, fmt.Errorf("profile %q: %w: there are %s", name, ErrNoProfile, strings.Join(ReadyNames(), ", "))
+	}
+	return ready.ReadFile("ready/" + name + ".toml")
+}
+
+// Ready is one of the ready profiles by name. Error: ErrNoProfile.
+func Ready(name string) (Profile, error) {
+	text, err := Text(name)
+	if err != nil {
+		return Profile{}, err
+	}
+	return Parse(text)
+}
+
+// Params is what the terminal brings to one transaction. at is the wall clock, in any zone; sequence is 9F41, 1 to
+// 99999999. The caller sets Random.
+func (p Profile) Params(order terminal.Order, at time.Time, sequence uint32) emv.Params {
+	params := emv.Params{
+		Amount:           order.Amount,
+		TransactionType:  transactionType(order.Kind),
+		Time:             at.In(p.Zone),
+		SequenceCounter:  sequence,
+		TerminalCountry:  p.Country,
+		TerminalType:     p.Terminal.Type,
+		Capabilities:     p.Capabilities(),
+		MoreCapabilities: p.Terminal.MoreCapabilities,
+		TerminalID:       p.Terminal.ID,
+		MerchantID:       p.Terminal.MerchantID,
+		AcquirerID:       p.Merchant.Acquirer,
+		MerchantCategory: p.Merchant.Category,
+		MerchantName:     p.Merchant.Name,
+		IFDSerial:        p.Terminal.IFDSerial,
+	}
+	for _, a := range p.Applications {
+		if a.Enabled {
+			params.Applications = append(params.Applications, a.clone())
+		}
+	}
+	return params
+}
+
+// clone keeps the profile's slices out of the kernel's hands.
+func (a Application) clone() emv.Application {
+	e := a.Application
+	e.AID, e.DefaultDDOL, e.DefaultTDOL = slices.Clone(e.AID), slices.Clone(e.DefaultDDOL), slices.Clone(e.DefaultTDOL)
+	return e
+}
+
+// transactionType is tag 9C: the first two digits of the processing code (ISO 8583:1987, DE 3).
+func transactionType(k terminal.Kind) byte {
+	switch k {
+	case terminal.KindSale:
+		return 0x00
+	}
+	panic("profile: no transaction type for kind " + string(k))
+}
+
+// Capabilities is 9F33 (Book 4, A2), made of what this release does: it reads contact chips (byte 1, bit 6), performs the
+// profile's methods (byte 2) and no offline data authentication (byte 3 zero).
+func (p Profile) Capabilities() [3]byte {
+	const contactChip, noCVM = 0x20, 0x08
+	c := [3]byte{contactChip}
+	if slices.Contains(p.Methods, emv.NoCVM) {
+		c[1] |= noCVM
+	}
+	return c
+}
