@@ -1,0 +1,74 @@
+# Tillway. Two commands matter: `make run` and `make test`. `make help` lists the rest.
+# Everything that is built goes to bin/, everything that the running stack writes goes to run/.
+
+GO            ?= go
+LINT_VERSION  := v2.15.0
+TOOLS         := $(CURDIR)/bin/tools
+LINT          := $(TOOLS)/golangci-lint
+SEEDS         ?= 1000
+SEED          ?= 1
+FUZZTIME      ?= 10s
+# The build must also work in a checkout that git calls somebody else's; releases stamp their own version.
+GOBUILD       := $(GO) build -buildvcs=false
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install what is missing to build (says what and why first)
+	@sh make/deps.sh
+
+build: deps ## every command into bin/
+	@mkdir -p bin
+	$(GOBUILD) -o bin/ ./cmd/...
+
+run: build ## build, start host simulator, reader emulator and terminal, and stay up
+	@exec bin/demo run
+
+demo: build ## the same stack in a temporary folder, scripted, with a summary
+	@exec bin/demo
+
+test: deps ## every test that a fresh machine can run
+	$(GO) test ./...
+
+race: deps ## the tests with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+check: ## what CI runs: format, vet, lint, tests with -race, fuzzing, simulation, demo
+	@.ci/run
+
+fmt: $(LINT) ## format everything
+	$(LINT) fmt ./...
+
+fmt-check: $(LINT)
+	$(LINT) fmt --diff ./...
+
+vet: deps
+	$(GO) vet ./...
+
+lint-tool: $(LINT)
+
+lint: $(LINT) ## golangci-lint, pinned
+	$(LINT) run ./...
+
+fuzz: deps ## each fuzz target for FUZZTIME (10s)
+	@GO='$(GO)' sh make/fuzz.sh '$(FUZZTIME)'
+
+bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
+	@$(GO) run -buildvcs=false ./cmd/bench
+
+clean: ## remove bin/ (run/ holds the journal: remove that by hand)
+	rm -rf bin
+
+# A golangci-lint of the pinned version that is on the PATH is taken as it is; else it is built here, once.
+$(LINT): Makefile
+	@mkdir -p $(TOOLS)
+	@have=$$(command -v golangci-lint || true); \
+	if [ -n "$$have" ] && "$$have" version 2>/dev/null | grep -q ' version $(LINT_VERSION:v%=%) '; then \
+		ln -sf "$$have" $@; touch -h $@; \
+	else \
+		echo "building golangci-lint $(LINT_VERSION) into bin/tools (once; a few minutes)"; \
+		GOBIN='$(TOOLS)' GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION); \
+	fi
