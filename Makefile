@@ -18,7 +18,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what is missing to build (says what and why first)
-	@sh make/deps.sh
+	@GO='$(GO)' sh make/deps.sh
 
 build: deps ## every command into bin/
 	@mkdir -p bin
