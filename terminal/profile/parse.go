@@ -113,8 +113,7 @@ func Parse(text []byte) (Profile, error) {
 
 // syntax turns the TOML reader's error into ours.
 func syntax(err error) error {
-	var parse toml.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		what := parse.Message
 		if what == "" {
 			what = parse.Error()

@@ -1,0 +1,285 @@
+package receipt
+
+import (
+	"html"
+	"strings"
+	"unicode"
+)
+
+// Widths that Text takes: columns of the printer's normal font. 42 and 48 are those of 80 mm paper, 32 of 58 mm.
+const (
+	MinWidth     = 24
+	DefaultWidth = 42
+	MaxWidth     = 96
+)
+
+// kind is how one block is laid out.
+type kind int
+
+const (
+	centre  kind = iota // a line in the middle
+	big                 // the same, larger where the medium can
+	pair                // label left, value right
+	words               // running text
+	rule                // a line across
+	gap                 // an empty line
+	signing             // the signature line
+)
+
+// block is one element of the page, in order. label is empty unless it is a pair.
+type block struct {
+	kind        kind
+	label, text string
+}
+
+// page is the receipt from top to bottom: what Text and HTML lay out. Both show the same, in the same order.
+func (r Receipt) page() []block {
+	var p []block
+	add := func(k kind, text string) { p = append(p, block{kind: k, text: text}) }
+	both := func(label, text string) {
+		if text != "" {
+			p = append(p, block{pair, label, text})
+		}
+	}
+	add(big, r.Merchant.Name)
+	for _, l := range r.Merchant.Location {
+		add(centre, l)
+	}
+	both("MERCHANT", r.MerchantID)
+	both("TERMINAL", r.TerminalID)
+	add(rule, "")
+	if r.Duplicate {
+		add(big, "*** DUPLICATE ***")
+		add(rule, "")
+	}
+	both(r.Type, r.Sale.String())
+	both("DATE", r.Time.Format("2006-01-02"))
+	both("TIME", r.Time.Format("15:04:05"))
+	both("REFERENCE", r.Reference)
+	add(gap, "")
+	if !r.Charged {
+		both("AMOUNT ASKED FOR", r.Amount.Format())
+	} else {
+		both("AMOUNT", r.Amount.Format())
+	}
+	add(gap, "")
+	add(big, r.Verdict)
+	if !r.Charged {
+		add(big, r.Statement)
+		add(words, r.Reason)
+	}
+	if r.Advice != "" {
+		add(words, r.Advice)
+	}
+	if r.HostText != "" {
+		add(centre, r.HostText)
+	}
+	add(rule, "")
+	p = append(p, r.details()...)
+	if r.Copy == Merchant {
+		add(big, "MERCHANT COPY")
+	} else {
+		add(big, "CUSTOMER COPY")
+		add(centre, "Please keep this receipt")
+	}
+	return p
+}
+
+// details are card, host and chip: for disputes, and for whoever asks the bank.
+func (r Receipt) details() []block {
+	var p []block
+	both := func(label, text string) {
+		if text != "" {
+			p = append(p, block{pair, label, text})
+		}
+	}
+	if c := r.Card; c != nil {
+		if c.Label != "" {
+			both("CARD", c.Label)
+		} else {
+			both("CARD", strings.ToUpper(c.Scheme))
+		}
+		both("NUMBER", c.PAN)
+		both("AID", c.AID)
+		both("ENTRY", c.Entry)
+		p = append(p, block{kind: centre, text: c.Verification})
+	}
+	both("AUTH CODE", r.AuthCode)
+	both("RESPONSE", r.ResponseCode)
+	both("RRN", r.RRN)
+	both("STAN", r.STAN)
+	both("INVOICE", r.Invoice)
+	both("BATCH", r.Batch)
+	if len(p) > 0 {
+		p = append(p, block{kind: rule})
+	}
+	if r.Copy == Merchant && len(r.Chip) > 0 {
+		for _, e := range r.Chip {
+			both(e.Name, e.Value)
+		}
+		p = append(p, block{kind: rule})
+	}
+	if r.Copy == Merchant && r.Card != nil && r.Card.Sign {
+		p = append(p, block{kind: signing, text: "SIGNATURE"}, block{kind: rule})
+	}
+	return p
+}
+
+// Text lays the receipt out in columns of a fixed font, lines ended by LF. A width outside MinWidth to MaxWidth becomes
+// the nearest of the two; 0 is DefaultWidth.
+func (r Receipt) Text(width int) string {
+	if width == 0 {
+		width = DefaultWidth
+	}
+	width = min(max(width, MinWidth), MaxWidth)
+	var b strings.Builder
+	for _, k := range r.page() {
+		for _, l := range k.lines(width) {
+			b.WriteString(strings.TrimRight(l, " "))
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func (k block) lines(width int) []string {
+	switch k.kind {
+	case rule:
+		return []string{strings.Repeat("-", width)}
+	case gap:
+		return []string{""}
+	case signing:
+		return []string{"", "", "X " + strings.Repeat("_", width-2), k.text}
+	case words:
+		return wrap(k.text, width)
+	case pair:
+		return pairLines(k.label, k.text, width)
+	case centre, big:
+		text := k.text
+		if k.kind == big && 2*len([]rune(text))-1 <= width {
+			text = spaced(text)
+		}
+		lines := wrap(text, width)
+		for i, l := range lines {
+			lines[i] = strings.Repeat(" ", (width-len([]rune(l)))/2) + l
+		}
+		return lines
+	}
+	return nil
+}
+
+// spaced is how a fixed font writes large: "D E C L I N E D". A space inside becomes three.
+func spaced(s string) string { return strings.Join(strings.Split(s, ""), " ") }
+
+func pairLines(label, value string, width int) []string {
+	l, v := len([]rune(label)), len([]rune(value))
+	if l+1+v <= width {
+		return []string{label + strings.Repeat(" ", width-l-v) + value}
+	}
+	out := []string{label}
+	for _, w := range wrap(value, width-2) {
+		out = append(out, strings.Repeat(" ", width-len([]rune(w)))+w)
+	}
+	return out
+}
+
+// wrap breaks at spaces; a word longer than the line is cut.
+func wrap(text string, width int) []string {
+	if len([]rune(text)) <= width {
+		return []string{text}
+	}
+	var out []string
+	var cur []rune
+	flush := func() {
+		if len(cur) > 0 {
+			out = append(out, string(cur))
+			cur = nil
+		}
+	}
+	for word := range strings.FieldsSeq(text) {
+		w := []rune(word)
+		if len(cur) > 0 && len(cur)+1+len(w) > width {
+			flush()
+		}
+		if len(cur) > 0 {
+			cur = append(cur, ' ')
+		}
+		cur = append(cur, w...)
+		for len(cur) > width {
+			out = append(out, string(cur[:width]))
+			cur = cur[width:]
+		}
+	}
+	flush()
+	return out
+}
+
+const style = `body{margin:0;background:#fff;color:#000;font:15px/1.35 system-ui,sans-serif}
+main{max-width:24em;margin:0 auto;padding:1em}p{margin:.15em 0}.c,.b{text-align:center}.b{font-size:1.35em;font-weight:700}
+.p{display:flex;justify-content:space-between;gap:1em}.p bdi{text-align:right;overflow-wrap:anywhere}
+hr{border:0;border-top:1px dashed #000;margin:.6em 0}.s{margin-top:3em;border-top:1px solid #000}`
+
+// HTML lays the receipt out as one page of its own: no script, nothing loaded, every value escaped and isolated so that
+// it cannot turn the line around.
+func (r Receipt) HTML() string {
+	var b strings.Builder
+	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
+	b.WriteString(`<meta name="viewport" content="width=device-width,initial-scale=1">`)
+	b.WriteString("<title>Receipt " + html.EscapeString(r.Sale.String()) + "</title>\n<style>" + style + "</style></head>\n<body><main>\n")
+	for _, k := range r.page() {
+		b.WriteString(k.html())
+	}
+	b.WriteString("</main></body></html>\n")
+	return b.String()
+}
+
+func (k block) html() string {
+	text, label := "<bdi>"+html.EscapeString(k.text)+"</bdi>", html.EscapeString(k.label)
+	switch k.kind {
+	case rule:
+		return "<hr>\n"
+	case gap:
+		return "<p>&nbsp;</p>\n"
+	case signing:
+		return `<p class="s">` + text + "</p>\n"
+	case words:
+		return "<p>" + text + "</p>\n"
+	case pair:
+		return `<p class="p"><span>` + label + "</span>" + text + "</p>\n"
+	case centre:
+		return `<p class="c">` + text + "</p>\n"
+	case big:
+		return `<p class="b">` + text + "</p>\n"
+	}
+	return ""
+}
+
+// line makes text from card, host or shop fit to print: one line, no control characters (a printer would obey them),
+// nothing that turns the direction of writing around, bounded.
+func line(s string) string {
+	const longest = 160
+	var b strings.Builder
+	n := 0
+	for _, r := range strings.TrimSpace(s) {
+		if n++; n > longest {
+			break
+		}
+		switch {
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), !unicode.IsPrint(r):
+			b.WriteByte('?')
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func clean(h Header) Header {
+	c := Header{Name: line(h.Name), Zone: h.Zone}
+	for _, l := range h.Location {
+		c.Location = append(c.Location, line(l))
+	}
+	return c
+}

@@ -1,0 +1,240 @@
+// Package receipt draws a sale's receipt. It is a pure function of the sale's record and the merchant's header, so a
+// reprint tells the same as the first print. A Receipt is a model; Text and HTML lay it out, JSON is the model itself.
+//
+// No copy shows more of the card number than its last four digits, and none its expiry date. It is English; it prints
+// nothing itself and keeps nothing.
+// Sources: the schemes' published minimum receipt requirements (merchant and terminal, amount with currency, AID and
+// application name, cardholder verification, truncated PAN, no expiry date; a failed attempt carries its reason); EMV
+// 4.4 Book 4, 11.1 (application preferred name before label; the kernel has chosen already).
+package receipt
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/emv/tlv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+// ErrNotFinal says that a sale is still running: what it will come to is not known, so there is no receipt yet.
+var ErrNotFinal = errors.New("the sale is still running")
+
+// Header is what stands above every receipt of a shop.
+type Header struct {
+	Name     string         `json:"name"`
+	Location []string       `json:"location"`
+	Zone     *time.Location `json:"-"` // of the printed time; nil: as the record has it
+}
+
+// Copy says who gets the paper.
+type Copy string
+
+// The copies. The merchant's has the chip's data and, where the cardholder signs, the signature line.
+const (
+	Customer Copy = "customer"
+	Merchant Copy = "merchant"
+)
+
+// ParseCopy reads a copy's name.
+func ParseCopy(s string) (Copy, error) {
+	switch c := Copy(s); c {
+	case Customer, Merchant:
+		return c, nil
+	}
+	return "", fmt.Errorf("%q is no copy: there are customer and merchant", s)
+}
+
+// Receipt is one copy, ready to be laid out. All its text is printable and of one line each.
+type Receipt struct {
+	Copy      Copy `json:"copy"`
+	Duplicate bool `json:"duplicate"` // printed before: says so in large letters
+
+	Merchant   Header `json:"merchant"`
+	MerchantID string `json:"mid"`
+	TerminalID string `json:"tid"`
+
+	Sale      terminal.SaleID `json:"sale"`
+	Type      string          `json:"type"` // "SALE"
+	Time      time.Time       `json:"time"`
+	Amount    money.Amount    `json:"amount"`
+	Reference string          `json:"reference,omitempty"`
+
+	Verdict   string `json:"verdict"`          // "APPROVED", "DECLINED", "CANCELLED", "REVERSED"
+	Charged   bool   `json:"charged"`          // whether the customer pays
+	Statement string `json:"statement"`        // "NOT CHARGED", or what was charged
+	Code      string `json:"code"`             // terminal.Outcome's word for programs
+	Reason    string `json:"reason,omitempty"` // when not approved: what happened
+	Advice    string `json:"advice,omitempty"` // when not approved, merchant copy: what to do
+	HostText  string `json:"host_text,omitempty"`
+
+	Card *Card `json:"card,omitempty"` // nil when no card was read
+
+	ResponseCode string `json:"rc,omitempty"`
+	AuthCode     string `json:"auth,omitempty"`
+	RRN          string `json:"rrn,omitempty"`
+	STAN         string `json:"stan,omitempty"`    // six digits
+	Invoice      string `json:"invoice,omitempty"` // six digits
+	Batch        string `json:"batch,omitempty"`   // six digits
+
+	Chip []Element `json:"chip,omitempty"` // what the chip and the terminal made of the sale; Text prints it on the merchant copy
+}
+
+// Card is the card as a receipt may show it.
+type Card struct {
+	Label        string `json:"label,omitempty"`
+	Scheme       string `json:"scheme,omitempty"`
+	PAN          string `json:"pan"` // all but the last four digits masked
+	AID          string `json:"aid,omitempty"`
+	Entry        string `json:"entry"`        // "CHIP"
+	Verification string `json:"verification"` // "NO CARDHOLDER VERIFICATION", …
+	Sign         bool   `json:"sign"`         // the merchant copy has a signature line
+}
+
+// Element is one data object of the chip.
+type Element struct {
+	Name  string `json:"name"`
+	Tag   string `json:"tag"`
+	Value string `json:"value"`
+}
+
+// Draw makes one copy of a sale's receipt. Error: ErrNotFinal.
+func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Receipt, error) {
+	if !sale.State.Final() {
+		return Receipt{}, fmt.Errorf("sale %s: %w: a receipt comes when it has ended", sale.ID, ErrNotFinal)
+	}
+	r := Receipt{
+		Copy: copied, Duplicate: duplicate, Merchant: clean(header),
+		MerchantID: line(sale.MerchantID), TerminalID: line(sale.TerminalID),
+		Sale: sale.ID, Type: strings.ToUpper(line(string(sale.Kind))), Time: when(sale, header.Zone),
+		Amount: sale.Amount, Reference: line(sale.Reference),
+		Code: sale.Outcome.Code, HostText: line(sale.HostText),
+		ResponseCode: line(sale.ResponseCode), AuthCode: line(sale.AuthCode), RRN: line(sale.RRN),
+		STAN: number(sale.STAN), Invoice: number(sale.Invoice), Batch: number(sale.Batch),
+		Card: card(sale), Chip: chip(sale.Tags),
+	}
+	r.verdict(sale)
+	return r, nil
+}
+
+// verdict puts into words what became of the sale and of the money.
+func (r *Receipt) verdict(sale terminal.Sale) {
+	r.Verdict = strings.ToUpper(string(sale.State))
+	if sale.State == terminal.Approved {
+		r.Charged, r.Statement = true, "CHARGED "+sale.Amount.Format()
+		return
+	}
+	r.Statement = "NOT CHARGED"
+	r.Reason = line(sale.Outcome.Happened)
+	if r.Reason == "" {
+		r.Reason = "No reason was given."
+	}
+	if r.Copy == Merchant {
+		r.Advice = line(sale.Outcome.Do)
+	}
+}
+
+// when is the time of the request, as host and cryptogram have it; before there was one, the start.
+func when(sale terminal.Sale, zone *time.Location) time.Time {
+	t := sale.LocalTime
+	if t.IsZero() {
+		t = sale.Started
+	}
+	if zone != nil {
+		t = t.In(zone)
+	}
+	return t
+}
+
+func card(sale terminal.Sale) *Card {
+	if sale.MaskedPAN == "" && sale.AID == "" {
+		return nil
+	}
+	return &Card{
+		Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID),
+		Entry: strings.ToUpper(line(sale.Entry)), Verification: verification(sale.Method),
+		Sign: sale.Method == emv.Signature && sale.State == terminal.Approved,
+	}
+}
+
+// last4 masks again, so that a record that holds more than it should still prints no more than it may.
+func last4(masked string) string {
+	if len(masked) < 8 {
+		return ""
+	}
+	tail := masked[len(masked)-4:]
+	if strings.Trim(tail, "0123456789") != "" {
+		return ""
+	}
+	return "************" + tail
+}
+
+func verification(m emv.Method) string {
+	switch m {
+	case emv.NoCVM:
+		return "NO CARDHOLDER VERIFICATION"
+	case emv.Signature:
+		return "VERIFIED BY SIGNATURE"
+	case emv.OnlinePIN, emv.OfflinePIN:
+		return "VERIFIED BY PIN"
+	case emv.NoVerification:
+	}
+	return "CARDHOLDER NOT VERIFIED"
+}
+
+// The chip's data on a receipt, in the order in which it is printed.
+var elements = []struct {
+	tag  tlv.Tag
+	name string
+	text bool
+}{
+	{0x9F26, "AC", false},
+	{0x9F27, "CID", false},
+	{0x9F36, "ATC", false},
+	{0x95, "TVR", false},
+	{0x9B, "TSI", false},
+	{0x9F34, "CVM RESULTS", false},
+	{0x8A, "ARC", true},
+	{0x9F10, "IAD", false},
+}
+
+func chip(tags emv.Data) []Element {
+	var out []Element
+	for _, e := range elements {
+		v, ok := tags.Get(e.tag)
+		if !ok || len(v) == 0 {
+			continue
+		}
+		value := fmt.Sprintf("%X", v)
+		if e.tag == 0x9F27 {
+			value += " " + cryptogramType(v[0])
+		} else if e.text {
+			value = line(string(v))
+		}
+		out = append(out, Element{e.name, e.tag.String(), value})
+	}
+	return out
+}
+
+// cryptogramType names the Cryptogram Information Data's bits 8 and 7 (Book 3, table 15).
+func cryptogramType(cid byte) string {
+	switch cid >> 6 {
+	case 0:
+		return "AAC"
+	case 1:
+		return "TC"
+	case 2:
+		return "ARQC"
+	}
+	return "RFU"
+}
+
+func number(n uint32) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%06d", n)
+}

@@ -1,0 +1,242 @@
+package till
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"tillway/terminal"
+	"tillway/terminal/receipt"
+)
+
+// handler answers requests. It holds nothing but its configuration.
+type handler struct{ cfg Config }
+
+// guard sets what every answer has.
+func (h *handler) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// elsewhere answers paths and methods that are not there, as a problem like every other.
+func (h *handler) elsewhere(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		other := http.MethodGet
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			other = http.MethodPost
+		}
+		probe := r.Clone(r.Context())
+		probe.Method = other
+		if _, pattern := mux.Handler(probe); pattern != "/" {
+			w.Header().Set("Allow", other)
+			h.fail(w, r, request(http.StatusMethodNotAllowed, "method", "Not with this method", "Use "+other+".", "%s %s", r.Method, r.URL.Path))
+			return
+		}
+		h.fail(w, r, request(http.StatusNotFound, "no_such_path", "There is nothing at this path", "See the list of routes in the documentation.", "%s", r.URL.Path))
+	}
+}
+
+// start begins a sale. The lane gets a context that the client's going away does not end: from here on the sale is the
+// lane's.
+func (h *handler) start(w http.ResponseWriter, r *http.Request) {
+	order, err := readOrder(w, r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	sale, err := h.cfg.Lane.Start(context.WithoutCancel(r.Context()), order)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/v1/sales/"+sale.ID.String())
+	h.answer(w, http.StatusCreated, sale)
+}
+
+func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
+	if err := h.cfg.Lane.Cancel(r.Context()); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusAccepted, h.cfg.Lane.Snapshot())
+}
+
+func (h *handler) send(w http.ResponseWriter, r *http.Request) {
+	if err := h.cfg.Lane.SendQueue(r.Context()); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusAccepted, h.cfg.Lane.Snapshot())
+}
+
+func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
+	c := h.cfg
+	h.answer(w, http.StatusOK, Status{
+		Terminal: Terminal{
+			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
+			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
+		},
+		Snapshot: c.Lane.Snapshot(),
+	})
+}
+
+// watch is a long poll: it answers as soon as there is a newer snapshot than the client has, or the same after a while.
+// A client that knows a newer version than there is has known an earlier daemon, and is answered at once.
+func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
+	after, err := number(r, "after", 0, 1<<63-1, 0)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	now := h.cfg.Lane.Snapshot()
+	if now.Version != uint64(after) { //nolint:gosec // number gives no negative one
+		h.answer(w, http.StatusOK, now)
+		return
+	}
+	ctx, stop := context.WithTimeout(r.Context(), longestWatch)
+	defer stop()
+	snap, err := h.cfg.Lane.Watch(ctx, now.Version)
+	if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+		snap, err = h.cfg.Lane.Snapshot(), nil
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, snap)
+}
+
+func (h *handler) last(w http.ResponseWriter, r *http.Request) {
+	n, err := number(r, "last", 1, MaxRows, 20)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	sales, err := h.cfg.Journal.Last(r.Context(), int(n))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, Sales{append([]terminal.Sale{}, sales...)})
+}
+
+func (h *handler) sale(w http.ResponseWriter, r *http.Request) {
+	sale, err := h.find(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, sale)
+}
+
+// find is the sale that the path names: the running one from the lane, since its first rows wait in memory for the
+// first commit, all others from the journal.
+func (h *handler) find(r *http.Request) (terminal.Sale, error) {
+	id, err := terminal.ParseSaleID(r.PathValue("id"))
+	if err != nil {
+		return terminal.Sale{}, request(http.StatusBadRequest, "bad_id", "That is no sale number", "Give a number like 1042.", "%v", err)
+	}
+	if sale, running := h.cfg.Lane.Current(); running && sale.ID == id {
+		return sale, nil
+	}
+	return h.cfg.Journal.Sale(r.Context(), id)
+}
+
+// receipt draws a sale's receipt. Only the last sale's may be asked for as the original; everything else is a duplicate
+// and says so.
+func (h *handler) receipt(w http.ResponseWriter, r *http.Request) {
+	rec, format, width, err := h.draw(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	switch format {
+	case "text":
+		h.text(w, http.StatusOK, "text/plain; charset=utf-8", []byte(rec.Text(int(width))))
+	case "html":
+		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(rec.HTML()))
+	default:
+		h.answer(w, http.StatusOK, rec)
+	}
+}
+
+func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, width int64, err error) {
+	q := r.URL.Query()
+	copied := receipt.Customer
+	if s := q.Get("copy"); s != "" {
+		if copied, err = receipt.ParseCopy(s); err != nil {
+			return rec, "", 0, request(http.StatusBadRequest, "bad_query", "There is no such copy", "Ask for copy=customer or copy=merchant.", "%v", err)
+		}
+	}
+	if format = q.Get("format"); format == "" {
+		format = "json"
+	}
+	if format != "text" && format != "html" && format != "json" {
+		return rec, "", 0, request(http.StatusBadRequest, "bad_query", "Receipts are not drawn in that format",
+			"Ask for format=text, format=html or format=json.", "format is %q", format)
+	}
+	if width, err = number(r, "width", receipt.MinWidth, receipt.MaxWidth, receipt.DefaultWidth); err != nil {
+		return rec, "", 0, err
+	}
+	sale, err := h.find(r)
+	if err != nil {
+		return rec, "", 0, err
+	}
+	duplicate := true
+	if last := h.cfg.Lane.Snapshot().Last; last != nil && last.ID == sale.ID && q.Get("original") == "true" {
+		duplicate = false
+	}
+	rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate)
+	return rec, format, width, err
+}
+
+func (h *handler) journal(w http.ResponseWriter, r *http.Request) {
+	after, err := number(r, "after", 0, 1<<63-1, 0)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	limit, err := number(r, "limit", 1, MaxRows, defaultRows)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	rows, err := h.cfg.Journal.Rows(r.Context(), after, int(limit))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	out := Rows{Rows: append([]terminal.JournalRow{}, rows...), Next: after}
+	if n := len(rows); n > 0 {
+		out.Next = rows[n-1].Seq
+	}
+	h.answer(w, http.StatusOK, out)
+}
+
+func (h *handler) queue(w http.ResponseWriter, r *http.Request) {
+	debts, err := h.cfg.Journal.Debts(r.Context())
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, Queue{append([]terminal.Debt{}, debts...)})
+}
+
+// number reads a number of the query.
+func number(r *http.Request, name string, minimum, maximum, absent int64) (int64, error) {
+	s := r.URL.Query().Get(name)
+	if s == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < minimum || n > maximum {
+		return 0, request(http.StatusBadRequest, "bad_query", "The query is not right",
+			"Put "+name+" right.", "%s=%q is not a number from %d to %d", name, s, minimum, maximum)
+	}
+	return n, nil
+}

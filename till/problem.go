@@ -1,0 +1,110 @@
+package till
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"tillway/terminal"
+	"tillway/terminal/receipt"
+)
+
+// Problem is the body of every answer that is not a success (RFC 9457, application/problem+json). It holds no card data.
+type Problem struct {
+	Type   string `json:"type"` // "urn:tillway:problem:" and Code
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code"` // stable word for programs: "busy", "no_such_sale", …
+	Do     string `json:"do"`   // what to do, for the cashier or the caller's programmer
+}
+
+// Error makes a Problem an error for clients.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Title + ": " + p.Detail
+}
+
+// problemRow says what one error of the terminal is to a client.
+type problemRow struct {
+	err    error
+	status int
+	code   string
+	title  string
+	do     string
+}
+
+// problems is in the order in which it is matched.
+func problems() []problemRow {
+	return []problemRow{
+		{terminal.ErrBusy, http.StatusConflict, "busy", "A sale is running", "Wait for its end, or cancel it. Nothing of this order was taken."},
+		{terminal.ErrCardLeft, http.StatusConflict, "card_left", "The last card is still in the reader", "Take the card out, then start again."},
+		{terminal.ErrKeyReused, http.StatusConflict, "key_reused", "The key was used for another order", "Use a new key for a new order. To ask for the first one's outcome, send it unchanged."},
+		{terminal.ErrNotCancelable, http.StatusConflict, "not_cancelable", "Too late to cancel", "Wait for the outcome: the bank is being asked."},
+		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
+		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Put right what the detail names, then send it again. Nothing was charged."},
+		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
+		{receipt.ErrNotFinal, http.StatusConflict, "still_running", "The sale is still running", "Ask for the receipt when it has ended."},
+	}
+}
+
+// request makes the problem of a request that is wrong in itself.
+func request(status int, code, title, do, format string, args ...any) *Problem {
+	return &Problem{Title: title, Status: status, Code: code, Do: do, Detail: fmt.Sprintf(format, args...)}
+}
+
+// problem finds what to answer to an error. What it does not know is the terminal's own trouble: the client gets no
+// detail, the log does.
+func (h *handler) problem(r *http.Request, err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	for _, row := range problems() {
+		if errors.Is(err, row.err) {
+			return &Problem{Title: row.title, Status: row.status, Code: row.code, Do: row.do, Detail: err.Error()}
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Problem{
+			Title: "The terminal is stopping, or the request was given up", Status: http.StatusServiceUnavailable, Code: "stopping",
+			Do: "Ask again. A sale that was started goes on: ask for it by its number or its key.",
+		}
+	}
+	h.cfg.Log.Error("till: request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	return &Problem{
+		Title: "The terminal has an internal fault", Status: http.StatusInternalServerError, Code: "internal",
+		Do: "See the terminal's log. Look the last sale up in the journal before you repeat it.",
+	}
+}
+
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := h.problem(r, err)
+	p.Type = "urn:tillway:problem:" + p.Code
+	h.write(w, p.Status, "application/problem+json", p)
+}
+
+func (h *handler) answer(w http.ResponseWriter, status int, v any) {
+	h.write(w, status, "application/json", v)
+}
+
+func (h *handler) write(w http.ResponseWriter, status int, kind string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil { // a record with card data among its tags is refused by its own encoding: never answered in part
+		h.cfg.Log.Error("till: answer cannot be written", "err", err)
+		status, kind = http.StatusInternalServerError, "application/problem+json"
+		body = []byte(`{"type":"urn:tillway:problem:internal","title":"The terminal has an internal fault","status":500,"code":"internal","do":"See the terminal's log."}`)
+	}
+	h.text(w, status, kind, append(body, '\n'))
+}
+
+func (h *handler) text(w http.ResponseWriter, status int, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil {
+		h.cfg.Log.Debug("till: client went away", "err", err)
+	}
+}

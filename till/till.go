@@ -1,0 +1,125 @@
+// Package till is the local interface of the terminal: HTTP and JSON over a socket that the operating system protects.
+// It decides nothing: a request becomes a command to the lane or a read of the journal. A sale belongs to the lane from
+// the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
+//
+// Routes, all under /v1: POST sales, GET sales, GET sales/{id}, GET sales/{id}/receipt, GET sales/{id}/why, GET journal,
+// GET status, GET watch, POST cancel, GET queue, POST queue/send. Errors are problem bodies (RFC 9457) with two members
+// more: "code", a stable word, and "do", what to do.
+package till
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tillway/money"
+	"tillway/terminal"
+	"tillway/terminal/receipt"
+)
+
+// Bounds on what a client may send and ask for.
+const (
+	MaxBody      = 4 << 10 // bytes of a request's body
+	MaxRows      = 1000    // journal rows or sales in one answer
+	defaultRows  = 100
+	longestWatch = 30 * time.Second // a watch without news answers then; the client asks again
+)
+
+// Lane is what the till asks of the lane (terminal/lane.Lane).
+type Lane interface {
+	// Start begins a sale and returns once it waits for a card; the same key gives the same sale again.
+	Start(ctx context.Context, order terminal.Order) (terminal.Sale, error)
+	// Cancel asks for the running sale to be cancelled.
+	Cancel(ctx context.Context) error
+	// Current is the running sale, which need not be on disk yet.
+	Current() (terminal.Sale, bool)
+	// Snapshot is the latest state of everything.
+	Snapshot() terminal.Snapshot
+	// Watch waits for a snapshot newer than version after and returns the latest, or the context's error.
+	Watch(ctx context.Context, after uint64) (terminal.Snapshot, error)
+	// SendQueue makes what is owed to the host go out now.
+	SendQueue(ctx context.Context) error
+}
+
+// Journal is what the till reads of the journal (store.Store).
+type Journal interface {
+	// Sale is one sale's record; error terminal.ErrNoSale.
+	Sale(ctx context.Context, id terminal.SaleID) (terminal.Sale, error)
+	// Last are the last n sales, newest first.
+	Last(ctx context.Context, n int) ([]terminal.Sale, error)
+	// Rows are the rows with a sequence above after, ascending, at most limit.
+	Rows(ctx context.Context, after int64, limit int) ([]terminal.JournalRow, error)
+	// SaleRows are the rows of one sale, ascending.
+	SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.JournalRow, error)
+	// Debts are those that still wait or are parked, oldest first.
+	Debts(ctx context.Context) ([]terminal.Debt, error)
+}
+
+// Config is what the till is made of. Every field is needed.
+type Config struct {
+	Lane       Lane
+	Journal    Journal
+	Header     receipt.Header
+	Currency   money.Currency
+	TerminalID string
+	MerchantID string
+	Profile    string // name of the terminal's profile
+	Version    string // of the program, for support
+	Log        *slog.Logger
+}
+
+// Status is the answer to GET /v1/status.
+type Status struct {
+	Terminal Terminal          `json:"terminal"`
+	Snapshot terminal.Snapshot `json:"snapshot"`
+}
+
+// Terminal is what a client has to know of the terminal.
+type Terminal struct {
+	TerminalID string   `json:"tid"`
+	MerchantID string   `json:"mid"`
+	Merchant   string   `json:"merchant"`
+	Location   []string `json:"location"`
+	Currency   string   `json:"currency"` // "KWD"
+	Exponent   int      `json:"exponent"` // decimals of the currency
+	Profile    string   `json:"profile"`
+	Version    string   `json:"version"`
+}
+
+// Sales is the answer to GET /v1/sales.
+type Sales struct {
+	Sales []terminal.Sale `json:"sales"`
+}
+
+// Rows is the answer to GET /v1/journal. Next is what to give as after to go on; it is the after that was asked for
+// when there was nothing more.
+type Rows struct {
+	Rows []terminal.JournalRow `json:"rows"`
+	Next int64                 `json:"next"`
+}
+
+// Queue is the answer to GET /v1/queue.
+type Queue struct {
+	Debts []terminal.Debt `json:"debts"`
+}
+
+// New makes the till's handler. It starts no goroutine and keeps no state; a request ends with its client or with the
+// server's base context.
+func New(cfg Config) http.Handler {
+	h := &handler{cfg: cfg}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/sales", h.start)
+	mux.HandleFunc("GET /v1/sales", h.last)
+	mux.HandleFunc("GET /v1/sales/{id}", h.sale)
+	mux.HandleFunc("GET /v1/sales/{id}/receipt", h.receipt)
+	mux.HandleFunc("GET /v1/sales/{id}/why", h.why)
+	mux.HandleFunc("GET /v1/journal", h.journal)
+	mux.HandleFunc("GET /v1/status", h.status)
+	mux.HandleFunc("GET /v1/watch", h.watch)
+	mux.HandleFunc("POST /v1/cancel", h.cancel)
+	mux.HandleFunc("GET /v1/queue", h.queue)
+	mux.HandleFunc("POST /v1/queue/send", h.send)
+	mux.HandleFunc("/", h.elsewhere(mux))
+	return h.guard(mux)
+}

@@ -1,0 +1,54 @@
+package till
+
+import (
+	"net/http"
+	"time"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// Why is the answer to GET /v1/sales/{id}/why: what came of a sale, by which steps, and why card and terminal decided
+// as they did.
+type Why struct {
+	Sale         terminal.SaleID  `json:"sale"`
+	State        terminal.State   `json:"state"`
+	Outcome      terminal.Outcome `json:"outcome,omitzero"`
+	ResponseCode string           `json:"rc,omitempty"`
+	HostText     string           `json:"host_text,omitempty"`
+	Steps        []Step           `json:"steps"`
+	Reasons      []emv.Why        `json:"why"`
+}
+
+// Step is one row of the journal that concerns the sale.
+type Step struct {
+	Seq    int64              `json:"seq"`
+	Time   time.Time          `json:"time"`
+	Kind   terminal.EntryKind `json:"kind"`
+	From   terminal.State     `json:"from,omitempty"`
+	Event  string             `json:"event,omitempty"`
+	To     string             `json:"to,omitempty"`
+	Duties []terminal.Duty    `json:"duties,omitempty"`
+	Note   string             `json:"note,omitempty"`
+}
+
+func (h *handler) why(w http.ResponseWriter, r *http.Request) {
+	sale, err := h.find(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	rows, err := h.cfg.Journal.SaleRows(r.Context(), sale.ID)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	out := Why{
+		Sale: sale.ID, State: sale.State, Outcome: sale.Outcome, ResponseCode: sale.ResponseCode, HostText: sale.HostText,
+		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
+	}
+	for _, row := range rows {
+		out.Steps = append(out.Steps, Step{row.Seq, row.Time, row.Kind, row.From, row.Event, row.To, row.Duties, row.Note})
+	}
+	h.answer(w, http.StatusOK, out)
+}
