@@ -1,0 +1,158 @@
+package emulator
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Bounds of a profile.
+const (
+	MaxProfileBytes = 64 << 10
+	maxApplications = 16
+	maxRecords      = 16  // of one file
+	maxRecordBytes  = 254 // with its template: what one short response carries, two bytes spare
+	maxFaults       = 32
+)
+
+// ErrProfile is wrapped by every refusal of a card profile.
+var ErrProfile = errors.New("card profile refused")
+
+// Hex is bytes written in hex; spaces between the digits are allowed.
+type Hex []byte
+
+// UnmarshalText reads hex digits.
+func (h *Hex) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(strings.ReplaceAll(string(text), " ", ""))
+	if err != nil {
+		return errors.New("not hex: an even number of digits 0 to 9, A to F is wanted")
+	}
+	*h = b
+	return nil
+}
+
+// Profile is what a card is made of. The zero value is no card: use ParseProfile or Ready. It holds a test account number and
+// test keys, and shows only its name when it is printed.
+type Profile struct {
+	Name         string        `toml:"name"`         // one word, for command lines
+	Note         string        `toml:"note"`         // one sentence for people
+	ATR          Hex           `toml:"atr"`          // answer to reset; its protocol is the one the card speaks
+	Blocked      bool          `toml:"blocked"`      // the whole card: SELECT answers 6A81
+	TestAmounts  bool          `toml:"test_amounts"` // obey the amounts .201, .202 and .203 of dinars
+	PSE          *PSE          `toml:"pse"`          // payment system environment; none: the card is selected by AIDs only
+	Applications []Application `toml:"application"`
+	Faults       []Fault       `toml:"fault"`
+}
+
+// PSE is the payment system environment, 1PAY.SYS.DDF01 (Book 1, 12.2.2 and 12.2.3). Its directory lists every
+// application, one a record.
+type PSE struct {
+	SFI           byte   `toml:"sfi"`            // of the directory, 1 to 10
+	Languages     string `toml:"languages"`      // 5F2D: ISO 639 codes, "aren"
+	CodeTable     byte   `toml:"code_table"`     // 9F11; 0: not there
+	OmitDirectory bool   `toml:"omit_directory"` // the environment is there, its records are not
+}
+
+// Application is one payment application on the card.
+type Application struct {
+	AID           Hex            `toml:"aid"`            // 4F and 84, 5 to 16 bytes
+	Label         string         `toml:"label"`          // 50
+	PreferredName string         `toml:"preferred_name"` // 9F12; empty: not there
+	CodeTable     byte           `toml:"code_table"`     // 9F11; 0: not there
+	Priority      byte           `toml:"priority"`       // 87; 0: not there
+	Languages     string         `toml:"languages"`      // 5F2D; empty: not there
+	Blocked       bool           `toml:"blocked"`        // SELECT answers 6283, cryptograms are AAC
+	FCI           map[string]Hex `toml:"fci"`            // further data objects of the FCI's A5 template
+	PDOL          Hex            `toml:"pdol"`           // 9F38; empty: not there
+	AIP           Hex            `toml:"aip"`            // 82, 2 bytes
+	Format        int            `toml:"format"`         // of GPO and GENERATE AC answers: 1 (80) or 2 (77)
+	ATC           uint16         `toml:"atc"`            // of the last transaction before this card came to us
+	LastOnlineATC uint16         `toml:"last_online_atc"`
+	PINTries      *byte          `toml:"pin_tries"` // 9F17; absent: no PIN on the card
+	Key           Key            `toml:"key"`
+	Risk          Risk           `toml:"risk"`
+	Records       []Record       `toml:"record"`
+}
+
+// Key is what the application cryptogram is computed with: the issuer's master key, from which the card's own is derived by
+// account number and sequence number (Book 2, A1.4), and the recipe.
+type Key struct {
+	IMKAC Hex  `toml:"imk_ac"` // 16 bytes: a published test key, nothing else
+	DKI   byte `toml:"dki"`    // derivation key index, second byte of 9F10
+	CVN   int  `toml:"cvn"`    // cryptogram version number: 10 or 18
+}
+
+// Decisions of a card, in the words of a profile.
+const (
+	DecideTC   = "tc"
+	DecideARQC = "arqc"
+	DecideAAC  = "aac"
+)
+
+// Risk is the card's own risk management (Book 3, 10.8): the most it grants. A terminal that asks for less gets less.
+type Risk struct {
+	First  string `toml:"first"`  // first GENERATE AC: tc, arqc or aac
+	Second string `toml:"second"` // second GENERATE AC: tc or aac
+	// OfflineLimit is how many transactions in a row may be approved offline; the next one goes online. 0: no limit.
+	OfflineLimit uint16 `toml:"offline_limit"`
+	// IssuerAuthentication "mandatory" refuses at the second GENERATE AC when the issuer was reached and did not prove
+	// itself; "optional" refuses only when it tried and failed.
+	IssuerAuthentication string `toml:"issuer_authentication"`
+}
+
+// Record is one record of a file. The application file locator is computed from the records, in their order.
+type Record struct {
+	SFI  byte           `toml:"sfi"`  // 1 to 30
+	ODA  bool           `toml:"oda"`  // takes part in offline data authentication; stands before those that do not
+	Data map[string]Hex `toml:"data"` // tag to value, written in ascending order of the tags inside template 70
+	Raw  Hex            `toml:"raw"`  // the record as it is, in place of Data: for cards with a defect
+}
+
+// Fault is one thing that the card does wrong. It comes true each time the card is powered and used that far.
+type Fault struct {
+	// At is a command and which one of its kind since the reset ("generate ac 2", "read record 3"), or any
+	// command by number ("exchange 5").
+	At string `toml:"at"`
+	// Do is "leave" (the card leaves the slot in place of answering), "mute" (no answer until the next reset) or a status
+	// word to answer with ("6985").
+	Do string `toml:"do"`
+}
+
+// ParseProfile reads a card profile and checks it. Keys it does not know are refused. Error: ErrProfile, with what is
+// wrong and where, never with a value of the card.
+func ParseProfile(text []byte) (Profile, error) {
+	if len(text) > MaxProfileBytes {
+		return Profile{}, fmt.Errorf("%w: %d bytes, at most %d are read", ErrProfile, len(text), MaxProfileBytes)
+	}
+	var p Profile
+	meta, err := toml.Decode(string(text), &p)
+	if err != nil {
+		if pe, ok := errors.AsType[toml.ParseError](err); ok {
+			return Profile{}, fmt.Errorf("%w: line %d, key %q: %s", ErrProfile, pe.Position.Line, pe.LastKey, pe.Message)
+		}
+		return Profile{}, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	if extra := meta.Undecoded(); len(extra) > 0 {
+		return Profile{}, fmt.Errorf("%w: key %q is unknown", ErrProfile, extra[0].String())
+	}
+	if err := p.Check(); err != nil {
+		return Profile{}, err
+	}
+	return p, nil
+}
+
+// String is the profile's name.
+func (p Profile) String() string { return "card profile " + p.Name }
+
+// GoString keeps %#v from printing keys and account number.
+func (p Profile) GoString() string { return "emulator.Profile{" + p.Name + "}" }
+
+// Format keeps every verb from printing keys and account number.
+func (p Profile) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(p.String())) }
+
+// LogValue shows the name only.
+func (p Profile) LogValue() slog.Value { return slog.StringValue(p.Name) }
