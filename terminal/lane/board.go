@@ -1,0 +1,131 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"tillway/terminal"
+)
+
+// errCancelled is the cause with which a sale's context ends when the cashier cancels.
+var errCancelled = errors.New("cancelled by the cashier")
+
+// board is the latest snapshot and the running sale, for whoever wants to look. It holds nobody up.
+type board struct {
+	mu      sync.Mutex // guards all below; held over no I/O
+	snap    terminal.Snapshot
+	sale    terminal.Sale
+	runs    bool
+	changed chan struct{} // closed and replaced with every change
+	begun   chan struct{} // closed when a sale begins, replaced when it ends
+	stop    context.CancelCauseFunc
+	late    bool // the running sale can no longer be cancelled
+}
+
+func (b *board) init() {
+	b.changed, b.begun = make(chan struct{}), make(chan struct{})
+	b.snap = terminal.Snapshot{Version: 1, State: terminal.Ready, Prompt: terminal.PromptWelcome}
+}
+
+func (b *board) change(f func(*terminal.Snapshot)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changeLocked(f)
+}
+
+func (b *board) changeLocked(f func(*terminal.Snapshot)) {
+	f(&b.snap)
+	b.snap.Version++
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// begin publishes a new sale and gives it a context that Cancel ends with errCancelled as its cause.
+func (b *board) begin(ctx context.Context, s terminal.Sale) (context.Context, context.CancelFunc) {
+	c, stop := context.WithCancelCause(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sale, b.runs, b.late, b.stop = s, true, false, stop
+	close(b.begun)
+	b.changeLocked(func(n *terminal.Snapshot) {
+		n.Sale, n.State, n.Amount, n.Prompt, n.Advice = s.ID, s.State, s.Amount, terminal.PromptNone, ""
+	})
+	return c, func() { stop(context.Canceled) }
+}
+
+// show publishes where the running sale stands. With a final state the sale is over; the caller has it on disk.
+func (b *board) show(s terminal.Sale, p terminal.Prompt, advice string, cardLeft bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sale = s
+	if s.State.Final() && b.runs {
+		b.runs = false
+		b.begun = make(chan struct{})
+	}
+	b.changeLocked(func(n *terminal.Snapshot) {
+		n.Sale, n.State, n.Amount, n.Prompt, n.Advice, n.CardLeft = s.ID, s.State, s.Amount, p, advice, cardLeft
+		if s.State.Final() {
+			last := s
+			n.Last = &last
+		}
+	})
+}
+
+func (b *board) running() (terminal.Sale, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sale, b.runs
+}
+
+func (b *board) started() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun
+}
+
+func (b *board) latest() terminal.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.snap
+}
+
+func (b *board) newer(ctx context.Context, after uint64) (terminal.Snapshot, error) {
+	for {
+		b.mu.Lock()
+		snap, changed := b.snap, b.changed
+		b.mu.Unlock()
+		if snap.Version > after {
+			return snap, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return snap, ctx.Err()
+		}
+	}
+}
+
+// pointOfNoReturn stops listening to Cancel; it reports false when the sale was cancelled just before.
+func (b *board) pointOfNoReturn(ctx context.Context) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	b.late = true
+	return true
+}
+
+func (b *board) cancel() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.runs:
+		return terminal.ErrNothingRuns
+	case b.late:
+		return terminal.ErrNotCancelable
+	}
+	b.stop(errCancelled)
+	return nil
+}

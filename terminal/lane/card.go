@@ -1,0 +1,125 @@
+package lane
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"tillway/device"
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// The data objects that the lane itself reads; all others are the kernel's and the dialect's.
+const (
+	tagTrack2             = 0x57
+	tagPAN                = 0x5A
+	tagPANSequenceNumber  = 0x5F34
+	tagExpiration         = 0x5F24
+	tagLanguagePreference = 0x5F2D
+)
+
+var errNoPAN = errors.New("the card gave no account number")
+
+// cardData takes number, expiry and track out of the kernel's store (Book 3, Annex A: 5A, 57, 5F24, 5F34).
+func cardData(d *emv.Data) (terminal.CardData, error) {
+	var c terminal.CardData
+	if v, ok := d.Get(tagTrack2); ok {
+		t, err := emv.NewTrack2(v)
+		if err != nil {
+			return c, err
+		}
+		c.Track2, c.PAN, c.Expiry = t, t.PAN(), t.Expiry()
+	}
+	if v, ok := d.Get(tagPAN); ok {
+		pan, err := emv.NewPAN(strings.TrimRight(strings.ToUpper(hex.EncodeToString(v)), "F"))
+		if err != nil {
+			return c, err
+		}
+		if !c.PAN.IsZero() && c.PAN != pan {
+			return c, errors.New("track 2 and account number differ")
+		}
+		c.PAN = pan
+	}
+	if v, ok := d.Get(tagExpiration); ok && len(v) == 3 {
+		c.Expiry = hex.EncodeToString(v[:2])
+	}
+	if v, ok := d.Get(tagPANSequenceNumber); ok && len(v) == 1 {
+		c.PSN = hex.EncodeToString(v)
+	}
+	if c.PAN.IsZero() {
+		return c, errNoPAN
+	}
+	return c, nil
+}
+
+// holder answers for the cardholder while there is no screen to ask on: the first application that needs no
+// confirmation (Book 1, 12.4, terminals without cardholder selection).
+type holder struct{}
+
+// Choose implements emv.Cardholder.
+func (holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool, error) {
+	for i, c := range candidates {
+		if !c.MustConfirm {
+			return i, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// sentence is an error of card or reader in words for the cashier; the full chain is in the log.
+func sentence(err error) string {
+	for _, known := range []error{
+		device.ErrRemoved, device.ErrMute, device.ErrUnplugged, device.ErrBusy, device.ErrPermission, device.ErrTimeout, device.ErrProtocol,
+	} {
+		if errors.Is(err, known) {
+			s := known.Error()
+			return strings.ToUpper(s[:1]) + s[1:] + "."
+		}
+	}
+	return "The reader failed."
+}
+
+func printable(b []byte) string {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return ""
+		}
+	}
+	return string(b)
+}
+
+// cardNumberIn says whether a text holds 13 to 19 digits in a row, spaces and hyphens aside, that pass the Luhn check.
+func cardNumberIn(text string) bool {
+	digits := make([]byte, 0, len(text))
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && text[i] >= '0' && text[i] <= '9' {
+			digits = append(digits, text[i]-'0')
+			continue
+		}
+		if i < len(text) && (text[i] == ' ' || text[i] == '-') && len(digits) > 0 {
+			continue
+		}
+		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
+			return true
+		}
+		digits = digits[:0]
+	}
+	return false
+}
+
+// luhn is the check of ISO/IEC 7812-1, Annex B.
+func luhn(digits []byte) bool {
+	sum := 0
+	for i := range digits {
+		d := int(digits[len(digits)-1-i])
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}

@@ -1,0 +1,93 @@
+package lane
+
+import (
+	"context"
+	"fmt"
+
+	"tillway/terminal"
+)
+
+// drain sends what is owed, oldest first, one at a time, and stops at the first that cannot be settled now: left says
+// why, and is empty when nothing is owed any more. now says that back-off does not count, because a request waits.
+// The error is the journal's.
+func (o *Owner) drain(ctx context.Context, now bool) (left string, err error) {
+	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	if err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	for _, d := range due {
+		if !now && o.cfg.Clock().Before(d.NotBefore) {
+			return d.Reason, nil
+		}
+		if d, err = o.settle(ctx, d); err != nil {
+			return "", err
+		}
+		if d.State == terminal.Owed {
+			return d.Reason, nil
+		}
+	}
+	return "", nil
+}
+
+// settle sends one debt: Sent is on disk before its first byte leaves, and what came of it after.
+func (o *Owner) settle(ctx context.Context, d terminal.Debt) (terminal.Debt, error) {
+	if d.State == terminal.Owed {
+		d.Attempts++
+		if err := o.debtStep(ctx, &d, terminal.DebtTurn, ""); err != nil {
+			return d, err
+		}
+	}
+	event, reason := o.sendDebt(ctx, d)
+	if event == terminal.DebtNoAnswer || event == terminal.DebtTryLater {
+		d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts))
+	}
+	return d, o.debtStep(ctx, &d, event, reason)
+}
+
+func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (terminal.DebtEvent, string) {
+	message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
+	if err != nil {
+		return terminal.DebtRefused, "its message cannot be built: " + err.Error()
+	}
+	answer, _, err := o.cfg.Link.Exchange(ctx, message)
+	if err != nil {
+		o.lost(err)
+		return terminal.DebtNoAnswer, err.Error()
+	}
+	res, err := o.cfg.Dialect.Response(answer)
+	if err != nil {
+		return terminal.DebtNoAnswer, "the answer cannot be read: " + err.Error()
+	}
+	switch res.Verdict {
+	case terminal.VerdictApproved:
+		return terminal.DebtAccepted, "acknowledged with code " + res.Code
+	case terminal.VerdictTryLater:
+		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code
+	case terminal.VerdictDeclined:
+	}
+	return terminal.DebtRefused, "the bank refused it: code " + res.Code
+}
+
+func (o *Owner) debtStep(ctx context.Context, d *terminal.Debt, event terminal.DebtEvent, reason string) error {
+	entry, err := debtEntry(o.debts, d, event, reason)
+	if err != nil {
+		return err
+	}
+	entry.Time = o.cfg.Clock()
+	if err := o.cfg.Journal.Append(ctx, true, entry); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	o.cfg.Log.Info("debt", "debt", d.ID, "sale", d.Sale, "kind", d.Kind, "stan", d.STAN, "event", event, "to", d.State, "reason", reason)
+	return nil
+}
+
+// debtEntry takes the table's row for a debt and an event, and makes the journal row of it.
+func debtEntry(table []terminal.DebtRow, d *terminal.Debt, event terminal.DebtEvent, reason string) (terminal.Entry, error) {
+	row, err := terminal.NextDebt(table, d.State, event)
+	if err != nil {
+		return terminal.Entry{}, err
+	}
+	d.State, d.Reason = row.To, reason
+	after := *d
+	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: reason}, nil
+}

@@ -1,0 +1,259 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"tillway/device"
+	"tillway/emv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+// Config is what a lane is made of. Every field is needed unless its comment says otherwise.
+type Config struct {
+	Journal Journal
+	Kernel  Kernel
+	Reader  device.Reader
+	Owner   *Owner
+	Sales   Counter // sale numbers
+	Traces  Counter // STANs: the number modulo 999999, from 1
+
+	// Params is what the terminal's profile brings to a sale; Random and all.
+	Params func(order terminal.Order, at time.Time, sale terminal.SaleID) emv.Params
+
+	Currency   money.Currency // the one currency orders may have
+	TerminalID string
+	MerchantID string
+
+	Recovered bool // Recover found an unfinished sale: the card in the slot must leave before the next one
+
+	CardWait time.Duration // how long AwaitCard waits for a card
+	CardTalk time.Duration // how long the kernel may talk with a card, before and after the host
+
+	Clock func() time.Time // wall clock for records and messages
+	Table []terminal.Row   // nil: terminal.Table()
+	Log   *slog.Logger
+}
+
+// Lane runs one sale at a time. Run is its one goroutine; the other methods may be called from any.
+type Lane struct {
+	cfg   Config
+	table []terminal.Row
+	start chan startCall
+	board board
+
+	// Only Run's goroutine uses what follows.
+	cardLeft bool // a card of a finished sale may still be in the reader
+}
+
+type startCall struct {
+	order terminal.Order
+	reply chan startReply
+}
+
+type startReply struct {
+	sale terminal.Sale
+	err  error
+}
+
+// New makes a lane. Run starts it.
+func New(cfg Config) *Lane {
+	l := &Lane{cfg: cfg, table: cfg.Table, start: make(chan startCall)}
+	if l.table == nil {
+		l.table = terminal.Table()
+	}
+	l.board.init()
+	return l
+}
+
+// Run takes orders until ctx ends. A sale whose request may have left is brought to its end first; one that still waits
+// for a card is left, and nothing of it is on disk. The error is never the context's: it says that the journal failed
+// or that a defect was found, and the process must end so that recovery can put things right.
+func (l *Lane) Run(ctx context.Context) error {
+	l.cardLeft = l.cfg.Recovered // the card of a sale that a power cut ended may still be in
+	for {
+		call, ok := l.idle(ctx)
+		if !ok {
+			return nil
+		}
+		sale, known, err := l.accept(ctx, call.order)
+		if err != nil || known {
+			call.reply <- startReply{sale, err}
+			continue
+		}
+		talk, stop := l.board.begin(ctx, sale)
+		call.reply <- startReply{sale, nil}
+		err = l.sell(ctx, talk, &sale)
+		stop()
+		switch {
+		case errors.Is(err, errLeft):
+			return nil
+		case err != nil:
+			return fmt.Errorf("sale %s in %s: %w", sale.ID, sale.State, err)
+		}
+	}
+}
+
+// idle waits for the next order. A card that a sale left behind is watched while it waits.
+func (l *Lane) idle(ctx context.Context) (startCall, bool) {
+	watch, stop := context.WithCancel(ctx)
+	gone := make(chan error, 1)
+	if l.cardLeft {
+		go func() { gone <- l.cfg.Reader.AwaitRemoval(watch) }()
+	} else {
+		gone <- nil
+	}
+	waited := false
+	defer func() {
+		stop()
+		if !waited {
+			if err := <-gone; err == nil && l.cardLeft {
+				l.takenOut()
+			}
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return startCall{}, false
+		case call := <-l.start:
+			return call, true
+		case err := <-gone:
+			waited = true
+			if err == nil && l.cardLeft {
+				l.takenOut()
+			}
+			gone = nil
+		}
+	}
+}
+
+func (l *Lane) takenOut() {
+	l.cardLeft = false
+	l.board.change(func(s *terminal.Snapshot) {
+		s.CardLeft = false
+		if s.State.Final() || s.State == terminal.Ready {
+			s.Prompt, s.Advice = terminal.PromptWelcome, ""
+		}
+	})
+}
+
+// accept checks an order and gives it its number. known says that the key belongs to a sale that exists already.
+func (l *Lane) accept(ctx context.Context, o terminal.Order) (sale terminal.Sale, known bool, err error) {
+	if err := l.check(o); err != nil {
+		return sale, false, err
+	}
+	if o.Key != "" {
+		old, err := l.cfg.Journal.ByKey(ctx, o.Key)
+		switch {
+		case err == nil:
+			return old, true, sameOrder(old, o)
+		case !errors.Is(err, terminal.ErrNoSale):
+			return sale, false, fmt.Errorf("looking for the key: %w", err)
+		}
+	}
+	n, err := l.cfg.Sales.Next(ctx)
+	if err != nil {
+		return sale, false, fmt.Errorf("no sale number: %w", err)
+	}
+	batch, err := l.cfg.Journal.Batch(ctx, l.cfg.Owner.Name())
+	if err != nil {
+		return sale, false, fmt.Errorf("no open batch: %w", err)
+	}
+	now := l.cfg.Clock()
+	return terminal.Sale{
+		V: terminal.RecordVersion, ID: terminal.SaleID(n), Kind: o.Kind, State: terminal.Ready,
+		Acquirer: l.cfg.Owner.Name(), Batch: batch, Amount: o.Amount, Reference: o.Reference, Key: o.Key,
+		Started: now, Updated: now, TerminalID: l.cfg.TerminalID, MerchantID: l.cfg.MerchantID,
+	}, false, nil
+}
+
+const maxReference, maxKey = 64, 64
+
+func (l *Lane) check(o terminal.Order) error {
+	switch {
+	case o.Kind != terminal.KindSale:
+		return fmt.Errorf("%w: kind %q: this terminal does %q", terminal.ErrOrder, o.Kind, terminal.KindSale)
+	case o.Amount.Currency != l.cfg.Currency:
+		return fmt.Errorf("%w: currency %q: this terminal takes %s", terminal.ErrOrder, o.Amount.Currency.Code, l.cfg.Currency.Code)
+	case o.Amount.Minor <= 0 || o.Amount.Minor > money.MaxMinor:
+		return fmt.Errorf("%w: amount %s: more than zero, at most %s", terminal.ErrOrder, o.Amount, money.New(money.MaxMinor, l.cfg.Currency))
+	case len(o.Reference) > maxReference || len(o.Key) > maxKey:
+		return fmt.Errorf("%w: reference or key longer than %d bytes", terminal.ErrOrder, maxReference)
+	case strings.ContainsFunc(o.Reference+o.Key, func(r rune) bool { return r < ' ' || r == 0x7F }):
+		return fmt.Errorf("%w: reference or key with control characters", terminal.ErrOrder)
+	case cardNumberIn(o.Reference) || cardNumberIn(o.Key):
+		return fmt.Errorf("%w: the reference looks like a card number, which is never kept: use the shop's own number", terminal.ErrOrder)
+	}
+	return nil
+}
+
+func sameOrder(old terminal.Sale, o terminal.Order) error {
+	if old.Kind != o.Kind || old.Amount != o.Amount || old.Reference != o.Reference {
+		return fmt.Errorf("%w: sale %s, %s", terminal.ErrKeyReused, old.ID, old.Amount.Format())
+	}
+	return nil
+}
+
+// Start begins a sale and returns its record as soon as it waits for a card; Watch tells how it goes on. An order with
+// a key that was used before gives that sale again. Errors: terminal.ErrBusy, ErrOrder, ErrKeyReused, or the context's.
+func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
+	if cur, running := l.board.running(); running {
+		if o.Key != "" && cur.Key == o.Key {
+			return cur, sameOrder(cur, o)
+		}
+		return terminal.Sale{}, fmt.Errorf("%w: sale %s, %s", terminal.ErrBusy, cur.ID, cur.Amount.Format())
+	}
+	call := startCall{o, make(chan startReply, 1)}
+	select {
+	case l.start <- call:
+		r := <-call.reply
+		return r.sale, r.err
+	case <-l.board.started(): // another order was quicker
+		return l.Start(ctx, o)
+	case <-ctx.Done():
+		return terminal.Sale{}, ctx.Err()
+	}
+}
+
+// Cancel asks for the running sale to be cancelled. It is heard until the request leaves. Errors:
+// terminal.ErrNothingRuns, ErrNotCancelable.
+func (l *Lane) Cancel(context.Context) error { return l.board.cancel() }
+
+// Current is the record of the running sale, which need not be on disk yet.
+func (l *Lane) Current() (terminal.Sale, bool) { return l.board.running() }
+
+// SendQueue makes the acquirer's owner try what is owed now, whatever its back-off.
+func (l *Lane) SendQueue(context.Context) error {
+	l.cfg.Owner.Poke()
+	return nil
+}
+
+// Snapshot is the latest state of lane, reader, link and queue.
+func (l *Lane) Snapshot() terminal.Snapshot { return l.dress(l.board.latest()) }
+
+// Watch waits until there is a snapshot newer than version after, and returns the latest.
+func (l *Lane) Watch(ctx context.Context, after uint64) (terminal.Snapshot, error) {
+	s, err := l.board.newer(ctx, after)
+	return l.dress(s), err
+}
+
+func (l *Lane) dress(s terminal.Snapshot) terminal.Snapshot {
+	s.Text = s.Prompt.English()
+	st := l.cfg.Reader.Status()
+	s.Reader = terminal.Health{
+		OK: st.Condition != device.Absent, Name: l.cfg.Reader.Name(), State: string(st.Condition), Cause: st.Cause,
+	}
+	s.Host = l.cfg.Owner.Health()
+	counts, err := l.cfg.Owner.counts()
+	if err != nil {
+		l.cfg.Log.Error("counting what is owed", "err", err)
+	}
+	s.Owed, s.Parked, s.Oldest, s.Journal = counts.Owed, counts.Parked, counts.Oldest, counts.Highest
+	return s
+}

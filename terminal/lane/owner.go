@@ -1,0 +1,311 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillway/terminal"
+)
+
+// OwnerConfig is what an acquirer's owner is made of. Every field is needed unless its comment says otherwise.
+type OwnerConfig struct {
+	Name       string // of the acquirer, in every row
+	Journal    Journal
+	Dialect    Dialect
+	Link       Link
+	Traces     Counter // STANs, for sign-on
+	TerminalID string
+	MerchantID string
+
+	Retry    time.Duration // first back-off after a debt or a connection failed; doubles up to RetryMax
+	RetryMax time.Duration
+	Check    time.Duration // how often an idle owner looks after its connection
+
+	Clock func() time.Time
+	Debts []terminal.DebtRow // nil: terminal.DebtTable()
+	Log   *slog.Logger
+}
+
+// Owner owns one acquirer's link and the order of what goes over it: sign-on, what is owed, the request. Nothing else
+// writes to the socket, so "the reversal goes first" is a property of serve alone.
+type Owner struct {
+	cfg    OwnerConfig
+	debts  []terminal.DebtRow
+	ask    chan question
+	poke   chan struct{}
+	strays chan terminal.Stray
+	done   chan struct{} // closed when Run has ended
+
+	mu     sync.Mutex // guards health
+	health terminal.Health
+
+	failures int // connection failures in a row; Run's goroutine only
+}
+
+type question struct {
+	message []byte
+	reply   chan Reply
+}
+
+// Reply is what came of a request: HostApproved, HostDeclined, NotSent or NoAnswer, and the answer where there is one.
+type Reply struct {
+	Event    terminal.Event
+	Response terminal.Response
+	Note     string // one sentence, for journal and cashier
+}
+
+// NewOwner makes an owner. Run starts it.
+func NewOwner(cfg OwnerConfig) *Owner {
+	o := &Owner{
+		cfg: cfg, debts: cfg.Debts, ask: make(chan question), poke: make(chan struct{}, 1),
+		strays: make(chan terminal.Stray, 16), done: make(chan struct{}),
+	}
+	if o.debts == nil {
+		o.debts = terminal.DebtTable()
+	}
+	o.setHealth(false, "not connected yet", "")
+	return o
+}
+
+// Name is the acquirer's name.
+func (o *Owner) Name() string { return o.cfg.Name }
+
+// Run owns the link until ctx ends, and closes it. Its error is never the context's: it says that the journal failed,
+// and the process must end.
+func (o *Owner) Run(ctx context.Context) (err error) {
+	defer close(o.done)
+	defer func() {
+		if cerr := o.cfg.Link.Close(); cerr != nil && err == nil {
+			o.cfg.Log.Warn("closing the link", "err", cerr)
+		}
+	}()
+	pause := time.NewTimer(0) // at start at once: sign on, and send what a power cut left owing
+	defer pause.Stop()
+	for {
+		var next time.Duration
+		select {
+		case <-ctx.Done():
+			return nil
+		case s := <-o.strays:
+			if err := o.quarantine(ctx, s); err != nil {
+				return err
+			}
+			continue
+		case q := <-o.ask:
+			next, err = o.serve(ctx, q)
+		case <-o.poke:
+			next, err = o.rest(ctx, true)
+		case <-pause.C:
+			next, err = o.rest(ctx, false)
+		}
+		if err != nil {
+			return err
+		}
+		pause.Reset(next)
+	}
+}
+
+// Request sends a sale's request after everything that is owed, and waits for what comes of it.
+func (o *Owner) Request(ctx context.Context, message []byte) Reply {
+	q := question{message, make(chan Reply, 1)}
+	select {
+	case o.ask <- q:
+	case <-o.done:
+		return notSent("the terminal is stopping")
+	case <-ctx.Done():
+		return notSent("the terminal is stopping")
+	}
+	select {
+	case r := <-q.reply:
+		return r
+	case <-o.done:
+		// Run ended in the middle of it, because the journal failed: the process is about to end, and recovery
+		// takes the sale from Sending.
+		return Reply{Event: terminal.NoAnswer, Note: "The terminal stopped."}
+	}
+}
+
+// Poke makes the owner look at what is owed now, whatever its back-off.
+func (o *Owner) Poke() {
+	select {
+	case o.poke <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// Stray takes an answer that nobody waits for. It never blocks: beyond what its buffer holds, strays are only logged.
+func (o *Owner) Stray(s terminal.Stray) {
+	select {
+	case o.strays <- s:
+	default:
+		o.cfg.Log.Warn("stray answer", "mti", s.MTI, "stan", s.STAN, "reason", s.Reason)
+	}
+}
+
+// Health is how the link is.
+func (o *Owner) Health() terminal.Health {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.health
+}
+
+func (o *Owner) setHealth(ok bool, state, cause string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.health = terminal.Health{OK: ok, Name: o.cfg.Name, State: state, Cause: cause}
+}
+
+func (o *Owner) counts() (terminal.Counts, error) { return o.cfg.Journal.Counts(context.Background()) }
+
+func (o *Owner) compose(req terminal.Request) (request, reversal []byte, err error) {
+	return o.cfg.Dialect.SaleRequest(req)
+}
+
+func notSent(why string) Reply { return Reply{Event: terminal.NotSent, Note: why} }
+
+// serve brings one request to the host: connection and sign-on, then the debts, and only when none is left the request.
+func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err error) {
+	reply, err := o.request(ctx, q.message)
+	if err != nil {
+		return 0, err // no reply: the process ends, and recovery takes the sale
+	}
+	if err := o.drainStrays(ctx); err != nil {
+		return 0, err
+	}
+	q.reply <- reply
+	return o.cfg.Check, nil
+}
+
+func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
+	if err := o.connect(ctx); err != nil {
+		return notSent(err.Error()), nil
+	}
+	left, err := o.drain(ctx, true)
+	switch {
+	case err != nil:
+		return Reply{}, err
+	case left != "":
+		return notSent("a reversal must reach the bank first: " + left), nil
+	}
+	answer, sent, err := o.cfg.Link.Exchange(ctx, message)
+	if err != nil {
+		o.lost(err)
+		if !sent {
+			return notSent(err.Error()), nil
+		}
+		return Reply{Event: terminal.NoAnswer, Note: err.Error()}, nil
+	}
+	res, err := o.cfg.Dialect.Response(answer)
+	if err != nil {
+		return Reply{Event: terminal.NoAnswer, Note: "the answer cannot be read: " + err.Error()}, nil
+	}
+	r := Reply{Event: terminal.HostDeclined, Response: res, Note: "response code " + res.Code}
+	if res.Verdict == terminal.VerdictApproved {
+		r.Event = terminal.HostApproved
+	}
+	return r, nil
+}
+
+// rest is what an owner does between requests: look after the connection, and send what is due.
+func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err error) {
+	if err := o.connect(ctx); err != nil {
+		o.failures++
+		return o.backoff(o.failures), nil
+	}
+	if _, err := o.drain(ctx, now); err != nil {
+		return 0, err
+	}
+	if err := o.drainStrays(ctx); err != nil {
+		return 0, err
+	}
+	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	if err != nil || len(due) == 0 {
+		return o.cfg.Check, err
+	}
+	return min(max(due[0].NotBefore.Sub(o.cfg.Clock()), time.Millisecond), o.cfg.Check), nil
+}
+
+func (o *Owner) backoff(failures int) time.Duration {
+	d := o.cfg.Retry
+	for range failures - 1 {
+		if d *= 2; d >= o.cfg.RetryMax {
+			return o.cfg.RetryMax
+		}
+	}
+	return d
+}
+
+// connect makes sure of a connection that is signed on. Its error is one sentence for cashier and log.
+func (o *Owner) connect(ctx context.Context) error {
+	fresh, err := o.cfg.Link.Ready(ctx)
+	if err != nil {
+		o.setHealth(false, "not connected", err.Error())
+		return err
+	}
+	if fresh {
+		if err := o.signOn(ctx); err != nil {
+			o.setHealth(false, "sign-on failed", err.Error())
+			return errors.Join(err, o.cfg.Link.Close())
+		}
+	}
+	o.failures = 0
+	o.setHealth(true, "connected", "")
+	return nil
+}
+
+func (o *Owner) lost(err error) { o.setHealth(false, "no answer", err.Error()) }
+
+func (o *Owner) signOn(ctx context.Context) error {
+	n, err := o.cfg.Traces.Next(ctx)
+	if err != nil {
+		return fmt.Errorf("no trace number: %w", err)
+	}
+	now := o.cfg.Clock()
+	message, err := o.cfg.Dialect.SignOn(stan(n), now, o.cfg.TerminalID, o.cfg.MerchantID)
+	if err != nil || message == nil {
+		return err
+	}
+	note := "signed on"
+	answer, _, err := o.cfg.Link.Exchange(ctx, message)
+	if err == nil {
+		var res terminal.Response
+		if res, err = o.cfg.Dialect.Response(answer); err == nil && res.Verdict != terminal.VerdictApproved {
+			err = fmt.Errorf("the bank refused the sign-on: code %s", res.Code)
+		}
+	}
+	if err != nil {
+		note = err.Error()
+	}
+	if jerr := o.cfg.Journal.Append(ctx, false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: note}); jerr != nil {
+		return fmt.Errorf("journal: %w", jerr)
+	}
+	return err
+}
+
+func (o *Owner) quarantine(ctx context.Context, s terminal.Stray) error {
+	e := terminal.Entry{
+		Time: s.Time, Kind: terminal.StrayEntry, Event: s.MTI,
+		Note: fmt.Sprintf("answer %s, trace %s, code %s, not taken: %s", s.MTI, s.STAN, s.Code, s.Reason),
+	}
+	if err := o.cfg.Journal.Append(ctx, true, e); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+func (o *Owner) drainStrays(ctx context.Context) error {
+	for {
+		select {
+		case s := <-o.strays:
+			if err := o.quarantine(ctx, s); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}

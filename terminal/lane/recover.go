@@ -1,0 +1,80 @@
+package lane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tillway/terminal"
+)
+
+// Recovery is what Recover works with.
+type Recovery struct {
+	Journal  Journal
+	Acquirer string
+	Now      time.Time
+	Table    []terminal.Row     // nil: terminal.Table()
+	Debts    []terminal.DebtRow // nil: terminal.DebtTable()
+	Note     string             // of the start's row: version and profile
+}
+
+// Recover brings what a stop or a power cut left in the middle to where the tables say, in one commit, before lane and
+// owner start. It creates no debt: the reversal of a request that may have left was owed before its first byte. It
+// returns the sales that it ended.
+func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
+	if r.Table == nil {
+		r.Table = terminal.Table()
+	}
+	if r.Debts == nil {
+		r.Debts = terminal.DebtTable()
+	}
+	entries := []terminal.Entry{{Time: r.Now, Kind: terminal.StartEntry, Note: r.Note}}
+	open, err := r.Journal.Unfinished(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("unfinished sales: %w", err)
+	}
+	for i := range open {
+		row, err := terminal.Next(r.Table, open[i].State, terminal.PowerLost)
+		if err != nil {
+			return nil, fmt.Errorf("sale %s: %w", open[i].ID, err)
+		}
+		rec := open[i]
+		rec.State, rec.Updated = row.To, r.Now
+		rec.Outcome = terminal.Conclude(row, declinedBefore(rec), "")
+		entries = append(entries, terminal.Entry{
+			Time: r.Now, Kind: terminal.SaleEntry, From: row.From, Event: string(terminal.PowerLost), Duties: row.Duties,
+			Sale: &rec, Erase: true, Note: "found unfinished at start",
+		})
+		open[i] = rec
+	}
+	due, err := r.Journal.Due(ctx, r.Acquirer)
+	if err != nil {
+		return nil, fmt.Errorf("debts: %w", err)
+	}
+	for i := range due {
+		if due[i].State != terminal.Sent {
+			continue
+		}
+		e, err := debtEntry(r.Debts, &due[i], terminal.DebtPowerLost, "the terminal stopped while it was with the bank")
+		if err != nil {
+			return nil, err
+		}
+		e.Time = r.Now
+		entries = append(entries, e)
+	}
+	if err := r.Journal.Append(ctx, true, entries...); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return open, nil
+}
+
+// declinedBefore gives back the host's refusal to a sale that was found in FinishDeclined.
+func declinedBefore(s terminal.Sale) terminal.Outcome {
+	if s.State != terminal.Declined {
+		return terminal.Outcome{}
+	}
+	return terminal.Outcome{
+		Code: terminal.CodeDeclined, Happened: "Declined by the bank, code " + s.ResponseCode + ".",
+		Do: "The customer is not charged. Ask for another way to pay.",
+	}
+}

@@ -1,0 +1,325 @@
+package lane
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tillway/device"
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// errLeft ends a sale that the daemon's stop found before its request could leave: nothing of it is on disk.
+var errLeft = errors.New("sale left: the terminal is stopping")
+
+// run is one running sale: its record and what must not be kept.
+type run struct {
+	rec    *terminal.Sale
+	card   emv.Card
+	txn    emv.Transaction
+	kernel emv.Outcome
+	reply  Reply
+
+	request []byte // composed, in memory and sealed in the journal until the answer
+	secret  *terminal.Secret
+
+	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
+	detail string           // one sentence about card or reader
+	note   string           // of the journal row
+}
+
+// sell brings one sale to a final state. ctx ends when the daemon stops, talk also when the cashier cancels.
+func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
+	r := &run{rec: rec}
+	for !rec.State.Final() {
+		event, err := l.act(ctx, talk, r)
+		if err != nil {
+			return err
+		}
+		if err := l.step(context.WithoutCancel(ctx), r, event); err != nil {
+			return err
+		}
+	}
+	if r.card != nil {
+		if err := l.cfg.Reader.Release(context.WithoutCancel(ctx)); err != nil {
+			l.cfg.Log.Warn("taking the power off the card", "err", err)
+		}
+	}
+	return nil
+}
+
+// act does the one action of the sale's state and says what came of it. Its error is errLeft or a defect.
+func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
+	switch r.rec.State {
+	case terminal.Ready:
+		return terminal.Start, nil
+	case terminal.AwaitCard:
+		return l.awaitCard(ctx, talk, r)
+	case terminal.CardTalk:
+		return l.cardTalk(ctx, talk, r)
+	case terminal.Sending:
+		return l.sending(ctx, r), nil
+	case terminal.FinishApproved:
+		return l.finish(ctx, r, emv.HostApproved), nil
+	case terminal.FinishDeclined:
+		return l.finish(ctx, r, emv.HostDeclined), nil
+	case terminal.FinishUnable, terminal.FinishUnanswered:
+		return l.finish(ctx, r, emv.HostUnable), nil
+	case terminal.AgreementOnline, terminal.AgreementOffline, terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
+	}
+	return "", fmt.Errorf("state %s has no action: defect", r.rec.State)
+}
+
+// step takes the table's row for an event: record, journal, then show.
+func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
+	row, err := terminal.Next(l.table, r.rec.State, event)
+	if err != nil {
+		return err
+	}
+	now := l.cfg.Clock()
+	rec := *r.rec
+	rec.State, rec.Updated = row.To, now
+	if row.To.Final() {
+		rec.Outcome = terminal.Conclude(row, r.cause, r.detail)
+	}
+	entry := terminal.Entry{
+		Time: now, Kind: terminal.SaleEntry, From: row.From, Event: string(event), Duties: row.Duties,
+		Sale: &rec, Note: r.note, Erase: row.From == terminal.Sending,
+	}
+	if row.To == terminal.Sending {
+		entry.Secret = r.secret
+	}
+	if err := l.cfg.Journal.Append(ctx, row.Commit, entry); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	r.secret, r.note = nil, ""
+	*r.rec = rec
+	l.cfg.Log.Info("sale", "sale", rec.ID, "from", row.From, "event", event, "to", row.To, "duties", row.Duties)
+	l.show(r)
+	if row.To == terminal.Reversed {
+		l.cfg.Owner.Poke()
+	}
+	return nil
+}
+
+// show publishes the sale's state. A final state is on disk by now.
+func (l *Lane) show(r *run) {
+	prompt, advice := terminal.PromptNone, ""
+	switch s := r.rec.State; s {
+	case terminal.AwaitCard:
+		prompt, advice = terminal.PromptInsertCard, "Ask the customer to insert the card."
+		if l.cardLeft {
+			prompt, advice = terminal.PromptRemoveCard, "Take the last card out of the reader first."
+		}
+	case terminal.CardTalk, terminal.FinishApproved, terminal.FinishDeclined, terminal.FinishUnable, terminal.FinishUnanswered:
+		prompt, advice = terminal.PromptWait, "Leave the card in the reader."
+	case terminal.Sending:
+		prompt, advice = terminal.PromptAuthorising, "Leave the card in the reader."
+	case terminal.Approved:
+		prompt, advice = terminal.PromptApproved, r.rec.Outcome.Do
+	case terminal.Declined, terminal.Cancelled, terminal.Reversed:
+		prompt, advice = terminal.PromptDeclined, r.rec.Outcome.Do
+	case terminal.Ready, terminal.AgreementOnline, terminal.AgreementOffline:
+	}
+	if r.rec.State.Final() {
+		l.cardLeft = r.card != nil
+	}
+	l.board.show(*r.rec, prompt, advice, r.rec.State.Final() && l.cardLeft)
+}
+
+// awaitCard waits for a card: for the last one to leave, then for this one to come.
+func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, error) {
+	wait, stop := context.WithTimeoutCause(talk, l.cfg.CardWait, errTimeOut)
+	defer stop()
+	for {
+		if l.cardLeft {
+			if err := l.cfg.Reader.AwaitRemoval(wait); err != nil {
+				return l.interrupted(ctx, wait, r, err)
+			}
+			l.takenOut()
+			l.show(r)
+		}
+		p, err := l.cfg.Reader.Present(wait)
+		switch {
+		case err == nil:
+			r.card = p.Card
+			r.rec.Entry = "chip"
+			r.note = fmt.Sprintf("ATR %X", p.ATR)
+			return terminal.Presented, nil
+		case wait.Err() != nil:
+			return l.interrupted(ctx, wait, r, err)
+		case errors.Is(err, device.ErrClosed):
+			return "", fmt.Errorf("waiting for a card: %w", err)
+		}
+		// A card that does not answer, or a reader that went away: say so and wait for another try.
+		l.cfg.Log.Warn("card not usable", "err", err)
+		l.cardLeft = true
+		l.board.show(*r.rec, terminal.PromptCardError, sentence(err)+" Take the card out and try again.", false)
+	}
+}
+
+var errTimeOut = errors.New("time is over")
+
+// interrupted says why a wait of the sale ended: cashier, time-out, or the daemon's stop.
+func (l *Lane) interrupted(ctx, wait context.Context, r *run, err error) (terminal.Event, error) {
+	switch cause := context.Cause(wait); {
+	case ctx.Err() != nil:
+		return "", errLeft
+	case errors.Is(cause, errCancelled):
+		return terminal.Cancel, nil
+	case errors.Is(cause, errTimeOut):
+		if st := l.cfg.Reader.Status(); st.Condition == device.Absent {
+			r.detail = st.Cause
+		}
+		return terminal.TimeOut, nil
+	}
+	return "", fmt.Errorf("waiting for a card: %w", err)
+}
+
+// cardTalk runs the kernel up to the first cryptogram and, when it wants the host, prepares the messages.
+func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, error) {
+	wait, stop := context.WithTimeoutCause(talk, l.cfg.CardTalk, errTimeOut)
+	defer stop()
+	now := l.cfg.Clock()
+	r.rec.LocalTime = now
+	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
+	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), holder{})
+	if err != nil {
+		return l.cardFailed(ctx, wait, r, err)
+	}
+	r.txn, r.kernel = txn, out
+	r.take(out)
+	switch out.Decision {
+	case emv.Online:
+		return l.prepare(ctx, talk, r)
+	case emv.Approved:
+		// An online-only terminal asked for an ARQC; a card that answers with a TC breaks Book 3, 9.3.
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card approved without the bank, which this terminal does not take.")
+		return terminal.Refused, nil
+	case emv.OtherInterface:
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card wants another reader, which this terminal does not have. "+out.Reason)
+		return terminal.Refused, nil
+	case emv.Terminated:
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card cannot be used. "+out.Reason)
+		return terminal.Refused, nil
+	case emv.Declined:
+		r.detail = out.Reason
+		return terminal.Refused, nil
+	}
+	return "", fmt.Errorf("kernel decided %q: defect", out.Decision)
+}
+
+// cardFailed sorts what can go wrong while card and terminal talk, before anything is sent.
+func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (terminal.Event, error) {
+	l.cfg.Log.Warn("talking with the card", "sale", r.rec.ID, "err", err)
+	switch {
+	case wait.Err() != nil:
+		return l.interrupted(ctx, wait, r, err)
+	case errors.Is(err, device.ErrRemoved), errors.Is(err, device.ErrUnplugged):
+		r.detail = sentence(err)
+		return terminal.Removed, nil
+	}
+	r.cause = terminal.Refusal(terminal.CodeCardError, "The card or the reader failed: "+sentence(err))
+	return terminal.Refused, nil
+}
+
+// prepare gives the sale its STAN and composes request and reversal. What it cannot compose is refused here, with
+// nothing sent.
+func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error) {
+	fault := func(what string, err error) (terminal.Event, error) {
+		l.cfg.Log.Error(what, "sale", r.rec.ID, "err", err)
+		r.cause = terminal.Refusal(terminal.CodeTerminalFault, what+": "+err.Error())
+		return terminal.Refused, nil
+	}
+	card, err := cardData(&r.kernel.Data)
+	if err != nil {
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card's number cannot be read: "+err.Error())
+		return terminal.Refused, nil
+	}
+	n, err := l.cfg.Traces.Next(ctx)
+	if err != nil {
+		return fault("No trace number", err)
+	}
+	r.rec.STAN = stan(n)
+	r.rec.Invoice = r.rec.STAN
+	r.rec.MaskedPAN = card.PAN.Masked()
+	req := terminal.Request{
+		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
+		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
+		Card: card, Scheme: r.kernel.Scheme, Method: r.kernel.Method, Tags: r.kernel.Data,
+	}
+	request, reversal, err := l.cfg.Owner.compose(req)
+	if err != nil {
+		return fault("The request cannot be composed", err)
+	}
+	if !l.board.pointOfNoReturn(talk) {
+		return l.interrupted(ctx, talk, r, talk.Err())
+	}
+	r.request = request
+	r.secret = &terminal.Secret{Card: card, Request: request, Reversal: reversal}
+	return terminal.GoOnline, nil
+}
+
+// sending has the owner send the request. It waits the link's deadline out also when the daemon is stopping.
+func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
+	r.reply = l.cfg.Owner.Request(context.WithoutCancel(ctx), r.request)
+	r.request = nil
+	r.note = r.reply.Note
+	res := r.reply.Response
+	r.rec.ResponseCode, r.rec.RRN, r.rec.AuthCode, r.rec.HostText = res.Code, res.RRN, res.AuthCode, res.Text
+	switch r.reply.Event {
+	case terminal.HostDeclined:
+		r.cause = res.Advice
+	case terminal.NotSent:
+		r.cause = terminal.Unreachable(r.reply.Note)
+	default:
+		r.detail = r.reply.Note
+	}
+	return r.reply.Event
+}
+
+// finish has the kernel finish with the card.
+func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) terminal.Event {
+	wait, stop := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.CardTalk)
+	defer stop()
+	out, err := r.txn.Complete(wait, emv.HostAnswer{Result: result, ARC: r.reply.Response.ARC, IssuerData: r.reply.Response.Issuer})
+	if err != nil {
+		l.cfg.Log.Warn("finishing with the card", "sale", r.rec.ID, "err", err)
+		r.detail = sentence(err)
+		return terminal.Removed
+	}
+	r.kernel = out
+	r.take(out)
+	if out.Decision != emv.Approved {
+		if result == emv.HostApproved {
+			r.detail = out.Reason
+		}
+		return terminal.CardRefuses
+	}
+	switch result {
+	case emv.HostApproved:
+		if out.Method == emv.Signature {
+			return terminal.AgreementNeeded
+		}
+		return terminal.CardAgrees
+	case emv.HostDeclined:
+		return terminal.CardAgrees
+	case emv.HostUnable:
+	}
+	// As in cardTalk: without store-and-forward there is no offline approval to take.
+	r.detail = "The card approved without the bank, which this terminal does not take."
+	return terminal.CardRefuses
+}
+
+// take copies what journal and receipt may keep of a kernel's outcome.
+func (r *run) take(out emv.Outcome) {
+	r.rec.AID = strings.ToUpper(hex.EncodeToString(out.AID))
+	r.rec.Label, r.rec.Scheme, r.rec.Method, r.rec.ODA = out.Label, out.Scheme, out.Method, out.ODA
+	r.rec.Tags, r.rec.Why = out.Data.Without(), out.Why
+	r.rec.Language = printable(out.Data.Value(tagLanguagePreference))
+}
+
+func stan(n uint64) uint32 { return uint32((n-1)%999_999) + 1 }
