@@ -1,0 +1,281 @@
+package ccid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tillway/device"
+	"tillway/device/iso7816"
+)
+
+// Transport carries messages to and from one reader. It is used by one goroutine at a time. Its errors wrap those of
+// package device, and end the exchange at hand: device.ErrUnplugged when the reader is gone, device.ErrProtocol for a
+// damaged answer, the context's error when that ends.
+type Transport interface {
+	// Send sends one message to the reader.
+	Send(ctx context.Context, m Message) error
+
+	// Receive returns the next message from the reader. A card movement is a NotifySlotChange with the slots' bits in
+	// Params[0] (bit 1 card present, bit 2 changed); a reader that asks for time outside of any message is a SlotStatus
+	// with the command status TimeExtension and the sequence number of the last message sent.
+	Receive(ctx context.Context) (Message, error)
+}
+
+// Card presence in NotifySlotChange, slot 0 (section 6.3.1).
+const (
+	MovedOut byte = 0x02
+	MovedIn  byte = 0x03
+)
+
+// The bounds on a reader that owes an answer.
+const (
+	DefaultPatience = 3 * time.Second        // silence of the reader before it counts as lost
+	graceAfterMove  = 250 * time.Millisecond // silence after the card's removal was told: the answer may be swallowed
+	maxExtensions   = 200                    // times that one command may ask for more time
+	maxStale        = 100                    // answers to older commands that are thrown away for one command
+)
+
+// Slot is one slot of a reader: what is in it, and the conversation with it. One goroutine owns it.
+type Slot struct {
+	transport Transport
+	patience  time.Duration
+	seq       byte
+	icc       ICC
+	atr       iso7816.ATR
+	wait      time.Duration // what a powered card may need before it answers, besides the reader's own time
+}
+
+// NewSlot is slot 0 of the reader behind the transport. patience is the longest silence of a reader that owes an
+// answer, the card's own waiting time not included; 0 means DefaultPatience.
+func NewSlot(transport Transport, patience time.Duration) *Slot {
+	if patience <= 0 {
+		patience = DefaultPatience
+	}
+	return &Slot{transport: transport, patience: patience, icc: NoICC}
+}
+
+// ICC is the last that was heard of the slot's state.
+func (s *Slot) ICC() ICC { return s.icc }
+
+// CommandError is a command that the reader refused or failed to carry out.
+type CommandError struct {
+	Command byte // type of the command
+	Status  Status
+}
+
+func (e *CommandError) Error() string {
+	return fmt.Sprintf("reader failed command %02X: %s", e.Command, reason(e.Status.Error))
+}
+
+// Unwrap is the error of package device that the failure amounts to.
+func (e *CommandError) Unwrap() error {
+	switch {
+	case e.Status.ICC == NoICC:
+		return device.ErrRemoved
+	case e.Status.Error == ICCMute:
+		return device.ErrMute
+	}
+	return device.ErrProtocol
+}
+
+// Refresh asks for the slot's state.
+func (s *Slot) Refresh(ctx context.Context) (ICC, error) {
+	_, err := s.exchange(ctx, Message{Type: GetSlotStatus}, 0)
+	if _, refused := errors.AsType[*CommandError](err); refused {
+		err = nil // the status is what was asked for, whatever else the reader says
+	}
+	return s.icc, err
+}
+
+// Escape sends a command of the reader's maker and returns its answer.
+func (s *Slot) Escape(ctx context.Context, command ...byte) ([]byte, error) {
+	m, err := s.exchange(ctx, Message{Type: Escape, Data: command}, 0)
+	return m.Data, err
+}
+
+// PowerOff takes the power off the card. Without a card it does nothing.
+func (s *Slot) PowerOff(ctx context.Context) error {
+	_, err := s.exchange(ctx, Message{Type: PowerOff}, 0)
+	if errors.Is(err, device.ErrRemoved) {
+		return nil
+	}
+	return err
+}
+
+// PowerOn resets the card as EMV wants it (Contact Interface Specification, 6.1.3 and 8.4): cold, and once warm when
+// the card stays mute or answers what EMV refuses; then it tells the reader the card's protocol. Errors:
+// device.ErrRemoved, device.ErrMute for a card without an acceptable answer, those of the transport.
+func (s *Slot) PowerOn(ctx context.Context) (iso7816.ATR, error) {
+	if err := s.PowerOff(ctx); err != nil {
+		return iso7816.ATR{}, err
+	}
+	atr, err := s.reset(ctx, false)
+	if errors.Is(err, device.ErrMute) {
+		var again error
+		if atr, again = s.reset(ctx, true); again == nil {
+			err = nil
+		} else {
+			err = fmt.Errorf("%w; warm: %w", err, again)
+		}
+	}
+	if err == nil {
+		s.atr = atr
+		err = s.setParameters(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil && s.icc == Active && !errors.Is(err, device.ErrUnplugged) {
+			err = errors.Join(err, s.PowerOff(ctx))
+		}
+		return iso7816.ATR{}, err
+	}
+	return atr, nil
+}
+
+// reset powers the card and reads its answer. A second IccPowerOn in a row is a warm reset. An answer that EMV refuses
+// is device.ErrMute: to the cardholder both are the same.
+func (s *Slot) reset(ctx context.Context, warm bool) (iso7816.ATR, error) {
+	const automatic = 0 // bPowerSelect: 5 V first, lower where the card does not answer
+	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{automatic}}, resetWait)
+	refused, ok := errors.AsType[*CommandError](err)
+	if ok && (refused.Status.Error == BadATRTS || refused.Status.Error == BadATRTCK) {
+		return iso7816.ATR{}, fmt.Errorf("%w: %w", device.ErrMute, err)
+	}
+	if err != nil {
+		return iso7816.ATR{}, err
+	}
+	atr, err := iso7816.ParseATR(answer.Data)
+	if err == nil {
+		err = atr.CheckEMV(warm)
+	}
+	if err != nil {
+		return iso7816.ATR{}, fmt.Errorf("%w: %w", device.ErrMute, err)
+	}
+	return atr, nil
+}
+
+// Waiting times. A card at 4 MHz has elementary time units of 93 microseconds; the reader keeps the exact times, these
+// only have to be longer.
+const (
+	resetWait = 2 * time.Second        // up to 20,160 units for all of an answer to reset
+	unitWait  = 100 * time.Microsecond // one elementary time unit
+)
+
+// setParameters tells a reader at TPDU level the protocol and the times of the card (section 6.1.7).
+func (s *Slot) setParameters(ctx context.Context) error {
+	convention := byte(0)
+	if s.atr.TS == 0x3F {
+		convention = 0x02
+	}
+	m := Message{Type: SetParameters, Params: [3]byte{s.atr.Protocol()}}
+	if s.atr.Protocol() == 1 {
+		m.Data = []byte{s.atr.Speed(), 0x10 | convention, s.atr.GuardTime(), s.atr.BWI()<<4 | s.atr.CWI(), 0, byte(s.atr.IFSC()), 0}
+		// Block waiting time: 2^BWI x 960 x 372/f, which are 960 units at the default speed; then 258 characters in.
+		s.wait = (960<<s.atr.BWI() + 258*16) * unitWait
+	} else {
+		m.Data = []byte{s.atr.Speed(), convention, s.atr.GuardTime(), s.atr.WI(), 0}
+		// One work waiting time, 960 x WI units at the default speed, and 263 characters both ways; a card that needs
+		// longer sends 60, of which the reader tells us.
+		s.wait = (960*time.Duration(s.atr.WI()) + 263*16) * unitWait
+	}
+	if _, err := s.exchange(ctx, m, 0); err != nil {
+		return fmt.Errorf("telling the reader the card's protocol: %w", err)
+	}
+	return nil
+}
+
+// TransmitTPDU carries one TPDU or block to the powered card. It makes Slot an iso7816.TPDU.
+func (s *Slot) TransmitTPDU(ctx context.Context, tpdu []byte, waits byte) ([]byte, error) {
+	if len(tpdu) > MaxData {
+		return nil, fmt.Errorf("%w: TPDU of %d bytes", device.ErrProtocol, len(tpdu))
+	}
+	m := Message{Type: XfrBlock, Params: [3]byte{waits}, Data: tpdu}
+	answer, err := s.exchange(ctx, m, s.wait*time.Duration(max(waits, 1)))
+	if err != nil {
+		return nil, err
+	}
+	if s.icc == NoICC {
+		return nil, device.ErrRemoved // some readers say so only here, with command status done
+	}
+	if s.icc == Inactive {
+		return nil, fmt.Errorf("%w: the card has lost its power", device.ErrProtocol)
+	}
+	return answer.Data, nil
+}
+
+// answers is the type of answer to each command (table 6.1-1).
+func answers(command byte) byte {
+	switch command {
+	case PowerOn, XfrBlock:
+		return DataBlock
+	case SetParameters, GetParameters, ResetParams:
+		return Parameters
+	case Escape:
+		return EscapeAnswer
+	}
+	return SlotStatus
+}
+
+// exchange sends one command and returns its answer: the one with its sequence number and type, or a failure of any
+// type. It waits out time extensions, throws away what belongs to older commands, and keeps the slot's state.
+func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Message, error) {
+	s.seq++
+	m.Seq = s.seq
+	if err := s.transport.Send(ctx, m); err != nil {
+		return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
+	}
+	limit := s.patience + wait
+	extensions, stale := 0, 0
+	for {
+		answer, err := s.receive(ctx, limit)
+		if err != nil {
+			if s.icc == NoICC && errors.Is(err, device.ErrTimeout) && m.Type != GetSlotStatus {
+				return Message{}, fmt.Errorf("command %02X: %w", m.Type, device.ErrRemoved)
+			}
+			return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
+		}
+		if answer.Type == NotifySlotChange {
+			if s.icc = Inactive; answer.Params[0]&1 == 0 {
+				s.icc = NoICC
+				limit = graceAfterMove
+			}
+			continue
+		}
+		status := answer.Status()
+		if answer.Seq != m.Seq || answer.Slot != m.Slot || answer.Type < DataBlock {
+			if stale++; stale > maxStale {
+				return Message{}, fmt.Errorf("command %02X: %w: %d answers, none to it", m.Type, device.ErrProtocol, stale)
+			}
+			continue
+		}
+		if status.Command == TimeExtension {
+			if extensions++; extensions > maxExtensions {
+				return Message{}, fmt.Errorf("command %02X: %w: %d time extensions", m.Type, device.ErrTimeout, extensions)
+			}
+			limit = s.patience + max(wait, s.wait)*time.Duration(max(status.Error, 1))
+			continue
+		}
+		if status.ICC <= NoICC {
+			s.icc = status.ICC
+		}
+		if status.Command != Done {
+			return Message{}, &CommandError{m.Type, status}
+		}
+		if answer.Type != answers(m.Type) {
+			return Message{}, fmt.Errorf("command %02X: %w: answer of type %02X", m.Type, device.ErrProtocol, answer.Type)
+		}
+		return answer, nil
+	}
+}
+
+// receive is one message within the limit; device.ErrTimeout when there is none.
+func (s *Slot) receive(ctx context.Context, limit time.Duration) (Message, error) {
+	within, cancel := context.WithTimeoutCause(ctx, limit, device.ErrTimeout)
+	defer cancel()
+	m, err := s.transport.Receive(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return Message{}, fmt.Errorf("%w: no answer from the reader", device.ErrTimeout)
+	}
+	return m, err
+}
