@@ -1,0 +1,189 @@
+// Package host is the other end of the wire: acquirer and gateway of a simulated host, with package issuer behind it. It
+// answers the messages of a terminal, keeps a ledger of what it posted, and can be told by test amounts to misbehave.
+//
+// It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean
+// (message.go), so that a mistake on one side is not made on the other too. Its state lies in memory: a host that is
+// started again knows its accounts and no transaction. Settlement, message authentication and advices are not part of it;
+// such messages are answered with code 12.
+//
+// What it promises: an original request posts at most once, whatever is repeated (a true repeat gets the stored answer;
+// another transaction under the same terminal, batch and STAN gets 94); a reversal gives back exactly once, and one that
+// comes before its original keeps that from posting at all. So the balances and what is posted always add up to the
+// opening balances.
+//
+// Sources: ISO 8583:1987 (message classes, DE 39); public terminal messages of the NAC family for which fields stand in
+// answers.
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillway/host/issuer"
+	"tillway/iso8583"
+	"tillway/money"
+)
+
+// MaxFrame is the longest message in bytes, TPDU included, that the host reads; a longer one ends its connection.
+const MaxFrame = 4096
+
+// maxRecords bounds what the host remembers of transactions; past it, requests are answered with 96.
+const maxRecords = 1 << 20
+
+// ErrConfig says that a Config cannot be worked with.
+var ErrConfig = errors.New("host simulator set up wrongly")
+
+// Terminal is one terminal that may speak with the host.
+type Terminal struct {
+	ID       string // DE 41, 8 characters
+	Merchant string // DE 42, 15 characters
+}
+
+// Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
+type Config struct {
+	Codec     *iso8583.Codec
+	Clock     func() time.Time // wall clock in the host's own time zone: DE 12, DE 13, expiry
+	Random    io.Reader        // approval codes
+	Accounts  []issuer.Account
+	Terminals []Terminal
+	Currency  money.Currency
+	Late      time.Duration // how long the test amount .102 holds its answer back
+	Log       *slog.Logger  // nil: no log. Card numbers are masked in it
+}
+
+// Reply is one thing the host does on the wire in answer to a frame.
+type Reply struct {
+	Delay time.Duration // after the frame was there
+	Frame []byte        // the message, without length prefix
+	Cut   int           // above 0: so many bytes of prefix and message are written, no more
+	Reset bool          // afterwards the connection is reset
+}
+
+// Host is the simulated host. All methods are safe for concurrent use.
+type Host struct {
+	cfg       Config
+	terminals map[string]string // merchant by terminal; never changed
+
+	mu     sync.Mutex // guards all that follows; held over no I/O
+	issuer *issuer.Issuer
+	ledger ledger
+	rrn    uint32 // of the last answer
+	journal
+	connections
+}
+
+// New makes a host. It fails with ErrConfig (wrapped) when something is missing, an account cannot be used, or the codec's
+// table has no room for the fields of its answers.
+func New(cfg Config) (*Host, error) {
+	if cfg.Codec == nil || cfg.Clock == nil || cfg.Random == nil || cfg.Currency == (money.Currency{}) {
+		return nil, fmt.Errorf("codec, clock, random source and currency are needed: %w", ErrConfig)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	is, err := issuer.New(cfg.Accounts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newLedger()}
+	for _, a := range cfg.Accounts {
+		if a.Balance.Currency != cfg.Currency {
+			return nil, fmt.Errorf("account %q is not in %s: %w", a.Name, cfg.Currency.Code, ErrConfig)
+		}
+	}
+	for _, t := range cfg.Terminals {
+		if len(t.ID) != 8 || len(t.Merchant) != 15 {
+			return nil, fmt.Errorf("terminal %q with merchant %q: 8 and 15 characters are needed: %w", t.ID, t.Merchant, ErrConfig)
+		}
+		h.terminals[t.ID] = t.Merchant
+	}
+	return h, h.tryAnswers()
+}
+
+// tryAnswers packs a specimen, so that a table without the fields of an answer is found at the start and not at a sale.
+func (h *Host) tryAnswers() error {
+	m := iso8583.NewMessage("0210")
+	m.TPDU = make([]byte, 5)
+	for n, v := range map[int]string{
+		3: "000000", 4: "000000010525", 11: "000001", 12: "235959", 13: "1231", 24: "003", 37: "000000000001",
+		38: "000001", 39: "00", 41: "TILL0001", 55: "\x91\x08\x00\x00\x00\x00\x00\x00\x00\x00",
+	} {
+		m.Set(n, v)
+	}
+	if _, err := h.cfg.Codec.Pack(m); err != nil {
+		return fmt.Errorf("%w: the codec's table does not fit the host's answers: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// Answer takes one frame, without length prefix, and says what to do on the wire; nothing for a frame that cannot be read
+// or is no request. Whatever it posts is posted when it returns, whether or not the replies arrive.
+func (h *Host) Answer(frame []byte) []Reply {
+	now := h.cfg.Clock()
+	if len(frame) > MaxFrame {
+		h.note(Message{Time: now, Direction: In, Note: fmt.Sprintf("dropped: %d bytes are too many", len(frame))})
+		return nil
+	}
+	m, err := h.cfg.Codec.Unpack(frame)
+	if err != nil {
+		h.note(Message{Time: now, Direction: In, Note: "dropped: " + err.Error()})
+		return nil
+	}
+	q := read(m, h.cfg.Currency)
+	if !q.isRequest() {
+		h.note(q.message(now, "dropped: not a request"))
+		return nil
+	}
+	h.mu.Lock()
+	a := h.decide(q, now)
+	h.mu.Unlock()
+	h.note(q.message(now, a.note))
+	return h.replies(q, a, now)
+}
+
+// answer is what was decided on one request: the fields, and what goes wrong on the wire.
+type answer struct {
+	code     string // DE 39
+	rrn      string // DE 37
+	authCode string // DE 38
+	chip     []byte // DE 55
+	at       time.Time
+	fault    fault
+	note     string // for the log
+}
+
+// decide runs one request to its answer. The caller holds mu.
+func (h *Host) decide(q query, now time.Time) answer {
+	refuse := func(code, why string) answer {
+		return answer{code: code, at: now, rrn: h.nextRRN(now), note: why}
+	}
+	if q.wrong != "" {
+		return refuse(issuer.FormatError, q.wrong)
+	}
+	switch merchant, known := h.terminals[q.terminal]; {
+	case !known:
+		return refuse(unknownTerminal, "terminal not known")
+	case q.merchant != merchant && q.class != network:
+		return refuse(terminalRefused, "terminal belongs to another merchant")
+	}
+	switch q.class {
+	case sale:
+		return h.sell(q, now)
+	case reversal:
+		return h.reverse(q, now)
+	case network:
+		return answer{code: issuer.Approved, at: now, note: "network"}
+	case otherClass:
+	}
+	return refuse(invalidTransaction, "no such transaction here")
+}
+
+// nextRRN is the retrieval reference number of a new answer: last digit of the year, day of the year, hour, and a counter.
+func (h *Host) nextRRN(now time.Time) string {
+	h.rrn++
+	return fmt.Sprintf("%d%03d%02d%06d", now.Year()%10, now.YearDay(), now.Hour(), h.rrn%1_000_000)
+}

@@ -1,0 +1,249 @@
+// Package issuer is the card issuer behind the simulated host: accounts by number, balances, and the decision on one
+// authorisation with the chip's cryptogram verified under the issuer's key.
+//
+// It is a simulator: keys lie in memory in the clear, and only published test keys belong in it. It knows no message and
+// no terminal (package host has those) and keeps no ledger of its own. It is not safe for concurrent use: its one owner,
+// host.Host, calls it under its lock.
+// Sources: EMV 4.4 Book 2, 8 (issuer side) and Book 3, Annex C10 (card status update); ISO 8583:1987 DE 39.
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/emv/cryptogram"
+	"tillway/emv/tlv"
+	"tillway/money"
+)
+
+// The response codes that the issuer gives (DE 39).
+const (
+	Approved     = "00"
+	DoNotHonour  = "05" // also for a wrong cryptogram: the 1987 list has no code of its own for it
+	WrongAmount  = "13" // what the chip signed is not what the message asks for
+	NoSuchCard   = "14"
+	FormatError  = "30"
+	NoFunds      = "51"
+	CardExpired  = "54"
+	cidARQC      = 0x80 // tag 9F27, bits 8-7: the card asks for an online decision (Book 3, Table 15)
+	cidTypeMask  = 0xC0
+	maxChipBytes = 512 // DE 55, twice what terminals send
+	maxChipTags  = 64
+)
+
+// ErrAccount says that an account of the table cannot be used.
+var ErrAccount = errors.New("account not usable")
+
+// Account is one row of the issuer's table.
+type Account struct {
+	Name    string // what the simulator's own listings call it: "credit"
+	PAN     emv.PAN
+	PSN     string // two digits: PAN sequence number
+	Expiry  string // YYMM: good until the end of that month
+	Balance money.Amount
+	IMK     []byte // issuer master key for application cryptograms, 16 bytes; published test keys only
+}
+
+// Statement is how an account stands; the number masks itself wherever it is written out.
+type Statement struct {
+	Name    string       `json:"name"`
+	PAN     emv.PAN      `json:"pan"`
+	Expired bool         `json:"expired"`
+	Opening money.Amount `json:"opening"`
+	Balance money.Amount `json:"balance"`
+}
+
+// account is an Account at work.
+type account struct {
+	Account
+
+	keys    cryptogram.Keys
+	opening money.Amount
+	seen    map[[10]byte]struct{} // ATC and ARQC of what was answered: neither may come a second time
+}
+
+// Issuer holds the accounts. One goroutine at a time may use it.
+type Issuer struct {
+	byPAN map[string]*account
+	order []*account
+}
+
+// New makes an issuer with the accounts given. Error: ErrAccount, with the account's name.
+func New(accounts []Account) (*Issuer, error) {
+	is := &Issuer{byPAN: make(map[string]*account, len(accounts))}
+	for _, a := range accounts {
+		if len(a.Expiry) != 4 || strings.Trim(a.Expiry, "0123456789") != "" || a.Balance.Minor < 0 || a.PAN.IsZero() {
+			return nil, fmt.Errorf("account %q: number, expiry (YYMM) or balance: %w", a.Name, ErrAccount)
+		}
+		if is.byPAN[a.PAN.Clear()] != nil {
+			return nil, fmt.Errorf("account %q: another has its number: %w", a.Name, ErrAccount)
+		}
+		keys, err := cryptogram.ForCard(a.IMK, a.PAN.Clear(), a.PSN)
+		if err != nil {
+			return nil, fmt.Errorf("account %q: %w: %w", a.Name, ErrAccount, err)
+		}
+		a.IMK = slices.Clone(a.IMK)
+		acc := &account{Account: a, keys: keys, opening: a.Balance, seen: map[[10]byte]struct{}{}}
+		is.byPAN[a.PAN.Clear()] = acc
+		is.order = append(is.order, acc)
+	}
+	return is, nil
+}
+
+// Statements lists the accounts in the table's order.
+func (is *Issuer) Statements(now time.Time) []Statement {
+	out := make([]Statement, 0, len(is.order))
+	for _, a := range is.order {
+		out = append(out, Statement{a.Name, a.PAN, expired(a.Expiry, now), a.opening, a.Balance})
+	}
+	return out
+}
+
+// Request is one authorisation as the issuer sees it.
+type Request struct {
+	PAN    emv.PAN
+	Expiry string // YYMM of track 2
+	PSN    string // DE 23, three digits; empty where the message had none
+	Amount money.Amount
+	Chip   []byte // DE 55
+	Now    time.Time
+	Force  string // a response code that overrules the decision; empty in earnest
+}
+
+// Decision is the issuer's answer.
+type Decision struct {
+	Code string // DE 39
+	Chip []byte // DE 55 of the answer: tag 91; nil where no cryptogram was verified
+	Why  string // one sentence for the simulator's log, no card data
+}
+
+// Authorise decides and, when it approves, takes the amount off the balance. The order is: account (14), chip data (30),
+// amount signed by the chip (13), cryptogram (05), expiry (54), funds (51). A decision behind a good cryptogram carries
+// issuer authentication data, also when it declines, so that the card can tell the issuer's "no" from a stranger's.
+func (is *Issuer) Authorise(r Request) Decision {
+	a := is.byPAN[r.PAN.Clear()]
+	if a == nil {
+		return forced(r, Decision{Code: NoSuchCard, Why: "no account with this number"})
+	}
+	chip, err := ReadChip(r.Chip)
+	if err != nil {
+		return forced(r, Decision{Code: FormatError, Why: err.Error()})
+	}
+	if d, bad := a.check(r, chip); bad {
+		return forced(r, d)
+	}
+	code, why := a.decide(r)
+	if r.Force != "" && r.Force != code {
+		code, why = r.Force, "test amount"
+	}
+	answer, err := a.keys.Answer(chip, reply(code))
+	if err != nil {
+		return Decision{Code: DoNotHonour, Why: "issuer authentication: " + err.Error()}
+	}
+	a.seen[replayKey(chip)] = struct{}{}
+	if code == Approved {
+		a.Balance.Minor -= r.Amount.Minor
+	}
+	return Decision{Code: code, Chip: tlv.Append(nil, 0x91, answer), Why: why}
+}
+
+// forced lets a test amount's code stand for whatever a request without a good cryptogram would have got.
+func forced(r Request, d Decision) Decision {
+	if r.Force != "" {
+		return Decision{Code: r.Force, Why: "test amount"}
+	}
+	return d
+}
+
+// ReadChip reads the data objects of DE 55: one level, bounded, no tag twice.
+func ReadChip(de55 []byte) (emv.Data, error) {
+	var d emv.Data
+	if len(de55) == 0 || len(de55) > maxChipBytes {
+		return d, fmt.Errorf("chip data of %d bytes, 1 to %d are taken: %w", len(de55), maxChipBytes, tlv.ErrMalformed)
+	}
+	items, err := tlv.Parse(de55)
+	if err != nil {
+		return d, fmt.Errorf("chip data: %w", err)
+	}
+	if len(items) > maxChipTags {
+		return d, fmt.Errorf("chip data of %d objects, at most %d: %w", len(items), maxChipTags, tlv.ErrMalformed)
+	}
+	for _, it := range items {
+		if d.Has(it.Tag) {
+			return emv.Data{}, fmt.Errorf("chip data: tag %s twice: %w", it.Tag, tlv.ErrMalformed)
+		}
+		d.Put(it.Tag, it.Value)
+	}
+	return d, nil
+}
+
+// check compares what the chip signed with what the message says, then the cryptogram itself.
+func (a *account) check(r Request, chip emv.Data) (Decision, bool) {
+	n12, err := r.Amount.N12()
+	if err != nil || fmt.Sprintf("%x", chip.Value(0x9F02)) != n12 {
+		return Decision{Code: WrongAmount, Why: "tag 9F02 is not the amount of DE 4"}, true
+	}
+	if fmt.Sprintf("%x", chip.Value(0x5F2A)) != fmt.Sprintf("%04d", r.Amount.Currency.Numeric) {
+		return Decision{Code: WrongAmount, Why: "tag 5F2A is not the currency of the account"}, true
+	}
+	if psn := fmt.Sprintf("%x", chip.Value(0x5F34)); (chip.Has(0x5F34) && psn != a.PSN) || (r.PSN != "" && r.PSN != "0"+a.PSN) {
+		return Decision{Code: NoSuchCard, Why: "sequence number is not the card's"}, true
+	}
+	if cid := chip.Value(0x9F27); len(cid) != 1 || cid[0]&cidTypeMask != cidARQC {
+		return Decision{Code: DoNotHonour, Why: "tag 9F27 does not name an ARQC"}, true
+	}
+	if err := a.keys.Verify(chip); err != nil {
+		return Decision{Code: DoNotHonour, Why: err.Error()}, true
+	}
+	if _, twice := a.seen[replayKey(chip)]; twice {
+		return Decision{Code: DoNotHonour, Why: "cryptogram was used before"}, true
+	}
+	return Decision{}, false
+}
+
+// replayKey is the ATC and the cryptogram; both have been verified to be there.
+func replayKey(chip emv.Data) [10]byte {
+	return [10]byte(append(slices.Clone(chip.Value(0x9F36)), chip.Value(0x9F26)...))
+}
+
+func (a *account) decide(r Request) (code, why string) {
+	switch {
+	case r.Expiry != a.Expiry:
+		return CardExpired, "expiry is not the card's"
+	case expired(a.Expiry, r.Now):
+		return CardExpired, "card expired"
+	case r.Amount.Currency != a.Balance.Currency:
+		return WrongAmount, "account has another currency"
+	case r.Amount.Minor <= 0:
+		return WrongAmount, "amount is zero"
+	case r.Amount.Minor > a.Balance.Minor:
+		return NoFunds, "balance too low"
+	}
+	return Approved, "approved"
+}
+
+// expired says whether the month YYMM has ended; years are 2000 to 2099.
+func expired(yymm string, now time.Time) bool { return now.Format("0601") > yymm }
+
+// reply is what tag 91 tells the card: the code itself (method 1), or in the card status update whether the issuer
+// approves (byte 2, bit 8: method 2).
+func reply(code string) cryptogram.Reply {
+	r := cryptogram.Reply{ARC: [2]byte([]byte(code))}
+	if code == Approved {
+		r.CSU[1] = 0x80
+	}
+	return r
+}
+
+// Restore gives back what an approval took. It is called once for each posting: the host keeps the account of that.
+func (is *Issuer) Restore(pan emv.PAN, amount money.Amount) {
+	a := is.byPAN[pan.Clear()]
+	if a == nil || a.Balance.Currency != amount.Currency || amount.Minor < 0 {
+		panic("issuer: restoring what was never taken")
+	}
+	a.Balance.Minor += amount.Minor
+}

@@ -1,0 +1,116 @@
+package host
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"tillway/emv"
+	"tillway/host/issuer"
+	"tillway/money"
+)
+
+// State is what became of a transaction at the host.
+type State string
+
+// The states. A posting can only go from Posted to Reversed.
+const (
+	Posted      State = "posted"
+	Reversed    State = "reversed"
+	Declined    State = "declined"
+	Forestalled State = "forestalled" // its reversal came first: it will not be taken any more
+)
+
+// Posting is one line of the ledger: an approval that took money off an account. The card number masks itself.
+type Posting struct {
+	Terminal   string       `json:"terminal"`
+	Batch      string       `json:"batch"`
+	STAN       string       `json:"stan"`
+	Invoice    string       `json:"invoice"`
+	Amount     money.Amount `json:"amount"`
+	State      State        `json:"state"` // Posted or Reversed
+	RRN        string       `json:"rrn"`
+	AuthCode   string       `json:"auth_code"`
+	PAN        emv.PAN      `json:"pan"`
+	At         time.Time    `json:"at"`
+	ReversedAt *time.Time   `json:"reversed_at,omitempty"`
+}
+
+// key is what makes an original unique: the host refuses a second one.
+type key struct{ terminal, batch, stan string }
+
+// record is all the host keeps of one transaction; of its message only the digest.
+type record struct {
+	key        key
+	digest     [sha256.Size]byte
+	invoice    string
+	pan        emv.PAN
+	amount     money.Amount
+	state      State
+	rrn        string
+	authCode   string
+	at         time.Time
+	reversedAt time.Time
+	answer     answer
+}
+
+// ledger holds the records. Its owner is the Host, under its lock.
+type ledger struct {
+	byKey  map[key]*record
+	latest map[key]*record // by terminal and STAN alone, for reversals that name no batch
+	order  []*record
+}
+
+func newLedger() ledger { return ledger{byKey: map[key]*record{}, latest: map[key]*record{}} }
+
+func (l *ledger) full() bool { return len(l.order) >= maxRecords }
+
+func (q query) key() key { return key{q.terminal, q.batch, q.stan} }
+
+func (l *ledger) add(r *record) {
+	l.byKey[r.key] = r
+	l.latest[key{terminal: r.key.terminal, stan: r.key.stan}] = r
+	l.order = append(l.order, r)
+}
+
+// find looks a transaction up by terminal, batch and STAN. A reversal that names no batch means the latest with its
+// STAN, if invoice and amount are the same too; and such a reversal that came first is found by its original in the same way.
+func (l *ledger) find(q query) *record {
+	if r := l.byKey[q.key()]; r != nil {
+		return r
+	}
+	r := l.latest[key{terminal: q.terminal, stan: q.stan}]
+	if r == nil || (q.batch != "" && r.key.batch != "") || r.invoice != q.invoice || r.amount != q.amount {
+		return nil
+	}
+	return r
+}
+
+// Ledger lists the postings in the order in which they were made.
+func (h *Host) Ledger() []Posting {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]Posting, 0, len(h.ledger.order))
+	for _, r := range h.ledger.order {
+		if r.state != Posted && r.state != Reversed {
+			continue
+		}
+		p := Posting{
+			Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Invoice: r.invoice, Amount: r.amount, State: r.state,
+			RRN: r.rrn, AuthCode: r.authCode, PAN: r.pan, At: r.at,
+		}
+		if r.state == Reversed {
+			at := r.reversedAt
+			p.ReversedAt = &at
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// Accounts lists how the issuer's accounts stand.
+func (h *Host) Accounts() []issuer.Statement {
+	now := h.cfg.Clock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.issuer.Statements(now)
+}

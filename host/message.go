@@ -1,0 +1,180 @@
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/iso8583"
+	"tillway/money"
+)
+
+// The response codes that the acquirer gives by itself (DE 39); the issuer's are in package issuer.
+const (
+	invalidTransaction = "12"
+	notFound           = "25" // a reversal without an original: nothing is posted, and never will be
+	terminalRefused    = "58" // terminal known, but not as this merchant's, or the way of reading is not taken
+	mismatch           = "76" // a reversal whose original has another card or amount
+	unknownTerminal    = "89"
+	duplicate          = "94" // terminal, batch and STAN were used by another transaction
+	malfunction        = "96"
+)
+
+// class is what a request asks for.
+type class uint8
+
+const (
+	otherClass class = iota
+	sale             // 0200 or 0201 with DE 3 00xxxx
+	reversal         // 0400 or 0401
+	network          // 0800: sign-on, echo
+)
+
+// query is a request in the host's words. wrong is why it gets code 30, empty when it is well formed.
+type query struct {
+	class    class
+	in       *iso8583.Message
+	terminal string // DE 41
+	merchant string // DE 42
+	stan     string // DE 11
+	batch    string // DE 60, empty where there is none
+	invoice  string // DE 62
+	amount   money.Amount
+	pan      emv.PAN
+	expiry   string
+	psn      string // DE 23
+	chip     []byte // DE 55
+	digest   [sha256.Size]byte
+	wrong    string
+}
+
+// isRequest says whether the message is one that has an answer: a request, advice or repeat of the 1987 version.
+func (q query) isRequest() bool {
+	mti := q.in.MTI()
+	return len(mti) == 4 && mti[0] == '0' && (mti[2] == '0' || mti[2] == '2') && mti[3] <= '1'
+}
+
+// answerMTI is the type of the answer: 0200 and 0201 give 0210.
+func (q query) answerMTI() string {
+	mti := q.in.MTI()
+	return mti[:2] + string(mti[2]+1) + "0"
+}
+
+// read takes a message apart. The order of checks decides which one is named.
+func read(m *iso8583.Message, currency money.Currency) query {
+	q := query{in: m}
+	text := func(n int) string { s, _ := m.Get(n); return s }
+	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
+	q.batch, q.invoice, q.psn = text(60), text(62), text(23)
+	switch kind, code := m.MTI(), text(3); {
+	case kind == "0800":
+		q.class = network
+		q.need(11, 41)
+		return q
+	case (kind == "0200" || kind == "0201") && strings.HasPrefix(code, "00"):
+		q.class = sale
+		q.need(3, 4, 11, 22, 25, 41, 42, 55, 60)
+	case (kind == "0400" || kind == "0401") && strings.HasPrefix(code, "00"):
+		q.class = reversal
+		q.need(3, 4, 11, 41, 42)
+	default:
+		return q
+	}
+	q.readAmount(text(4), text(49), currency)
+	q.readCard(text(2), text(14), text(35))
+	q.chip, _ = m.Bytes(55)
+	q.digest = digest(m)
+	return q
+}
+
+// need notes the first field that is not there.
+func (q *query) need(fields ...int) {
+	for _, n := range fields {
+		if v, ok := q.in.Get(n); !ok || v == "" {
+			q.refuse(fmt.Sprintf("field %d is missing", n))
+		}
+	}
+}
+
+func (q *query) refuse(why string) {
+	if q.wrong == "" {
+		q.wrong = why
+	}
+}
+
+func (q *query) readAmount(n12, numeric string, currency money.Currency) {
+	minor, err := strconv.ParseInt(n12, 10, 64)
+	if err != nil || minor < 0 || minor > money.MaxMinor {
+		q.refuse("field 4 is not an amount")
+		return
+	}
+	if numeric != "" && numeric != fmt.Sprintf("%03d", currency.Numeric) {
+		q.refuse("field 49 is not the host's currency")
+	}
+	q.amount = money.New(minor, currency)
+}
+
+// readCard takes number and expiry from track 2, or from fields 2 and 14.
+func (q *query) readCard(pan, expiry, track2 string) {
+	if track2 != "" {
+		var rest string
+		pan, rest, _ = strings.Cut(track2, "D")
+		expiry = rest[:min(4, len(rest))]
+	}
+	p, err := emv.NewPAN(pan)
+	if err != nil || len(expiry) != 4 {
+		q.refuse("no card number and expiry in fields 35, or 2 and 14")
+		return
+	}
+	q.pan, q.expiry = p, expiry
+}
+
+// digest tells a true repeat from another transaction: all fields, and the type without its repeat digit. The host keeps
+// it in place of the message, which has card data.
+func digest(m *iso8583.Message) [sha256.Size]byte {
+	b := []byte(m.MTI()[:3])
+	for _, n := range m.Fields() {
+		v, _ := m.Get(n)
+		b = binary.BigEndian.AppendUint16(b, uint16(n))      //nolint:gosec // 2 to 128
+		b = binary.BigEndian.AppendUint16(b, uint16(len(v))) //nolint:gosec // at most 999
+		b = append(b, v...)
+	}
+	return sha256.Sum256(b)
+}
+
+// compose makes the answer's message: what the request had and answers carry back, and what was decided. at is in the
+// host's own time.
+func compose(q query, a answer) *iso8583.Message {
+	m := iso8583.NewMessage(q.answerMTI())
+	m.TPDU = q.in.TPDU
+	for _, n := range []int{3, 4, 11, 24, 41, 49} {
+		if v, ok := q.in.Get(n); ok {
+			m.Set(n, v)
+		}
+	}
+	m.Set(12, a.at.Format("150405"))
+	m.Set(13, a.at.Format("0102"))
+	m.Set(39, a.code)
+	if a.rrn != "" {
+		m.Set(37, a.rrn)
+	}
+	if a.authCode != "" {
+		m.Set(38, a.authCode)
+	}
+	if len(a.chip) > 0 {
+		m.SetBytes(55, a.chip)
+	}
+	return m
+}
+
+// message is the request's line in the log.
+func (q query) message(now time.Time, note string) Message {
+	return Message{
+		Time: now, Direction: In, MTI: q.in.MTI(), STAN: q.stan, Terminal: q.terminal, Batch: q.batch,
+		Amount: q.amount, PAN: q.pan, Note: note,
+	}
+}

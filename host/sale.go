@@ -1,0 +1,84 @@
+package host
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"tillway/host/issuer"
+)
+
+// sell answers an original request or its repeat. The caller holds mu.
+func (h *Host) sell(q query, now time.Time) answer {
+	if known := h.ledger.find(q); known != nil {
+		if known.state != Forestalled && known.digest == q.digest {
+			again := known.answer
+			again.fault, again.note = faultNone, "repeat: stored answer"
+			return again
+		}
+		return answer{code: duplicate, at: now, rrn: h.nextRRN(now), note: "terminal, batch and STAN were used before"}
+	}
+	authCode, err := approvalCode(h.cfg.Random)
+	if err != nil || h.ledger.full() {
+		return answer{code: malfunction, at: now, rrn: h.nextRRN(now), note: "host out of room or of random numbers"}
+	}
+	if mode, _ := q.in.Get(22); len(mode) < 2 || mode[:2] != "05" {
+		return answer{code: terminalRefused, at: now, rrn: h.nextRRN(now), note: "field 22 is not a contact chip"}
+	}
+	force, fault := testAmount(q.amount)
+	d := h.issuer.Authorise(issuer.Request{
+		PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
+	})
+	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why}
+	r := &record{
+		key: q.key(), digest: q.digest, invoice: q.invoice, pan: q.pan, amount: q.amount, at: now, rrn: a.rrn, state: Declined,
+	}
+	if d.Code == issuer.Approved {
+		a.authCode, r.authCode, r.state = authCode, authCode, Posted
+	}
+	r.answer = a
+	h.ledger.add(r)
+	return a
+}
+
+// approvalCode is six random digits (DE 38).
+func approvalCode(random io.Reader) (string, error) {
+	var b [4]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("approval code: %w", err)
+	}
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(b[:])%1_000_000), nil
+}
+
+// reverse gives back what the original took, once, and answers 00 each time. Without an original it answers 25 and
+// remembers: an original that comes after its reversal is refused with 94. The caller holds mu.
+func (h *Host) reverse(q query, now time.Time) answer {
+	a := answer{code: issuer.Approved, at: now}
+	r := h.ledger.find(q)
+	switch {
+	case r == nil && h.ledger.full():
+		a.code, a.note = malfunction, "host out of room"
+	case r == nil:
+		h.ledger.add(&record{
+			key: q.key(), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now, rrn: h.nextRRN(now), state: Forestalled,
+		})
+		a.code, a.note = notFound, "reversal without an original: remembered"
+	case r.pan != q.pan || r.amount != q.amount:
+		a.code, a.note = mismatch, "reversal's card or amount is not the original's"
+	case r.state == Posted:
+		r.state, r.reversedAt = Reversed, now
+		h.issuer.Restore(r.pan, r.amount)
+		a.note = "reversed"
+	case r.state == Forestalled:
+		a.code, a.note = notFound, "reversal without an original: repeated"
+	default:
+		a.note = "nothing stands: " + string(r.state)
+	}
+	if r != nil && a.code != mismatch {
+		a.rrn = r.rrn
+	} else {
+		a.rrn = h.nextRRN(now)
+	}
+	return a
+}
