@@ -21,10 +21,13 @@ type Message struct {
 
 // value is a field that is there. seen remembers the filler that was read.
 type value struct {
-	number int
-	seen   seenFiller
 	text   string
+	number int16
+	seen   seenFiller
 }
+
+// usualFields is how many fields a message is made room for.
+const usualFields = 20
 
 type seenFiller uint8
 
@@ -35,7 +38,9 @@ const (
 )
 
 // NewMessage makes a message with its type ("0200") and nothing else.
-func NewMessage(mti string) *Message { return &Message{mti: mti} }
+func NewMessage(mti string) *Message {
+	return &Message{mti: mti, values: make([]value, 0, usualFields)}
+}
 
 // MTI is the message type indicator, four digits.
 func (m *Message) MTI() string { return m.mti }
@@ -44,16 +49,26 @@ func (m *Message) MTI() string { return m.mti }
 func (m *Message) SetMTI(mti string) { m.mti = mti }
 
 func (m *Message) find(n int) (int, bool) {
-	return slices.BinarySearchFunc(m.values, n, func(v value, n int) int { return v.number - n })
+	if last := len(m.values) - 1; last < 0 || int(m.values[last].number) < n { // messages are mostly built in order
+		return last + 1, false
+	}
+	return slices.BinarySearchFunc(m.values, n, func(v value, n int) int { return int(v.number) - n })
 }
 
-// Set puts a value into field n, over what was there. Whether it fits is found by Pack.
+// Set puts a value into field n (2 to 128), over what was there. Whether it fits is found by Pack.
 func (m *Message) Set(n int, text string) {
-	i, found := m.find(n)
-	if !found {
-		m.values = slices.Insert(m.values, i, value{})
+	if n < 2 || n > 128 {
+		panic(fmt.Sprintf("iso8583: there is no field %d", n))
 	}
-	m.values[i] = value{number: n, text: text}
+	v := value{number: int16(n), text: text}
+	switch i, found := m.find(n); {
+	case found:
+		m.values[i] = v
+	case i == len(m.values):
+		m.values = append(m.values, v)
+	default:
+		m.values = slices.Insert(m.values, i, v)
+	}
 }
 
 // SetBytes is Set for bytes; they are copied.
@@ -91,7 +106,7 @@ func (m *Message) Has(n int) bool { _, found := m.find(n); return found }
 func (m *Message) Fields() []int {
 	numbers := make([]int, len(m.values))
 	for i, v := range m.values {
-		numbers[i] = v.number
+		numbers[i] = int(v.number)
 	}
 	return numbers
 }

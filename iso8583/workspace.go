@@ -2,6 +2,7 @@ package iso8583
 
 import (
 	"errors"
+	"slices"
 
 	moov "github.com/moov-io/iso8583"
 	"github.com/moov-io/iso8583/encoding"
@@ -16,6 +17,8 @@ type workspace struct {
 	msg    *moov.Message
 	bitmap *bitmapBytes
 	cells  [129]*cell
+	turn   uint64 // counts packs
+	inside []int  // numbers of the fields that moov's message has, from this turn and the last
 	input  []byte // values on their way into moov
 	text   []byte // values on their way out, one behind the other
 	ends   []int  // where each of them ends in text, the MTI first
@@ -27,6 +30,7 @@ type workspace struct {
 type cell struct {
 	*field.Binary
 	rule *rule
+	used uint64 // turn in which the field was last packed
 }
 
 // NewInstance is how moov makes a message's field out of the spec's.
@@ -141,7 +145,8 @@ func (ws *workspace) add(t Table, row Field) field.Field {
 
 // pack runs moov's Message over the values.
 func (ws *workspace) pack(m *Message) ([]byte, error) {
-	defer ws.wipe(m)
+	defer ws.wipe()
+	ws.turn++
 	ws.bitmap.wide = m.wide
 	need := len(m.mti)
 	for _, v := range m.values {
@@ -157,10 +162,11 @@ func (ws *workspace) pack(m *Message) ([]byte, error) {
 		return nil, err
 	}
 	for _, v := range m.values {
-		if err := ws.put(v.number, v.text, v.seen); err != nil {
+		if err := ws.put(int(v.number), v.text, v.seen); err != nil {
 			return nil, err
 		}
 	}
+	ws.drop()
 	out, err := ws.msg.Pack()
 	if err != nil {
 		return nil, ours(err, ErrValue)
@@ -169,7 +175,7 @@ func (ws *workspace) pack(m *Message) ([]byte, error) {
 }
 
 func (ws *workspace) put(number int, text string, seen seenFiller) error {
-	if number < 0 || number >= len(ws.cells) || ws.cells[number] == nil {
+	if ws.cells[number] == nil {
 		return misfit(number, "the table has no such field")
 	}
 	if n := ws.cells[number].rule.nibbles; n != nil {
@@ -182,6 +188,10 @@ func (ws *workspace) put(number int, text string, seen seenFiller) error {
 			n.filler = ws.cells[number].rule.filler
 		}
 	}
+	if ws.cells[number].used == 0 {
+		ws.inside = append(ws.inside, number)
+	}
+	ws.cells[number].used = ws.turn
 	start := len(ws.input)
 	ws.input = append(ws.input, text...)
 	if err := ws.msg.BinaryField(number, ws.input[start:]); err != nil {
@@ -190,37 +200,40 @@ func (ws *workspace) put(number int, text string, seen seenFiller) error {
 	return nil
 }
 
-// wipe takes the message's fields out of moov's and clears the buffers that card data passed through.
-func (ws *workspace) wipe(m *Message) {
-	ws.clear(0)
-	for _, v := range m.values {
-		if v.number >= 0 && v.number < len(ws.cells) {
-			ws.clear(v.number)
+// drop takes out of moov's message what the last message had and this one has not. The others stay: messages of one
+// kind follow each other, and putting a field in costs more than giving it a new value.
+func (ws *workspace) drop() {
+	ws.inside = slices.DeleteFunc(ws.inside, func(number int) bool {
+		c := ws.cells[number]
+		if c.used == ws.turn {
+			return false
+		}
+		ws.msg.UnsetField(number)
+		c.used = 0
+		return true
+	})
+}
+
+// wipe clears the buffers that card data passed through.
+func (ws *workspace) wipe() {
+	for _, number := range ws.inside {
+		c := ws.cells[number]
+		c.SetValue(nil)
+		clear(c.rule.out)
+		clear(c.rule.padded)
+		if c.rule.nibbles != nil {
+			clear(c.rule.nibbles.buf)
 		}
 	}
 	clear(ws.input)
 	ws.input = ws.input[:0]
 }
 
-func (ws *workspace) clear(number int) {
-	c := ws.cells[number]
-	if c == nil {
-		return
-	}
-	ws.msg.UnsetField(number)
-	c.SetValue(nil)
-	clear(c.rule.out)
-	clear(c.rule.padded)
-	if c.rule.nibbles != nil {
-		clear(c.rule.nibbles.buf)
-	}
-}
-
 // unpack runs moov's scanner over the bytes behind the TPDU.
 func (ws *workspace) unpack(body []byte) (*Message, error) {
 	scanner := moov.NewMessageScanner(ws.spec, body)
 	ws.text, ws.ends = ws.text[:0], ws.ends[:0]
-	defer func() { clear(ws.text) }()
+	defer ws.forget()
 	mti, err := scanner.ScanField(0)
 	if err != nil {
 		return nil, ours(err, ErrMalformed)
@@ -275,7 +288,7 @@ func (ws *workspace) checkBitmap(b []byte) error {
 
 // scan reads the fields whose bits are set.
 func (ws *workspace) scan(scanner *moov.MessageScanner, bits []byte) (*Message, error) {
-	m := &Message{values: make([]value, 0, 24)}
+	m := &Message{values: make([]value, 0, usualFields)}
 	for n := 2; n <= len(bits)*8; n++ {
 		if bits[(n-1)/8]&(0x80>>((n-1)%8)) == 0 {
 			continue
@@ -290,7 +303,7 @@ func (ws *workspace) scan(scanner *moov.MessageScanner, bits []byte) (*Message, 
 		if err := ws.keep(f); err != nil {
 			return nil, err
 		}
-		v := value{number: n}
+		v := value{number: int16(n)}
 		if nib := ws.cells[n].rule.nibbles; nib != nil {
 			v.seen = nib.seen
 		}
@@ -307,6 +320,20 @@ func (ws *workspace) scan(scanner *moov.MessageScanner, bits []byte) (*Message, 
 	}
 	m.wide = len(bits) > 8 && (len(m.values) == 0 || m.values[len(m.values)-1].number <= 64)
 	return m, nil
+}
+
+// forget lets go of the frame and clears the buffers that card data passed through.
+func (ws *workspace) forget() {
+	clear(ws.text)
+	for _, c := range ws.cells {
+		if c == nil {
+			continue
+		}
+		c.SetValue(nil)
+		if c.rule.nibbles != nil {
+			clear(c.rule.nibbles.buf)
+		}
+	}
 }
 
 // keep copies a field's value before its buffer is used again.
