@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strings"
+	"sync"
+)
+
+// Counter gives ascending numbers from 1, none twice, whatever happens to the power or to the database. Its file, outside
+// the database, says up to which number a block is leased; it says so, flushed, before the first number of the block is
+// given. After a crash the rest of the block is skipped. Safe for concurrent use; one process at a time, which the
+// journal's lock ensures where the journal is opened first.
+//
+// What a Counter cannot see: its own file put back from an old backup. Raise, with what the journal knows, narrows that.
+type Counter struct {
+	path  string
+	block uint64
+	turn  chan struct{} // one slot: who writes the file
+
+	mu     sync.Mutex
+	last   uint64 // given
+	leased uint64 // on disk
+	closed bool
+}
+
+// What a counter refuses with. With any of them, no number may be used.
+var (
+	ErrCounter   = errors.New("counter file cannot be used") // absent, damaged
+	ErrExhausted = errors.New("counter exhausted: the terminal has to be set up anew")
+)
+
+// maxBlock bounds what a crash skips.
+const maxBlock = 1 << 20
+
+// counterForm is the whole file: the number, and the CRC-32C of the text before it. A file of any other length or form is
+// damaged.
+const counterForm = "tillway counter 1 leased %020d crc "
+
+// CreateCounter is OpenCounter for a first start, when there is no database yet: a file that is not there is made, and
+// counting begins at 1. A file that is there goes on as it is.
+func CreateCounter(path string, block uint64) (*Counter, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := writeLease(path, 0); err != nil {
+			return nil, err
+		}
+	}
+	return OpenCounter(path, block)
+}
+
+// OpenCounter opens the file at path, which must be there, and leases the first block of that many numbers (1 to 2^20).
+// An absent or damaged file is refused with ErrCounter: to guess would be to risk a number twice.
+func OpenCounter(path string, block uint64) (*Counter, error) {
+	if block == 0 || block > maxBlock {
+		return nil, fmt.Errorf("counter %s: block of %d numbers, must be 1 to %d", path, block, maxBlock)
+	}
+	leased, err := readLease(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &Counter{path: path, block: block, turn: make(chan struct{}, 1), last: leased, leased: leased}
+	if err := c.lease(context.Background(), leased+1); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Next is lane.Counter's. It flushes only when the block is used up and nobody called Refill.
+func (c *Counter) Next(ctx context.Context) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	for {
+		n, want, err := c.take()
+		if err != nil || want == 0 {
+			return n, err
+		}
+		if err := c.lease(ctx, want); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// take gives the next number, or says which number has to be leased first.
+func (c *Counter) take() (n, want uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return 0, 0, fmt.Errorf("counter %s: %w", c.path, fs.ErrClosed)
+	}
+	if c.last >= math.MaxInt64 {
+		return 0, 0, fmt.Errorf("counter %s: %w", c.path, ErrExhausted)
+	}
+	if c.last >= c.leased {
+		return 0, c.last + 1, nil
+	}
+	c.last++
+	return c.last, 0, nil
+}
+
+// Refill leases the next block once half of this one is used. The owner of idle time calls it, so that a sale does not
+// wait for a flush; with nothing to do it costs nothing.
+func (c *Counter) Refill(ctx context.Context) error {
+	c.mu.Lock()
+	left, want := c.leased-c.last, c.leased+1
+	c.mu.Unlock()
+	if left > c.block/2 {
+		return nil
+	}
+	return c.lease(ctx, want)
+}
+
+// Raise makes sure that no number up to n is given any more. The daemon calls it at start with the highest number that
+// the journal shows.
+func (c *Counter) Raise(ctx context.Context, n uint64) error {
+	if n >= math.MaxInt64 {
+		return fmt.Errorf("counter %s: raise to %d: %w", c.path, n, ErrExhausted)
+	}
+	c.mu.Lock()
+	behind, leased := c.last < n, c.leased
+	c.mu.Unlock()
+	if !behind {
+		return nil
+	}
+	if leased <= n {
+		if err := c.lease(ctx, n+1); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = max(c.last, n)
+	return nil
+}
+
+// lease writes a lease that covers n, unless there is one.
+func (c *Counter) lease(ctx context.Context, n uint64) error {
+	select {
+	case c.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.turn }()
+	c.mu.Lock()
+	leased, closed := c.leased, c.closed
+	c.mu.Unlock()
+	if closed {
+		return fmt.Errorf("counter %s: %w", c.path, fs.ErrClosed)
+	}
+	if leased >= n {
+		return nil
+	}
+	to := min(n-1, math.MaxInt64-c.block) + c.block
+	if err := writeLease(c.path, to); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leased = to
+	return nil
+}
+
+// Close gives the numbers of the block that were not used back, so that the next start goes on without a gap, and ends
+// the counter. When that fails they are skipped, no more.
+func (c *Counter) Close() error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	c.mu.Lock()
+	closed, last, leased := c.closed, c.last, c.leased
+	c.closed = true
+	c.mu.Unlock()
+	if closed || last == leased {
+		return nil
+	}
+	return writeLease(c.path, last)
+}
+
+func encodeLease(leased uint64) string {
+	text := fmt.Sprintf(counterForm, leased)
+	return fmt.Sprintf("%s%08x\n", text, crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// decodeLease accepts exactly what encodeLease writes.
+func decodeLease(text string) (uint64, bool) {
+	var leased uint64
+	if _, err := fmt.Sscanf(text, strings.TrimSuffix(counterForm, " crc "), &leased); err != nil {
+		return 0, false
+	}
+	return leased, leased <= math.MaxInt64 && text == encodeLease(leased)
+}
+
+func readLease(path string) (uint64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w: put it back; on a terminal that never sold, create it", ErrCounter, err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	b, err := io.ReadAll(io.LimitReader(f, 256))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrCounter, err)
+	}
+	leased, ok := decodeLease(string(b))
+	if !ok {
+		return 0, fmt.Errorf("%w: %s is damaged: numbers could come twice; ask support for a new one above the highest number used", ErrCounter, path)
+	}
+	return leased, nil
+}
+
+// writeLease puts a whole new file in the old one's place, flushed, and flushes the folder.
+func writeLease(path string, leased uint64) error {
+	fresh := path + ".new"
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCounter, err)
+	}
+	_, err = io.WriteString(f, encodeLease(leased))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err == nil {
+		err = syncFolder(path)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCounter, err)
+	}
+	return nil
+}

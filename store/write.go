@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tillway/terminal"
+)
+
+// errProjection says that a row does not fit what is on disk: a defect of the caller, or two writers.
+var errProjection = errors.New("does not follow from what is on disk")
+
+// statements are prepared once, on the one connection.
+type statements struct {
+	journal, newSale, sale, newDebt, debt, discharge, seal, erase *sql.Stmt
+}
+
+func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
+	for _, p := range []struct {
+		to    **sql.Stmt
+		query string
+	}{
+		{&st.journal, `INSERT INTO journal (seq, time, kind, acquirer, sale, debt, was, event, becomes, duties, note, record)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&st.newSale, "INSERT INTO sale (id, acquirer, batch, state, final, key, seq) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?)"},
+		{&st.sale, "UPDATE sale SET batch = ?, state = ?, final = ?, seq = ? WHERE id = ? AND acquirer = ? AND state = ? AND final = 0"},
+		{&st.newDebt, `INSERT INTO owed (id, sale, acquirer, kind, stan, state, final, attempts, not_before, created, reason)
+			VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '')`},
+		{&st.debt, `UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ?
+			WHERE id = ? AND sale = ? AND acquirer = ? AND final = 0`},
+		{&st.discharge, `UPDATE owed SET state = 'Discharged', final = 1
+			WHERE sale = ? AND kind = 'reversal' AND state = 'Owed' AND final = 0 RETURNING id`},
+		{&st.seal, "INSERT INTO card (purpose, id, key, sealed) VALUES (?, ?, ?, ?)"},
+		{&st.erase, "DELETE FROM card WHERE purpose = ? AND id = ?"},
+	} {
+		var err error
+		if *p.to, err = db.PrepareContext(ctx, p.query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes one row and what it changes.
+func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
+	var acquirer string
+	var sale, debt int64
+	switch {
+	case r.sale != nil:
+		acquirer, sale = r.sale.Acquirer, int64(r.sale.ID)
+	case r.debt != nil:
+		acquirer, sale, debt = r.debt.Acquirer, int64(r.debt.Sale), r.debt.ID
+	}
+	if _, err := tx.StmtContext(ctx, s.stmt.journal).ExecContext(ctx, r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
+		acquirer, sale, debt, string(r.from), r.event, r.to, duties(r.duties), r.note, string(r.record)); err != nil {
+		return err
+	}
+	switch {
+	case r.sale != nil:
+		return s.writeSale(ctx, tx, r)
+	case r.debt != nil:
+		return s.writeDebt(ctx, tx, r.debt)
+	}
+	return nil
+}
+
+func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
+	sale := r.sale
+	var err error
+	if r.from == terminal.Ready || r.from == "" {
+		_, err = tx.StmtContext(ctx, s.stmt.newSale).ExecContext(ctx, int64(sale.ID), sale.Acquirer, sale.Batch,
+			string(sale.State), sale.State.Final(), sale.Key, r.seq)
+	} else {
+		err = one(tx.StmtContext(ctx, s.stmt.sale).ExecContext(ctx, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
+			int64(sale.ID), sale.Acquirer, string(r.from)))
+	}
+	if err != nil {
+		return fmt.Errorf("sale %d, %s: %w", sale.ID, r.event, err)
+	}
+	for _, c := range r.sealed {
+		if _, err := tx.StmtContext(ctx, s.stmt.seal).ExecContext(ctx, c.purpose, c.id, c.key, c.bytes); err != nil {
+			return fmt.Errorf("keep sealed %s: %w", c.purpose, err)
+		}
+	}
+	for _, d := range r.debts {
+		if _, err := tx.StmtContext(ctx, s.stmt.newDebt).ExecContext(ctx, d.ID, int64(d.Sale), d.Acquirer, string(d.Kind),
+			d.STAN, string(d.State), r.time.UnixNano()); err != nil {
+			return fmt.Errorf("owe %s: %w", d.Kind, err)
+		}
+	}
+	for _, duty := range r.duties {
+		if duty != terminal.DischargeReversal {
+			continue
+		}
+		if err := s.dischargeReversal(ctx, tx, sale.ID); err != nil {
+			return fmt.Errorf("discharge the reversal of sale %d: %w", sale.ID, err)
+		}
+	}
+	if !r.erase && !sale.State.Final() {
+		return nil
+	}
+	// The request goes with the answer; a sale that ended cannot need it either.
+	return s.drop(ctx, tx, requestPurpose, int64(sale.ID))
+}
+
+// dischargeReversal ends the debt that never left, and deletes its message.
+func (s *Store) dischargeReversal(ctx context.Context, tx *sql.Tx, sale terminal.SaleID) error {
+	var id int64
+	err := tx.StmtContext(ctx, s.stmt.discharge).QueryRowContext(ctx, int64(sale)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errProjection
+	}
+	if err != nil {
+		return err
+	}
+	return s.drop(ctx, tx, messagePurpose, id)
+}
+
+func (s *Store) writeDebt(ctx context.Context, tx *sql.Tx, d *terminal.Debt) error {
+	if err := one(tx.StmtContext(ctx, s.stmt.debt).ExecContext(ctx, string(d.State), d.State.Final(), d.Attempts,
+		nanos(d.NotBefore), d.Reason, d.ID, int64(d.Sale), d.Acquirer)); err != nil {
+		return fmt.Errorf("debt %d becomes %s: %w", d.ID, d.State, err)
+	}
+	if !d.State.Final() {
+		return nil
+	}
+	return s.drop(ctx, tx, messagePurpose, d.ID)
+}
+
+func (s *Store) drop(ctx context.Context, tx *sql.Tx, purpose string, id int64) error {
+	_, err := tx.StmtContext(ctx, s.stmt.erase).ExecContext(ctx, purpose, id)
+	return err
+}
+
+// one turns anything but exactly one changed row into an error.
+func one(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return errProjection
+	}
+	return nil
+}
+
+// nanos is an instant as the projections keep it; the zero time is 0.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func instant(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
