@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+
+	"tillway/terminal"
+)
+
+// A scene is one sale as the cashier lives it: what is arranged before, what happens meanwhile, what must come of it.
+type scene struct {
+	title  string
+	amount string
+	before func(context.Context, *world) error // arranges
+	during func(context.Context, *world) error // happens while the sale runs
+	want   result
+}
+
+// A result is where a sale ended, as three witnesses have it: pos by its exit status, the terminal by its record, the
+// bank by its ledger.
+type result struct {
+	exit  int
+	state terminal.State
+	code  string // terminal.Outcome.Code
+	bank  string // posted, reversed, or nothing
+}
+
+const (
+	posted   = "posted"
+	reversed = "reversed"
+	nothing  = "nothing"
+)
+
+func insert(card string) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error { return w.cardholder(ctx, "insert", card) }
+}
+
+// script is the demo: every kind of transaction and every fault that exists so far.
+func script() []scene {
+	approved := result{0, terminal.Approved, "approved", posted}
+	unanswered := result{5, terminal.Reversed, "no_answer", reversed}
+	return []scene{
+		{"Credit card, T=0, online, issuer authenticated", "10.525", nil, nil, approved},
+		{"Debit card, T=1, issuer authenticated in the second GENERATE AC", "3.250", insert("debit"), nil, approved},
+		{"Declined by the bank: not enough money", "10.051", insert("credit"), nil, result{1, terminal.Declined, "declined", nothing}},
+		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, result{1, terminal.Declined, "declined", nothing}},
+		{"The card itself declines", "2.000", insert("declines"), nil, result{1, terminal.Declined, "declined", nothing}},
+		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, result{5, terminal.Reversed, "card_removed", reversed}},
+		{"Bank does not answer", "10.101", insert("credit"), nil, unanswered},
+		{"Bank answers too late", "10.102", nil, nil, unanswered},
+		{"Connection breaks in mid-answer", "10.103", nil, nil, unanswered},
+		{"Answer with another sale's number", "10.105", nil, nil, unanswered},
+		{"Answer comes twice", "10.106", nil, nil, approved},
+		{"Card removed before the first GENERATE AC", "1.201", nil, nil, result{3, terminal.Cancelled, "card_removed", nothing}},
+		{"Card removed before the second GENERATE AC", "1.202", insert("credit"), nil, result{5, terminal.Reversed, "card_removed", reversed}},
+		{"Card refuses after the bank approved", "1.203", insert("credit"), nil, result{5, terminal.Reversed, "card_refused", reversed}},
+		{"Cashier cancels before a card comes", "5.000", remove, cancel, result{3, terminal.Cancelled, "cancelled", nothing}},
+		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, approved},
+		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, result{3, "", "", nothing}},
+		{"Power cut between request and answer", "7.102", insert("credit"), cutSending, result{5, terminal.Reversed, "power_lost", reversed}},
+		{"And the next customer", "1.750", insert("credit"), nil, approved},
+	}
+}
+
+func remove(ctx context.Context, w *world) error { return w.cardholder(ctx, "remove") }
+
+func unplug(ctx context.Context, w *world) error {
+	if err := w.cardholder(ctx, "unplug"); err != nil {
+		return err
+	}
+	return w.await(ctx, "the terminal notices that the reader is gone", func(ctx context.Context) bool {
+		s, err := w.status(ctx)
+		return err == nil && !s.Reader.OK
+	})
+}
+
+func replug(ctx context.Context, w *world) error {
+	if err := w.awaitState(ctx, terminal.AwaitCard); err != nil {
+		return err
+	}
+	if err := w.cardholder(ctx, "replug"); err != nil {
+		return err
+	}
+	return w.cardholder(ctx, "insert", "credit")
+}
+
+func cancel(ctx context.Context, w *world) error {
+	if err := w.awaitState(ctx, terminal.AwaitCard); err != nil {
+		return err
+	}
+	_, _, err := w.cashier(ctx, "cancel")
+	return err
+}
+
+// cutAwaiting cuts the power while the terminal waits for a card, and gives it back.
+func cutAwaiting(ctx context.Context, w *world) error {
+	if err := w.awaitState(ctx, terminal.AwaitCard); err != nil {
+		return err
+	}
+	if err := w.powerCut(); err != nil {
+		return err
+	}
+	return w.startTerminal(ctx)
+}
+
+// cutSending cuts the power when the bank has posted and its answer is on the way, and gives it back.
+func cutSending(ctx context.Context, w *world) error {
+	before, err := w.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.await(ctx, "the bank has posted the sale", func(ctx context.Context) bool {
+		now, err := w.ledger(ctx)
+		return err == nil && len(now) > len(before)
+	}); err != nil {
+		return err
+	}
+	if err := w.powerCut(); err != nil {
+		return err
+	}
+	return w.startTerminal(ctx)
+}
+
+func (w *world) awaitState(ctx context.Context, state terminal.State) error {
+	return w.await(ctx, "the sale is in "+string(state), func(ctx context.Context) bool {
+		s, err := w.status(ctx)
+		return err == nil && s.State == state
+	})
+}

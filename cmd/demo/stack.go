@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A stack is the three programs that make a terminal: the host it asks, the reader it reads, and the daemon itself.
+type stack struct {
+	programs string // folder of the binaries
+	folder   string // folder of everything that they write
+	config   string // posd's, in folder
+	host     string // host:port of the host simulator
+	hostHTTP string // host:port of its local interface
+	control  string // of the reader emulator
+	late     string // how late the host's late answers are; empty is the host's own default
+	hand     string // what the emulated customer does by itself
+	running  []*program
+}
+
+func (s *stack) path(name string) string { return filepath.Join(s.folder, name) }
+
+func (s *stack) binary(name string) string { return filepath.Join(s.programs, name) }
+
+// start starts one program and waits until it says that it is ready.
+func (s *stack) start(ctx context.Context, name string, args ...string) error {
+	p, err := launch(s.folder, name, s.binary(name), args...)
+	if err != nil {
+		return err
+	}
+	s.running = append(s.running, p)
+	return p.until(ctx, "waiting for it to be ready", func(context.Context) bool {
+		return strings.Contains(p.output(), name+" ready")
+	})
+}
+
+func (s *stack) startHost(ctx context.Context) error {
+	args := []string{"--listen", s.host, "--http", s.hostHTTP, "--state", s.path("host")}
+	if s.late != "" {
+		args = append(args, "--late", s.late)
+	}
+	return s.start(ctx, "hostsim", args...)
+}
+
+func (s *stack) startReader(ctx context.Context) error {
+	return s.start(ctx, "readeremu", "gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.control)
+}
+
+func (s *stack) startTerminal(ctx context.Context) error {
+	return s.start(ctx, "posd", "--config", s.config)
+}
+
+// startAll starts what the terminal needs before the terminal.
+func (s *stack) startAll(ctx context.Context) error {
+	for _, start := range []func(context.Context) error{s.startHost, s.startReader, s.startTerminal} {
+		if err := start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take removes a program from those that run: the caller ends it.
+func (s *stack) take(name string) (*program, error) {
+	i := slices.IndexFunc(s.running, func(p *program) bool { return p.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%s does not run", name)
+	}
+	p := s.running[i]
+	s.running = slices.Delete(s.running, i, i+1)
+	return p, nil
+}
+
+// end ends everything that this stack started and that still runs: the terminal first, while host and reader are there.
+func (s *stack) end() {
+	for _, p := range slices.Backward(s.running) {
+		p.end()
+	}
+	s.running = nil
+}
+
+// firstToEnd waits until a program ends by itself, and says so, or until the context ends.
+func (s *stack) firstToEnd(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer func() { stop(); watching.Wait() }()
+	ended := make(chan *program, len(s.running))
+	for _, p := range s.running {
+		watching.Go(func() {
+			select {
+			case <-p.ended:
+				ended <- p
+			case <-ctx.Done():
+			}
+		})
+	}
+	select {
+	case p := <-ended:
+		return p.failure()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// stayUp is `demo run`.
+func stayUp(ctx context.Context, programs, folder, config string) error {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	s := &stack{
+		programs: programs, folder: folder, config: filepath.Join(folder, "posd.toml"), hand: "auto",
+		host: "127.0.0.1:8583", hostHTTP: "127.0.0.1:8584", control: "127.0.0.1:8585",
+	}
+	if err := copyOnce(config, s.config); err != nil {
+		return err
+	}
+	defer s.end()
+	if err := s.startAll(ctx); err != nil {
+		return err
+	}
+	fmt.Print(s.next())
+	if err := s.firstToEnd(ctx); err != nil {
+		return err
+	}
+	fmt.Println("\nending")
+	return nil
+}
+
+// next says what to do with a stack that is up.
+func (s *stack) next() string {
+	bin, folder := short(s.programs), short(s.folder)
+	return fmt.Sprintf(`The terminal is up: a virtual card is in a virtual reader, and a simulated bank answers.
+In another window:
+
+  %[1]s/pos sale 10.525          a chip sale; the receipt is printed
+  %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
+  %[1]s/pos sale 10.101          .101 no answer: the sale is reversed
+  %[1]s/readeremu ctl insert debit
+                                another card; "readeremu cards" lists them
+  %[1]s/pos journal              everything that happened
+  %[1]s/pos status               reader, host, what is owed
+
+Configuration, journal and logs are in %[2]s. Ctrl-C ends everything.
+`, bin, folder)
+}
+
+// short is a path as a person in this folder would write it.
+func short(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	near, err := filepath.Rel(here, path)
+	if err != nil || strings.HasPrefix(near, "..") {
+		return path
+	}
+	return near
+}
+
+// copyOnce copies a file where there is none yet: what a person changed stays.
+func copyOnce(from, to string) error {
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("no configuration to start from: %w", err)
+	}
+	return os.WriteFile(to, text, 0o600)
+}
