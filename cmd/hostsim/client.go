@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillway/money"
+)
+
+const maxListing = 64 << 20
+
+// listing is a command that asks a running hostsim.
+func listing(name, short string) *cobra.Command {
+	var address string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: name, Short: short, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			body, err := ask(cmd.Context(), address, name)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				_, err = cmd.OutOrStdout().Write(body)
+				return err //nolint:wrapcheck // standard output is gone: nothing to add
+			}
+			return print(cmd.OutOrStdout(), name, body)
+		},
+	}
+	cmd.Flags().StringVar(&address, "http", defaultHTTP, "address that hostsim was given as --http")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func ask(ctx context.Context, address, name string) ([]byte, error) {
+	if err := loopback(address); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/"+name, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --http %q: %w", errUsage, address, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("no hostsim answers on %s: start it with --http %s, or give its address: %w", address, address, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))
+	if err != nil {
+		return nil, fmt.Errorf("answer of %s: %w", address, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s: it may not be a hostsim", address, resp.Status)
+	}
+	return body, nil
+}
+
+// row is a line of any listing, as much of it as people are shown.
+type row struct {
+	Name, PAN, Terminal, Batch, STAN, State, RRN, MTI, Direction, Code, Note, Remote string
+
+	Expired          bool
+	ID               uint64
+	Frames           int
+	At, Time, Since  time.Time
+	Amount           money.Amount
+	Opening, Balance money.Amount
+}
+
+// print shows a listing as a table.
+func print(w io.Writer, name string, body []byte) error {
+	var rows []row
+	if err := json.Unmarshal(body, &rows); err != nil {
+		return fmt.Errorf("answer is not a list of %s: %w", name, err)
+	}
+	heads := map[string]string{
+		"accounts":    "NAME\tCARD\tEXPIRED\tOPENING\tBALANCE",
+		"ledger":      "AT\tTERMINAL\tBATCH\tSTAN\tRRN\tCARD\tAMOUNT\tSTATE",
+		"messages":    "TIME\tWAY\tMTI\tSTAN\tTERMINAL\tCARD\tAMOUNT\tCODE\tNOTE",
+		"connections": "ID\tREMOTE\tSINCE\tFRAMES",
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, heads[name])
+	for _, r := range rows {
+		switch name {
+		case "accounts":
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%t\t%s\t%s\n", r.Name, r.PAN, r.Expired, r.Opening.Format(), r.Balance.Format())
+		case "ledger":
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.Format(time.DateTime), r.Terminal, r.Batch, r.STAN, r.RRN, r.PAN,
+				r.Amount.Format(), r.State)
+		case "messages":
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Time.Format("15:04:05.000"), r.Direction, r.MTI, r.STAN, r.Terminal,
+				r.PAN, amount(r.Amount), r.Code, r.Note)
+		case "connections":
+			_, _ = fmt.Fprintf(t, "%d\t%s\t%s\t%d\n", r.ID, r.Remote, r.Since.Format(time.DateTime), r.Frames)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}
+
+func amount(a money.Amount) string {
+	if a == (money.Amount{}) {
+		return ""
+	}
+	return a.Format()
+}

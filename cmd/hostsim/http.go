@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"tillway/host"
+)
+
+// serveHTTP shows the host's state on a loopback port until ctx ends; without a listener it only waits.
+func serveHTTP(ctx context.Context, l net.Listener, h *host.Host) error {
+	if l == nil {
+		<-ctx.Done()
+		return nil
+	}
+	srv := &http.Server{
+		Handler: listings(h), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
+	}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("http: %w", err)
+	}
+	return nil
+}
+
+// listings is read only; card numbers are masked by their type.
+func listings(h *host.Host) http.Handler {
+	mux := http.NewServeMux()
+	show := func(name string, list func() any) {
+		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
+			if loopback(r.Host) != nil && loopback(r.Host+":80") != nil {
+				http.Error(w, "ask by a loopback address", http.StatusForbidden) // a page elsewhere that points its name here
+				return
+			}
+			body, err := json.MarshalIndent(list(), "", "  ")
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(append(body, '\n'))
+		})
+	}
+	show("accounts", func() any { return h.Accounts() })
+	show("ledger", func() any { return h.Ledger() })
+	show("messages", func() any { return h.Messages() })
+	show("connections", func() any { return h.Connections() })
+	return mux
+}

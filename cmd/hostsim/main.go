@@ -1,0 +1,96 @@
+// Command hostsim plays acquirer and issuer for a terminal on the same machine: TLS, the NAC dialect, accounts of test
+// cards, a ledger, and test amounts that make it misbehave. It is not a payment host: keys and accounts are published
+// test data, and its state of transactions lies in memory.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the host's time zone, also on a machine without a zone database
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// errUsage marks errors in how the command was called: exit status 2.
+var errUsage = errors.New("wrong usage")
+
+// run is the whole command: 0 done, 1 failed, 2 wrong usage. Errors are one line each.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := root()
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintf(stderr, "hostsim: %v\n", err)
+		if errors.Is(err, errUsage) {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+
+func root() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "hostsim",
+		Short: "Play acquirer and issuer for a terminal on this machine",
+		Long: `hostsim plays the host that a terminal speaks with: TLS, the NAC dialect of ISO 8583, accounts of test cards with
+KWD 1000.000 each, and a ledger. What it knows of transactions lies in memory and ends with it; its certificate authority is
+kept in --state, and terminals trust ca.pem there.
+
+Test amounts, read off the last three decimals of a sale (a repeat or a reversal is answered in earnest):
+  .0RC  answers with response code RC (10.051 gives 51)
+  .101  posts, no answer             .102  posts, the answer comes after --late
+  .103  posts, then resets the connection in mid-answer
+  .105  posts, the answer has another STAN       .106  posts, the answer comes twice
+
+Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
+the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance
+too low, 54 expired, 58 another merchant's terminal or not a chip, 76 reversal of another card or amount, 89 terminal not known,
+94 STAN used before, 96 out of room.`,
+		Args:          noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8583", "address for terminals (TLS)")
+	f.StringVar(&o.state, "state", "", "folder for the certificate authority: ca.pem is what terminals trust (required)")
+	f.StringVar(&o.http, "http", "", "loopback address for accounts, ledger, messages and connections as JSON, such as "+defaultHTTP)
+	f.DurationVar(&o.late, "late", defaultLate, "how long the test amount .102 holds its answer back")
+	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated")
+	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
+	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
+	for name, short := range map[string]string{
+		"accounts":    "List the accounts of a running hostsim",
+		"ledger":      "List the postings of a running hostsim",
+		"messages":    "List the latest messages of a running hostsim",
+		"connections": "List the open connections of a running hostsim",
+	} {
+		cmd.AddCommand(listing(name, short))
+	}
+	return cmd
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %q is no command: see %s --help", errUsage, args[0], cmd.CommandPath())
+	}
+	return nil
+}

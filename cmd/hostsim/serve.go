@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"tillway/emv"
+	"tillway/host"
+	"tillway/host/issuer"
+	"tillway/iso8583"
+	"tillway/iso8583/dialect/nac"
+	"tillway/money"
+)
+
+const (
+	defaultHTTP = "127.0.0.1:8584"
+	defaultLate = 20 * time.Second
+)
+
+// options is the command line of the server.
+type options struct {
+	listen, state, http, zone, logLevel string
+
+	late      time.Duration
+	terminals []string
+}
+
+// serve runs the host until ctx ends. It prints one line when it is ready.
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	if o.state == "" {
+		return fmt.Errorf("%w: --state DIR is needed: a folder for the certificate authority", errUsage)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("%w: --log %q: write debug, info, warn or error", errUsage, o.logLevel)
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	h, err := newHost(o, log)
+	if err != nil {
+		return err
+	}
+	cert, caPath, err := certificate(o.state, time.Now())
+	if err != nil {
+		return err
+	}
+	tcp, err := listen(ctx, "--listen", o.listen)
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
+	ready := fmt.Sprintf("hostsim ready: terminals %s (TLS), trust %s", tcp.Addr(), caPath)
+	var web net.Listener
+	if o.http != "" {
+		if err := loopback(o.http); err != nil {
+			return err
+		}
+		if web, err = listen(ctx, "--http", o.http); err != nil {
+			return err
+		}
+		defer web.Close()
+		ready += fmt.Sprintf(", http %s", web.Addr())
+	}
+	if _, err := fmt.Fprintln(stdout, ready); err != nil {
+		return fmt.Errorf("ready line: %w", err)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	return both(ctx, log,
+		func(ctx context.Context) error { return h.Serve(ctx, tls.NewListener(tcp, config)) },
+		func(ctx context.Context) error { return serveHTTP(ctx, web, h) })
+}
+
+// both runs two services; the first to end ends the other. It waits for both.
+func both(ctx context.Context, log *slog.Logger, services ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(services))
+	var all sync.WaitGroup
+	for i, s := range services {
+		all.Go(func() {
+			defer cancel()
+			errs[i] = s(ctx)
+		})
+	}
+	all.Wait()
+	log.Info("ended")
+	return errors.Join(errs...)
+}
+
+func newHost(o options, log *slog.Logger) (*host.Host, error) {
+	zone, err := time.LoadLocation(o.zone)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --zone %q is no time zone: write its name, like Asia/Kuwait", errUsage, o.zone)
+	}
+	if o.late <= 0 {
+		return nil, fmt.Errorf("%w: --late must be longer than nothing", errUsage)
+	}
+	codec, err := iso8583.Compile(nac.Table(nac.Settings{}))
+	if err != nil {
+		return nil, fmt.Errorf("field table: %w", err)
+	}
+	kwd, err := money.ByCode("KWD")
+	if err != nil {
+		return nil, fmt.Errorf("currency of the accounts: %w", err)
+	}
+	accounts, err := testCards(kwd)
+	if err != nil {
+		return nil, err
+	}
+	cfg := host.Config{
+		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
+		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
+	}
+	for _, t := range o.terminals {
+		id, merchant, ok := strings.Cut(t, ":")
+		if !ok || len(id) != 8 || len(merchant) != 15 {
+			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with 8 and 15 characters", errUsage, t)
+		}
+		cfg.Terminals = append(cfg.Terminals, host.Terminal{ID: id, Merchant: merchant})
+	}
+	h, err := host.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	return h, nil
+}
+
+// testCards is the table of accounts: test numbers, published test keys.
+func testCards(currency money.Currency) ([]issuer.Account, error) {
+	const visa, mastercard = "2315208C9110AD402315208C9110AD40", "0123456789ABCDEFFEDCBA9876543210"
+	var accounts []issuer.Account
+	for _, c := range []struct{ name, pan, psn, expiry, imk string }{
+		{"credit", "4761739001010119", "01", "2812", visa},
+		{"debit", "5413330089604111", "00", "2912", mastercard},
+		{"expired", "4761739001010127", "01", "2012", visa},
+		{"declines", "4761739001010135", "01", "2812", visa},
+		{"pulled", "4761739001010143", "01", "2812", visa},
+	} {
+		pan, err := emv.NewPAN(c.pan)
+		if err != nil {
+			return nil, fmt.Errorf("test card %s: %w", c.name, err)
+		}
+		imk, err := hex.DecodeString(c.imk)
+		if err != nil {
+			return nil, fmt.Errorf("test card %s: key: %w", c.name, err)
+		}
+		accounts = append(accounts, issuer.Account{
+			Name: c.name, PAN: pan, PSN: c.psn, Expiry: c.expiry, Balance: money.New(1_000_000, currency), IMK: imk,
+		})
+	}
+	return accounts, nil
+}
+
+// listen opens a TCP port; its errors say what to do.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use: end the program that has it (perhaps another hostsim), or give another %s", address, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("no permission to listen on %s: give %s a port above 1023", address, flag)
+	case err != nil:
+		return nil, fmt.Errorf("%s %s cannot be listened on: write HOST:PORT of this machine: %w", flag, address, err)
+	}
+	return l, nil
+}
+
+// loopback refuses an address that other machines could reach: the listings are not protected.
+func loopback(address string) error {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: --http %q: write HOST:PORT", errUsage, address)
+	}
+	if ip := net.ParseIP(name); name != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%w: --http %s is not a loopback address: write %s", errUsage, address, defaultHTTP)
+	}
+	return nil
+}
