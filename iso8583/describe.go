@@ -171,6 +171,11 @@ const maxMaskDepth = 4
 func maskTags(b []byte, depth int) string {
 	var out strings.Builder
 	for len(b) > 0 {
+		if b[0] == 0 { // allowed between objects (Book 3, Annex B)
+			out.WriteString("00")
+			b = b[1:]
+			continue
+		}
 		tag, head, length, ok := readHeader(b)
 		if !ok || depth > maxMaskDepth {
 			out.WriteString(stars(2 * len(b)))

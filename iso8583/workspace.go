@@ -16,13 +16,14 @@ type workspace struct {
 	spec   *moov.MessageSpec
 	msg    *moov.Message
 	bitmap *bitmapBytes
-	cells  [129]*cell
-	turn   uint64 // counts packs
-	inside []int  // numbers of the fields that moov's message has, from this turn and the last
-	input  []byte // values on their way into moov
-	text   []byte // values on their way out, one behind the other
-	ends   []int  // where each of them ends in text, the MTI first
-	rest   int    // bytes behind the field that was unpacked last
+	cells  [129]*cell // by number, nil where the table has no row
+	all    []*cell    // those that are there
+	turn   uint64     // counts packs
+	inside []int      // numbers of the fields that moov's message has, from this turn and the last
+	input  []byte     // values on their way into moov
+	text   []byte     // values on their way out, one behind the other
+	ends   []int      // where each of them ends in text, the MTI first
+	rest   int        // bytes behind the field that was unpacked last
 }
 
 // cell is one field of a workspace: moov's own Binary field, which keeps the bytes it is given, with our rule for packing
@@ -140,6 +141,7 @@ func (ws *workspace) add(t Table, row Field) field.Field {
 		Length: row.Max, Description: row.Name, Enc: enc, Pref: pref, Packer: r, Unpacker: r,
 	})}
 	ws.cells[row.Number] = c
+	ws.all = append(ws.all, c)
 	return c
 }
 
@@ -325,10 +327,7 @@ func (ws *workspace) scan(scanner *moov.MessageScanner, bits []byte) (*Message, 
 // forget lets go of the frame and clears the buffers that card data passed through.
 func (ws *workspace) forget() {
 	clear(ws.text)
-	for _, c := range ws.cells {
-		if c == nil {
-			continue
-		}
+	for _, c := range ws.all {
 		c.SetValue(nil)
 		if c.rule.nibbles != nil {
 			clear(c.rule.nibbles.buf)

@@ -1,0 +1,145 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"tillway/iso8583"
+)
+
+// What Exchange's and Ready's errors wrap, beside the context's and the network's own.
+var (
+	ErrNotConnected = errors.New("no connection to the host")
+	ErrClosed       = errors.New("connection closed")
+	ErrNoAnswer     = errors.New("no answer within the time allowed")
+	ErrBusy         = errors.New("an exchange is under way")
+	ErrFrame        = errors.New("host sent a frame that cannot be one")
+)
+
+// Stray is something that arrived and is no answer to what is outstanding. It carries no card data.
+type Stray struct {
+	Time   time.Time
+	MTI    string // empty when the bytes are no message
+	STAN   string // DE 11
+	Code   string // DE 39
+	Reason string // one sentence: why it was not taken
+}
+
+// Config is what a Session needs. Dial and Codec must be given; a nil Quarantine or Log drops what it would get.
+type Config struct {
+	Dial          func(ctx context.Context) (net.Conn, error)
+	Codec         *iso8583.Codec
+	WriteTimeout  time.Duration // for one frame; zero means 5 s
+	AnswerTimeout time.Duration // from the last byte written to the answer; zero means 30 s
+	Quarantine    func(Stray)   // called on the reading goroutine: it must not call the Session
+	Log           *slog.Logger
+}
+
+// Session is the link to one acquirer, over one connection after another. Ready and Exchange are for one goroutine, the
+// acquirer's owner; Close may be called from any.
+type Session struct {
+	cfg Config
+
+	mu   sync.Mutex // guards what follows; held over no I/O
+	conn *connection
+}
+
+// New makes a session without a connection; Ready makes one. A Config without Dial or Codec is a defect of the caller.
+func New(cfg Config) *Session {
+	if cfg.Dial == nil || cfg.Codec == nil {
+		panic("link: Config without Dial or Codec")
+	}
+	if cfg.WriteTimeout <= 0 {
+		cfg.WriteTimeout = 5 * time.Second
+	}
+	if cfg.AnswerTimeout <= 0 {
+		cfg.AnswerTimeout = 30 * time.Second
+	}
+	if cfg.Quarantine == nil {
+		cfg.Quarantine = func(Stray) {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Session{cfg: cfg}
+}
+
+// Ready connects where there is no connection, or where the last one has ended; fresh says that it made a new one.
+func (s *Session) Ready(ctx context.Context) (fresh bool, err error) {
+	if c := s.current(); c != nil {
+		if !c.ended() {
+			return false, nil
+		}
+		s.drop(c)
+	}
+	raw, err := s.cfg.Dial(ctx)
+	if err != nil {
+		return false, fmt.Errorf("connect to the host: %w", err)
+	}
+	c := newConnection(s.cfg, raw)
+	s.mu.Lock()
+	s.conn = c
+	s.mu.Unlock()
+	go c.read()
+	return true, nil
+}
+
+// Exchange sends one message (a frame without its length) and returns the answer that matches it. sent says whether any
+// byte may have left: it is false only where nothing was handed to the connection. Errors: ErrNotConnected, ErrBusy and
+// the codec's (nothing sent); ErrNoAnswer, ErrClosed, ErrFrame, the context's and the network's.
+func (s *Session) Exchange(ctx context.Context, message []byte) (answer []byte, sent bool, err error) {
+	c := s.current()
+	if c == nil {
+		return nil, false, ErrNotConnected
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, false, fmt.Errorf("before sending: %w", err)
+	}
+	request, err := s.cfg.Codec.Unpack(message)
+	if err != nil {
+		return nil, false, fmt.Errorf("message to send: %w", err)
+	}
+	w, err := c.expect(request)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := c.write(ctx, message); err != nil {
+		c.giveUp(w, true)
+		return nil, true, fmt.Errorf("send %s: %w", request.MTI(), err)
+	}
+	answer, err = c.await(ctx, w)
+	if err != nil {
+		return nil, true, fmt.Errorf("answer to %s: %w", request.MTI(), err)
+	}
+	return answer, true, nil
+}
+
+// Close closes the connection, if there is one, and waits until its goroutine has ended. Ready makes a new one.
+func (s *Session) Close() error {
+	if c := s.current(); c != nil {
+		s.drop(c)
+	}
+	return nil
+}
+
+func (s *Session) current() *connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn
+}
+
+// drop ends a connection and waits for its goroutine.
+func (s *Session) drop(c *connection) {
+	c.end(ErrClosed)
+	<-c.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == c {
+		s.conn = nil
+	}
+}
