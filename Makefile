@@ -56,6 +56,9 @@ lint: $(LINT) ## golangci-lint, pinned
 fuzz: deps ## each fuzz target for FUZZTIME (10s)
 	@GO='$(GO)' sh make/fuzz.sh '$(FUZZTIME)'
 
+sim: deps ## the seeded simulation of the whole terminal: SEEDS (1000) from SEED (1) on
+	@GO='$(GO)' sh make/sim.sh '$(SEEDS)' '$(SEED)'
+
 bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
 	@$(GO) run -buildvcs=false ./cmd/bench
 

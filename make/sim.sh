@@ -1,0 +1,27 @@
+#!/bin/sh
+# The seeded simulation of the whole terminal: sim.sh SEEDS SEED. The last line is the summary; the exit status is not
+# zero when a rule was violated, and then each violation names its seed, which `make sim SEEDS=1 SEED=n` runs again.
+set -eu
+
+GO=${GO:-go}
+seeds=$1
+seed=$2
+case $seeds$seed in
+*[!0-9]* | '')
+	echo "sim: SEEDS and SEED are whole numbers" >&2
+	exit 2
+	;;
+esac
+
+mkdir -p bin
+"$GO" test -c -buildvcs=false -o bin/posd.sim ./cmd/posd
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+(cd cmd/posd && ../../bin/posd.sim -test.run '^TestSim$' -test.timeout 0 -sim.seeds "$seeds" -sim.seed "$seed") >"$log" 2>&1 || status=$?
+grep -v -e '^seeds=' -e '^PASS$' "$log" || :
+grep '^seeds=' "$log" || {
+	echo "sim: it ended without a summary (exit status $status)" >&2
+	exit 1
+}
+exit "$status"
