@@ -191,14 +191,14 @@ var elements = []struct {
 	name string
 	text bool
 }{
-	{0x9F26, "AC", false},
-	{0x9F27, "CID", false},
-	{0x9F36, "ATC", false},
-	{0x95, "TVR", false},
-	{0x9B, "TSI", false},
-	{0x9F34, "CVM RESULTS", false},
-	{0x8A, "ARC", true},
-	{0x9F10, "IAD", false},
+	{emv.TagApplicationCryptogram, "AC", false},
+	{emv.TagCID, "CID", false},
+	{emv.TagATC, "ATC", false},
+	{emv.TagTVR, "TVR", false},
+	{emv.TagTSI, "TSI", false},
+	{emv.TagCVMResults, "CVM RESULTS", false},
+	{emv.TagAuthorisationResponseCode, "ARC", true},
+	{emv.TagIssuerApplicationData, "IAD", false},
 }
 
 func chip(tags emv.Data) []Element {
@@ -209,27 +209,14 @@ func chip(tags emv.Data) []Element {
 			continue
 		}
 		value := fmt.Sprintf("%X", v)
-		if e.tag == 0x9F27 {
-			value += " " + cryptogramType(v[0])
+		if e.tag == emv.TagCID {
+			value += " " + emv.CID(v[0]).Cryptogram().String()
 		} else if e.text {
 			value = line(string(v))
 		}
 		out = append(out, Element{e.name, e.tag.String(), value})
 	}
 	return out
-}
-
-// cryptogramType names the Cryptogram Information Data's bits 8 and 7 (Book 3, table 15).
-func cryptogramType(cid byte) string {
-	switch cid >> 6 {
-	case 0:
-		return "AAC"
-	case 1:
-		return "TC"
-	case 2:
-		return "ARQC"
-	}
-	return "RFU"
 }
 
 func number(n uint32) string {

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"tillway/till"
+)
+
+const (
+	socketName    = "posd.sock"
+	systemSocket  = "/run/tillway/posd.sock"
+	maxAnswer     = 16 << 20 // bytes
+	requestLimit  = 20 * time.Second
+	watchLimit    = 60 * time.Second // longer than the daemon keeps a watch open
+	typeOfProblem = "application/problem+json"
+)
+
+// errLost says that the daemon cannot be talked with: not there, gone, or no permission. The text says which.
+var errLost = errors.New("the terminal's daemon is not reachable")
+
+// client talks with the daemon.
+type client struct {
+	socket string
+	http   *http.Client
+}
+
+// findSocket is the path at which the daemon's socket is looked for.
+func (a *app) findSocket() string {
+	if a.socket != "" {
+		return a.socket
+	}
+	if s := a.env("TILLWAY_SOCKET"); s != "" {
+		return s
+	}
+	places := []string{filepath.Join("run", socketName)}
+	if a.executable != "" {
+		places = append(places, filepath.Join(filepath.Dir(a.executable), "..", "run", socketName))
+	}
+	for _, p := range places {
+		if _, err := os.Stat(p); err == nil {
+			return p
+		}
+	}
+	return systemSocket
+}
+
+func (a *app) client() *client {
+	path := a.findSocket()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &client{socket: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 2}}}
+}
+
+// close ends the connections that are kept open.
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// get asks for path and reads the JSON answer into v.
+func (c *client) get(ctx context.Context, path string, v any) error {
+	return c.call(ctx, requestLimit, http.MethodGet, path, nil, v)
+}
+
+func (c *client) post(ctx context.Context, path string, body, v any) error {
+	return c.call(ctx, requestLimit, http.MethodPost, path, body, v)
+}
+
+func (c *client) watch(ctx context.Context, path string, v any) error {
+	return c.call(ctx, watchLimit, http.MethodGet, path, nil, v)
+}
+
+func (c *client) call(ctx context.Context, limit time.Duration, method, path string, body, v any) error {
+	answer, err := c.raw(ctx, limit, method, path, body)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, v); err != nil {
+		return &exit{exitUnreachable, fmt.Errorf("the daemon's answer to %s cannot be read: is it of another release? %w", path, err)}
+	}
+	return nil
+}
+
+// raw makes one request and returns a successful answer's body. Errors: *till.Problem, errLost, the context's.
+func (c *client) raw(ctx context.Context, limit time.Duration, method, path string, body any) ([]byte, error) {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("request: %w", err)
+		}
+		in = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://posd"+path, in)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.lost(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, c.lost(err)
+	}
+	if resp.StatusCode < 300 {
+		return answer, nil
+	}
+	var p till.Problem
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), typeOfProblem) || json.Unmarshal(answer, &p) != nil {
+		return nil, &exit{exitUnreachable, fmt.Errorf("%s answered %s: is this socket really the daemon's?", c.socket, resp.Status)}
+	}
+	return nil, &p
+}
+
+// lost says in one line why the daemon cannot be talked with and what to do.
+func (c *client) lost(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	why := "the connection broke; is posd still running?"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		why = "there is no such socket: start posd, or name its socket with --socket or TILLWAY_SOCKET"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		why = "nobody listens on that socket: posd has stopped; start it"
+	case errors.Is(err, fs.ErrPermission):
+		why = "no permission: run pos as the user that posd runs as, or join its group"
+	case errors.Is(err, context.DeadlineExceeded):
+		why = "it did not answer in time: see posd's log"
+	}
+	return &exit{exitUnreachable, fmt.Errorf("%w at %s: %s", errLost, c.socket, why)}
+}

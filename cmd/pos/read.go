@@ -1,0 +1,379 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillway/terminal"
+	"tillway/terminal/receipt"
+	"tillway/till"
+)
+
+const clockLayout = "2006-01-02 15:04:05"
+
+func (a *app) cancel() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel", Short: "Cancel the sale that is running, while nothing was sent", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl := a.client()
+			defer cl.close()
+			var snap terminal.Snapshot
+			if err := cl.post(c.Context(), "/v1/cancel", nil, &snap); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(snap)
+			}
+			a.printf("Cancel asked for; the outcome is the sale's: pos show %s\n", snap.Sale)
+			return nil
+		},
+	}
+}
+
+// salePath checks a sale's number before anything is asked.
+func salePath(id, rest string) (string, error) {
+	n, err := terminal.ParseSaleID(id)
+	if err != nil {
+		return "", usage("%w", err)
+	}
+	return "/v1/sales/" + n.String() + rest, nil
+}
+
+func (a *app) show() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show one sale", Args: args("ID"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := salePath(argv[0], "")
+			if err != nil {
+				return err
+			}
+			cl := a.client()
+			defer cl.close()
+			var sale terminal.Sale
+			if err := cl.get(c.Context(), path, &sale); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(sale)
+			}
+			a.printSale(sale)
+			return nil
+		},
+	}
+}
+
+func (a *app) printSale(s terminal.Sale) {
+	row := func(label, value string) {
+		if value != "" {
+			a.printf("%-11s %s\n", label, oneLine(value))
+		}
+	}
+	six := func(n uint32) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%06d", n)
+	}
+	row("Sale", s.ID.String())
+	row("State", strings.ToUpper(string(s.State)))
+	row("Amount", s.Amount.Format())
+	row("Happened", s.Outcome.Happened)
+	row("Do", s.Outcome.Do)
+	row("Reference", s.Reference)
+	row("Started", s.Started.Format(clockLayout))
+	row("Card", strings.TrimSpace(s.Label+" "+s.MaskedPAN))
+	row("AID", s.AID)
+	row("Entry", s.Entry)
+	row("Verified", string(s.Method))
+	row("Response", strings.TrimSpace(s.ResponseCode+" "+s.HostText))
+	row("Auth code", s.AuthCode)
+	row("RRN", s.RRN)
+	row("STAN", six(s.STAN))
+	row("Invoice", six(s.Invoice))
+	row("Batch", six(s.Batch))
+	row("Acquirer", s.Acquirer)
+}
+
+func (a *app) receipt() *cobra.Command {
+	var copied, format string
+	var width int
+	c := &cobra.Command{
+		Use: "receipt ID", Short: "Print a sale's receipt again", Args: args("ID"),
+		Long: "receipt prints a sale's receipt again; it says DUPLICATE. The first print comes with the sale itself.",
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := salePath(argv[0], "/receipt")
+			if err != nil {
+				return err
+			}
+			if a.json && !c.Flags().Changed("format") {
+				format = "json"
+			}
+			if format != "text" && format != "html" && format != "json" {
+				return usage("format %q: this build draws text, html and json", format)
+			}
+			if a.json && format != "json" {
+				return usage("--json and --format %s do not go together", format)
+			}
+			if _, err := receipt.ParseCopy(copied); err != nil {
+				return usage("%w", err)
+			}
+			if width < receipt.MinWidth || width > receipt.MaxWidth {
+				return usage("width %d: %d to %d columns", width, receipt.MinWidth, receipt.MaxWidth)
+			}
+			q := url.Values{"copy": {copied}, "format": {format}, "width": {strconv.Itoa(width)}}
+			cl := a.client()
+			defer cl.close()
+			body, err := cl.raw(c.Context(), requestLimit, "GET", path+"?"+q.Encode(), nil)
+			if err != nil {
+				return err
+			}
+			a.printf("%s", body)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&copied, "copy", "customer", "customer or merchant")
+	c.Flags().StringVar(&format, "format", "text", "text, html or json")
+	c.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
+	return c
+}
+
+func (a *app) why() *cobra.Command {
+	return &cobra.Command{
+		Use: "why ID", Short: "Explain a sale's outcome: its steps, and why card and terminal decided so", Args: args("ID"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := salePath(argv[0], "/why")
+			if err != nil {
+				return err
+			}
+			cl := a.client()
+			defer cl.close()
+			var w till.Why
+			if err := cl.get(c.Context(), path, &w); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(w)
+			}
+			a.printWhy(w)
+			return nil
+		},
+	}
+}
+
+func (a *app) printWhy(w till.Why) {
+	a.printf("Sale %s is %s\n", w.Sale, strings.ToUpper(string(w.State)))
+	if text := strings.TrimSpace(w.Outcome.Happened + " " + w.Outcome.Do); text != "" {
+		a.printf("%s\n", oneLine(text))
+	}
+	if w.ResponseCode != "" {
+		a.printf("The host answered %s\n", oneLine(strings.TrimSpace(w.ResponseCode+" "+w.HostText)))
+	}
+	if len(w.Steps) > 0 {
+		a.printf("\nSteps\n")
+	}
+	for _, s := range w.Steps {
+		a.printf("  %s  %s\n", s.Time.Format("15:04:05.000"), step(s.Kind, s.From, s.Event, s.To, s.Duties, s.Note))
+	}
+	if len(w.Reasons) > 0 {
+		a.printf("\nReasons\n")
+	}
+	for _, r := range w.Reasons {
+		a.printf("  %-20s %s (%s)\n", r.Bit, oneLine(r.Reason), r.Section)
+	}
+}
+
+// step is one row of the journal in words.
+func step(kind terminal.EntryKind, from terminal.State, event, to string, duties []terminal.Duty, note string) string {
+	text := string(kind)
+	if event != "" {
+		text += " " + event
+	}
+	switch {
+	case from != "" && to != "":
+		text += ": " + string(from) + " to " + to
+	case to != "":
+		text += ": " + to
+	}
+	for _, d := range duties {
+		text += " " + string(d)
+	}
+	if note != "" {
+		text += "  (" + oneLine(note) + ")"
+	}
+	return text
+}
+
+func (a *app) journal() *cobra.Command {
+	var after int64
+	var limit int
+	c := &cobra.Command{
+		Use: "journal", Short: "List the journal's rows, the latest unless --after says from where", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 || limit > till.MaxRows {
+				return usage("limit %d: 1 to %d rows", limit, till.MaxRows)
+			}
+			if c.Flags().Changed("after") && after < 0 {
+				return usage("after %d: a row's number, or 0 for the first rows", after)
+			}
+			cl := a.client()
+			defer cl.close()
+			if !c.Flags().Changed("after") {
+				var st till.Status
+				if err := cl.get(c.Context(), "/v1/status", &st); err != nil {
+					return err
+				}
+				after = max(0, st.Snapshot.Journal-int64(limit))
+			}
+			var rows till.Rows
+			if err := cl.get(c.Context(), fmt.Sprintf("/v1/journal?after=%d&limit=%d", after, limit), &rows); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(rows)
+			}
+			for _, r := range rows.Rows {
+				sale := ""
+				if r.Sale != 0 {
+					sale = r.Sale.String()
+				}
+				a.printf("%6d  %s  %6s  %s\n", r.Seq, r.Time.Format(clockLayout), sale, step(r.Kind, r.From, r.Event, r.To, r.Duties, r.Note))
+			}
+			if len(rows.Rows) == 0 {
+				a.printf("No rows.\n")
+			}
+			return nil
+		},
+	}
+	c.Flags().Int64Var(&after, "after", 0, "rows behind this number, from the oldest on")
+	c.Flags().IntVar(&limit, "limit", 50, "at most so many rows")
+	return c
+}
+
+func (a *app) status() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Show how terminal, reader, host and queue are", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl := a.client()
+			defer cl.close()
+			if a.json {
+				var st json.RawMessage
+				if err := cl.get(c.Context(), "/v1/status", &st); err != nil {
+					return err
+				}
+				return a.printJSON(st)
+			}
+			var st till.Status
+			if err := cl.get(c.Context(), "/v1/status", &st); err != nil {
+				return err
+			}
+			a.printStatus(st)
+			return nil
+		},
+	}
+}
+
+func (a *app) printStatus(st till.Status) {
+	t, s := st.Terminal, st.Snapshot
+	a.printf("Terminal  %s, %s, %s (%s), %s %s\n", t.TerminalID, oneLine(t.Merchant), t.Currency, t.Profile, "release", t.Version)
+	state := string(s.State)
+	if s.Sale != 0 && !s.State.Final() && s.State != terminal.Ready {
+		state = fmt.Sprintf("sale %s, %s, %s", s.Sale, s.Amount.Format(), s.State)
+	} else if s.State.Final() {
+		state = "Ready"
+	}
+	a.printf("State     %s\n", oneLine(strings.TrimSpace(state+"  "+s.Text+"  "+s.Advice)))
+	a.printf("Reader    %s\n", health(s.Reader))
+	a.printf("Host      %s\n", health(s.Host))
+	switch {
+	case s.Owed == 0 && s.Parked == 0:
+		a.printf("Queue     empty\n")
+	default:
+		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
+	}
+	if s.Last != nil {
+		a.printf("Last      sale %s, %s, %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)))
+	}
+	if s.CardLeft {
+		a.printf("Card      is still in the reader: take it out\n")
+	}
+}
+
+func health(h terminal.Health) string {
+	word := "ok"
+	if !h.OK {
+		word = "NOT OK"
+	}
+	text := fmt.Sprintf("%s: %s, %s", word, h.Name, h.State)
+	if h.Cause != "" {
+		text += ": " + h.Cause
+	}
+	return oneLine(text)
+}
+
+func (a *app) queue() *cobra.Command {
+	list := func(c *cobra.Command, _ []string) error {
+		cl := a.client()
+		defer cl.close()
+		var q till.Queue
+		if err := cl.get(c.Context(), "/v1/queue", &q); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(q)
+		}
+		for _, d := range q.Debts {
+			wait := ""
+			if !d.NotBefore.IsZero() {
+				wait = ", not before " + d.NotBefore.Format(time.TimeOnly)
+			}
+			a.printf("%6d  %s of sale %s, STAN %06d, %s, sent %d times%s  %s\n",
+				d.ID, d.Kind, d.Sale, d.STAN, d.State, d.Attempts, wait, oneLine(d.Reason))
+		}
+		if len(q.Debts) == 0 {
+			a.printf("Nothing waits.\n")
+		}
+		return nil
+	}
+	send := &cobra.Command{
+		Use: "send", Short: "Send now what waits, without waiting for its time", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl := a.client()
+			defer cl.close()
+			var snap terminal.Snapshot
+			if err := cl.post(c.Context(), "/v1/queue/send", nil, &snap); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(snap)
+			}
+			a.printf("Sending what waits (%d); pos queue list shows what is left.\n", snap.Owed)
+			return nil
+		},
+	}
+	q := group("queue", "List or send what is owed to the host",
+		&cobra.Command{Use: "list", Short: "List what is owed to the host", Args: args(), RunE: list}, send)
+	words := q.RunE
+	q.RunE = func(c *cobra.Command, argv []string) error {
+		if len(argv) == 0 {
+			return list(c, argv)
+		}
+		return words(c, argv)
+	}
+	return q
+}
+
+// oneLine keeps what host, card or shop wrote from steering the screen.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7F && r < 0xA0) {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillway/money"
+	"tillway/terminal"
+	"tillway/till"
+)
+
+const (
+	reattachEvery = 300 * time.Millisecond
+	reattachFor   = 60 * time.Second
+)
+
+func (a *app) sale() *cobra.Command {
+	var reference string
+	c := &cobra.Command{
+		Use:   "sale AMOUNT",
+		Short: "Sell: ask for a card and charge it",
+		Long: `sale charges AMOUNT, in the terminal's currency with at most its decimals: 10.525 or 5 in Kuwaiti dinars.
+
+What the terminal says goes to standard error as it changes; the customer's receipt goes to standard output. Ctrl-C asks
+to cancel, and then still waits for the outcome: until the card's answer has gone to the bank the sale is cancelled, after
+that it is too late. If the connection to the daemon breaks, pos finds the same sale again.`,
+		Example: "  pos sale 10.525\n  pos sale 5 --reference table-7",
+		Args:    args("AMOUNT"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			cl := a.client()
+			defer cl.close()
+			var st till.Status
+			if err := cl.get(c.Context(), "/v1/status", &st); err != nil {
+				return err
+			}
+			currency, err := money.ByCode(st.Terminal.Currency)
+			if err != nil {
+				return &exit{exitUnreachable, fmt.Errorf("the daemon's currency: %w", err)}
+			}
+			amount, err := money.Parse(latin(argv[0]), currency)
+			if err != nil {
+				return usage("amount %w", err)
+			}
+			s := &selling{app: a, client: cl, order: terminal.Order{
+				Kind: terminal.KindSale, Amount: amount, Reference: reference, Key: newKey(),
+			}}
+			return s.run(c.Context())
+		},
+	}
+	c.Flags().StringVar(&reference, "reference", "", "the shop's own number or words, printed on the receipt")
+	return c
+}
+
+// latin writes Arabic-Indic and Eastern Arabic-Indic digits and the Arabic decimal separator as Latin ones.
+func latin(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '٠' && r <= '٩':
+			return '0' + r - '٠'
+		case r >= '۰' && r <= '۹':
+			return '0' + r - '۰'
+		case r == '٫':
+			return '.'
+		}
+		return r
+	}, s)
+}
+
+func newKey() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}
+
+// selling is one sale as this command follows it.
+type selling struct {
+	app    *app
+	client *client
+	order  terminal.Order
+	id     terminal.SaleID // 0 until the daemon has told it
+	shown  string          // the last line that was shown
+}
+
+// run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
+// away.
+func (s *selling) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	interrupts := make(chan os.Signal, 1)
+	s.app.notify(interrupts)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.hearInterrupts(ctx, interrupts)
+	}()
+	defer func() { stop(); <-done }()
+
+	var sale terminal.Sale
+	err := s.persist(ctx, func() error { return s.client.post(ctx, "/v1/sales", s.order, &sale) })
+	if err != nil {
+		return err
+	}
+	s.id = sale.ID
+	for !sale.State.Final() {
+		if sale, err = s.follow(ctx); err != nil {
+			return err
+		}
+		if !sale.State.Final() && !pause(ctx, reattachEvery) { // a daemon that has just started and not yet recovered
+			return ctx.Err()
+		}
+	}
+	return s.finish(ctx, sale)
+}
+
+// follow watches until the sale has ended, then fetches its record.
+func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
+	var sale terminal.Sale
+	for after := uint64(0); ; {
+		var snap terminal.Snapshot
+		err := s.client.watch(ctx, fmt.Sprintf("/v1/watch?after=%d", after), &snap)
+		switch {
+		case errors.Is(err, errLost):
+			s.say("Connection to the terminal lost: looking for the sale again …")
+			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
+		case err != nil:
+			return sale, err
+		}
+		after = snap.Version
+		if snap.Sale != s.id || snap.State.Final() {
+			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
+		}
+		s.show(snap)
+	}
+}
+
+// fetch reads the sale's record. A daemon that does not know a number it gave out has stopped before the sale's first
+// commit, and that comes before anything is sent: nothing happened.
+func (s *selling) fetch(ctx context.Context, sale *terminal.Sale) error {
+	err := s.client.get(ctx, "/v1/sales/"+s.id.String(), sale)
+	if p, ok := errors.AsType[*till.Problem](err); ok && p.Code == "no_such_sale" {
+		return &exit{exitNothingSent, fmt.Errorf("the terminal stopped during sale %s before anything was sent: nothing was charged; start again", s.id)}
+	}
+	return err
+}
+
+// persist repeats a call while the daemon cannot be reached. The order's key, or the sale's number, makes that safe.
+func (s *selling) persist(ctx context.Context, call func() error) error {
+	deadline := time.NewTimer(reattachFor)
+	defer deadline.Stop()
+	for {
+		err := call()
+		if !errors.Is(err, errLost) {
+			return err
+		}
+		s.say("The terminal is not reachable: trying again …")
+		select {
+		case <-deadline.C:
+			return s.giveUp(err)
+		default:
+		}
+		if !pause(ctx, reattachEvery) {
+			return ctx.Err()
+		}
+	}
+}
+
+// pause waits; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *selling) giveUp(err error) error {
+	if s.id == 0 {
+		return &exit{exitUnreachable, fmt.Errorf("%w; whether the sale was started is not known: look at pos journal before you charge again", err)}
+	}
+	return &exit{exitUnreachable, fmt.Errorf("%w; the outcome of sale %s is not known: ask with pos show %s before you charge again", err, s.id, s.id)}
+}
+
+// hearInterrupts asks the daemon to cancel at each Ctrl-C. The outcome still comes from the sale's record.
+func (s *selling) hearInterrupts(ctx context.Context, interrupts <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-interrupts:
+			var snap terminal.Snapshot
+			err := s.client.post(ctx, "/v1/cancel", nil, &snap)
+			p, refused := errors.AsType[*till.Problem](err)
+			switch {
+			case err == nil:
+				s.app.tell("Cancelling …")
+			case refused && p.Code == "not_cancelable":
+				s.app.tell("Too late to cancel: the bank is being asked. Waiting for the outcome …")
+			case refused:
+				s.app.tell(p.Title + ".")
+			case ctx.Err() == nil:
+				s.app.tell("Cancel could not be asked for: " + err.Error())
+			}
+		}
+	}
+}
+
+func (s *selling) show(snap terminal.Snapshot) {
+	text := snap.Text
+	if snap.Advice != "" {
+		text = strings.TrimSpace(text + "  " + snap.Advice)
+	}
+	if text == "" {
+		return
+	}
+	if snap.Amount.Currency.Code != "" {
+		text = snap.Amount.Format() + "  " + text
+	}
+	s.say(text)
+}
+
+// say shows a line once.
+func (s *selling) say(text string) {
+	if text != s.shown {
+		s.shown = text
+		s.app.tell(text)
+	}
+}
+
+// tell writes a line for the cashier, while programs want quiet.
+func (a *app) tell(text string) {
+	if !a.json {
+		fmt.Fprintln(a.errOut, text)
+	}
+}
+
+// finish prints the receipt, and for the cashier what to do; the exit status is the outcome's.
+func (s *selling) finish(ctx context.Context, sale terminal.Sale) error {
+	if s.app.json {
+		if err := s.app.printJSON(sale); err != nil {
+			return err
+		}
+		return outcome(sale)
+	}
+	text, err := s.client.raw(ctx, requestLimit, "GET", "/v1/sales/"+sale.ID.String()+"/receipt?format=text&original=true", nil)
+	if err != nil {
+		s.app.tell(fmt.Sprintf("The sale is %s, and its receipt could not be fetched: %v", strings.ToUpper(string(sale.State)), err))
+	} else {
+		s.app.printf("%s", text)
+	}
+	s.app.tell(strings.TrimSpace(sale.Outcome.Happened + " " + sale.Outcome.Do))
+	return outcome(sale)
+}
+
+// outcome is the exit status of a final state.
+func outcome(sale terminal.Sale) error {
+	switch sale.State {
+	case terminal.Approved:
+		return nil
+	case terminal.Declined:
+		return &exit{code: exitDeclined}
+	case terminal.Cancelled:
+		return &exit{code: exitNothingSent}
+	case terminal.Reversed:
+		return &exit{code: exitReversed}
+	default:
+		return &exit{exitReversed, fmt.Errorf("sale %s is in %s and not final", sale.ID, sale.State)}
+	}
+}
