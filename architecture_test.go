@@ -53,6 +53,37 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestShippedPrograms: the terminal's daemon carries nothing that stands in for a card, a reader or a bank, and the
+// command line neither the database nor the bank.
+func TestShippedPrograms(t *testing.T) {
+	for _, c := range []struct {
+		program string
+		has     string // proves that the list is the right one
+		never   []string
+	}{
+		{"posd", "tillway/store", []string{"tillway/host", "tillway/device/emulator", "tillway/device/devicetest", "tillway/emv/cryptogram", "tillway/store/flushcount", "testing"}},
+		{"pos", "tillway/till", []string{"tillway/store", "tillway/host", "github.com/mattn/go-sqlite3", "testing"}},
+	} {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/"+c.program)
+		list.Stderr = os.Stderr
+		out, err := list.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps := strings.Fields(string(out))
+		if !slices.Contains(deps, c.has) {
+			t.Errorf("%s does not build on %s: is this the right list?", c.program, c.has)
+		}
+		for _, dep := range deps {
+			for _, never := range c.never {
+				if dep == never || strings.HasPrefix(dep, never+"/") {
+					t.Errorf("%s carries %s", c.program, dep)
+				}
+			}
+		}
+	}
+}
+
 // TestRuleChoice proves the checker itself: what it refuses, and which row it takes.
 func TestRuleChoice(t *testing.T) {
 	rules := []rule{
