@@ -39,7 +39,7 @@ type Order struct {
 // Kind is a kind of transaction.
 type Kind string
 
-// The kinds. Only KindSale is run so far.
+// KindSale is a purchase of goods or services: the one kind that is run so far.
 const KindSale Kind = "sale"
 
 // RecordVersion is the version of Sale's and Entry's encoding in the journal.

@@ -54,7 +54,7 @@ func TestEveryPathEndsOwingWhatItShould(t *testing.T) {
 		if s.Final() {
 			paths++
 			switch {
-			case s == Approved && reversal && !(advice && unanswered):
+			case s == Approved && reversal && (!advice || !unanswered):
 				t.Errorf("%v: approved and to be reversed", trail)
 			case s == Reversed && !reversal:
 				t.Errorf("%v: reversed and nothing owed", trail)

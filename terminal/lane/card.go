@@ -81,6 +81,15 @@ func sentence(err error) string {
 	return "The reader failed."
 }
 
+// brief bounds what an error of the world may put into a journal row.
+func brief(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
+}
+
 func printable(b []byte) string {
 	for _, c := range b {
 		if c < ' ' || c > '~' {

@@ -87,7 +87,7 @@ func debtEntry(table []terminal.DebtRow, d *terminal.Debt, event terminal.DebtEv
 	if err != nil {
 		return terminal.Entry{}, err
 	}
-	d.State, d.Reason = row.To, reason
+	d.State, d.Reason = row.To, brief(reason)
 	after := *d
-	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: reason}, nil
+	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: after.Reason}, nil
 }

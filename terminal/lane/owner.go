@@ -280,7 +280,7 @@ func (o *Owner) signOn(ctx context.Context) error {
 	if err != nil {
 		note = err.Error()
 	}
-	if jerr := o.cfg.Journal.Append(ctx, false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: note}); jerr != nil {
+	if jerr := o.cfg.Journal.Append(ctx, false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: brief(note)}); jerr != nil {
 		return fmt.Errorf("journal: %w", jerr)
 	}
 	return err
@@ -289,7 +289,7 @@ func (o *Owner) signOn(ctx context.Context) error {
 func (o *Owner) quarantine(ctx context.Context, s terminal.Stray) error {
 	e := terminal.Entry{
 		Time: s.Time, Kind: terminal.StrayEntry, Event: s.MTI,
-		Note: fmt.Sprintf("answer %s, trace %s, code %s, not taken: %s", s.MTI, s.STAN, s.Code, s.Reason),
+		Note: brief(fmt.Sprintf("answer %s, trace %s, code %s, not taken: %s", s.MTI, s.STAN, s.Code, s.Reason)),
 	}
 	if err := o.cfg.Journal.Append(ctx, true, e); err != nil {
 		return fmt.Errorf("journal: %w", err)

@@ -87,7 +87,7 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 	}
 	entry := terminal.Entry{
 		Time: now, Kind: terminal.SaleEntry, From: row.From, Event: string(event), Duties: row.Duties,
-		Sale: &rec, Note: r.note, Erase: row.From == terminal.Sending,
+		Sale: &rec, Note: brief(r.note), Erase: row.From == terminal.Sending,
 	}
 	if row.To == terminal.Sending {
 		entry.Secret = r.secret

@@ -1,0 +1,480 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillway/device"
+	"tillway/emv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+// memory is a journal in memory that keeps what lane.Journal promises: rows wait until a commit, debts follow duties.
+type memory struct {
+	mu      sync.Mutex
+	rows    []terminal.Entry // committed
+	waiting []terminal.Entry
+	fail    error
+}
+
+func (m *memory) Append(_ context.Context, commit bool, entries ...terminal.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	m.waiting = append(m.waiting, entries...)
+	if commit {
+		m.rows, m.waiting = append(m.rows, m.waiting...), nil
+	}
+	return nil
+}
+
+func (m *memory) sales() map[terminal.SaleID]terminal.Sale {
+	out := map[terminal.SaleID]terminal.Sale{}
+	for _, e := range m.rows {
+		if e.Sale != nil {
+			out[e.Sale.ID] = *e.Sale
+		}
+	}
+	return out
+}
+
+func (m *memory) Unfinished(context.Context) ([]terminal.Sale, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var open []terminal.Sale
+	for _, s := range m.sales() {
+		if !s.State.Final() {
+			open = append(open, s)
+		}
+	}
+	return open, nil
+}
+
+func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sales, debts := m.sales(), map[terminal.SaleID]terminal.Debt{}
+	for _, e := range m.rows {
+		for _, d := range e.Duties {
+			switch d {
+			case terminal.OweReversal:
+				debts[e.Sale.ID] = terminal.Debt{ID: int64(e.Sale.ID), Sale: e.Sale.ID, Kind: terminal.ReversalDebt, STAN: e.Sale.STAN, State: terminal.Owed, Message: e.Secret.Reversal}
+			case terminal.DischargeReversal:
+				delete(debts, e.Sale.ID)
+			case terminal.OweAdvice:
+			}
+		}
+		if e.Debt != nil {
+			d := *e.Debt
+			d.Message = debts[d.Sale].Message
+			debts[d.Sale] = d
+		}
+	}
+	var due []terminal.Debt
+	for id, d := range debts {
+		if sales[id].State.Final() && (d.State == terminal.Owed || d.State == terminal.Sent) {
+			due = append(due, d)
+		}
+	}
+	return due, nil
+}
+
+func (m *memory) Counts(ctx context.Context) (terminal.Counts, error) {
+	due, err := m.Due(ctx, "")
+	return terminal.Counts{Owed: len(due), Highest: int64(len(m.rows))}, err
+}
+
+func (m *memory) Batch(context.Context, string) (uint32, error) { return 1, nil }
+
+func (m *memory) ByKey(_ context.Context, key string) (terminal.Sale, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sales() {
+		if s.Key == key {
+			return s, nil
+		}
+	}
+	return terminal.Sale{}, terminal.ErrNoSale
+}
+
+type counter struct{ n uint64 }
+
+func (c *counter) Next(context.Context) (uint64, error) { c.n++; return c.n, nil }
+
+// wire is a host that answers each message as its script says, and keeps what it was sent.
+type wire struct {
+	answer func(message string) (string, bool, error)
+	sent   []string
+	fresh  bool
+	down   error
+}
+
+func (w *wire) Ready(context.Context) (bool, error) { return w.fresh, w.down }
+
+func (w *wire) Exchange(ctx context.Context, message []byte) ([]byte, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	w.sent = append(w.sent, string(message))
+	time.Sleep(time.Second)
+	a, sent, err := w.answer(string(message))
+	return []byte(a), sent, err
+}
+
+func (w *wire) Close() error { return nil }
+
+// words is a dialect of plain words: "sale", "reversal"; answers are response codes.
+type words struct{}
+
+func (words) SaleRequest(terminal.Request) (request, reversal []byte, err error) {
+	return []byte("sale"), []byte("reversal"), nil
+}
+func (words) Repeat(first []byte, _ int) ([]byte, error) { return first, nil }
+func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
+
+func (words) Response(answer []byte) (terminal.Response, error) {
+	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: string(answer), Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
+	if string(answer) == "00" {
+		r.Verdict = terminal.VerdictApproved
+	}
+	return r, nil
+}
+
+// slot is a reader with a card always at hand.
+type slot struct{ none bool }
+
+func (slot) Name() string                       { return "slot" }
+func (slot) Status() device.Status              { return device.Status{Condition: device.CardIn} }
+func (slot) AwaitRemoval(context.Context) error { return nil }
+func (slot) Release(context.Context) error      { return nil }
+func (slot) Close() error                       { return nil }
+func (s slot) Present(ctx context.Context) (device.Presented, error) {
+	if s.none {
+		<-ctx.Done()
+		return device.Presented{}, ctx.Err()
+	}
+	return device.Presented{Technology: device.Contact, Card: silent{}}, nil
+}
+
+type silent struct{}
+
+func (silent) Transmit(context.Context, []byte) ([]byte, error) { return nil, device.ErrMute }
+
+// chip is a kernel whose card says what the test wants; it takes its time, so that cancels can come in between.
+type chip struct {
+	first, second emv.Decision
+	err           error
+}
+
+func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return nil, emv.Outcome{}, ctx.Err()
+	}
+	out := emv.Outcome{Decision: c.first}
+	out.Data.Put(0x5A, []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19})
+	return c, out, c.err
+}
+
+func (c chip) Complete(context.Context, emv.HostAnswer) (emv.Outcome, error) {
+	return emv.Outcome{Decision: c.second}, nil
+}
+
+type bench struct {
+	t       *testing.T
+	journal *memory
+	wire    *wire
+	lane    *Lane
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+var kwd, _ = money.ByCode("KWD")
+
+func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string, bool, error)) *bench {
+	t.Helper()
+	b := &bench{t: t, journal: &memory{}, wire: &wire{answer: answer, fresh: true}, ended: make(chan error, 1)}
+	log := slog.New(slog.DiscardHandler)
+	o := NewOwner(OwnerConfig{
+		Name: "acquirer", Journal: b.journal, Dialect: words{}, Link: b.wire, Traces: &counter{}, Retry: 2 * time.Second, RetryMax: time.Minute,
+		Check: time.Hour, Clock: time.Now, Log: log,
+	})
+	b.lane = New(Config{
+		Journal: b.journal, Kernel: k, Reader: r, Owner: o, Sales: &counter{}, Traces: &counter{},
+		Params:   func(terminal.Order, time.Time, terminal.SaleID) emv.Params { return emv.Params{} },
+		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: time.Now, Log: log,
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	b.stop = stop
+	go func() {
+		owning, release := context.WithCancel(context.WithoutCancel(ctx))
+		owned := make(chan error, 1)
+		go func() { owned <- o.Run(owning) }()
+		err := b.lane.Run(ctx)
+		release()
+		b.ended <- errors.Join(err, <-owned)
+	}()
+	return b
+}
+
+func (b *bench) sell(minor int64, key string) terminal.Sale {
+	b.t.Helper()
+	s, err := b.lane.Start(b.t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: money.New(minor, kwd), Key: key})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
+
+func (b *bench) last() terminal.Sale {
+	b.t.Helper()
+	for seen := uint64(0); ; {
+		s, err := b.lane.Watch(b.t.Context(), seen)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if seen = s.Version; s.State.Final() {
+			return *s.Last
+		}
+	}
+}
+
+func (b *bench) end() {
+	b.t.Helper()
+	b.stop()
+	if err := <-b.ended; err != nil {
+		b.t.Error(err)
+	}
+}
+
+func always(code string) func(string) (string, bool, error) {
+	return func(string) (string, bool, error) { return code, true, nil }
+}
+
+var approves = chip{first: emv.Online, second: emv.Approved}
+
+func TestOrdersThatAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, always("00"))
+		defer b.end()
+		usd, _ := money.ByCode("USD")
+		for name, o := range map[string]terminal.Order{
+			"nothing":              {},
+			"kind":                 {Kind: "loan", Amount: money.New(1, kwd)},
+			"zero":                 {Kind: terminal.KindSale, Amount: money.New(0, kwd)},
+			"negative":             {Kind: terminal.KindSale, Amount: money.New(-1, kwd)},
+			"too much":             {Kind: terminal.KindSale, Amount: money.New(money.MaxMinor+1, kwd)},
+			"other currency":       {Kind: terminal.KindSale, Amount: money.New(100, usd)},
+			"control character":    {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "a\nb"},
+			"card number":          {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "card 4761 7390-0101 0119"},
+			"card number as a key": {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: "4761739001010119"},
+			"long reference":       {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: string(make([]byte, 65))},
+		} {
+			if s, err := b.lane.Start(t.Context(), o); !errors.Is(err, terminal.ErrOrder) {
+				t.Errorf("%s: %+v, %v", name, s, err)
+			}
+		}
+		if len(b.journal.rows) != 0 {
+			t.Errorf("refused orders left %d rows", len(b.journal.rows))
+		}
+	})
+}
+
+func TestReferenceMayHoldNumbersThatAreNoCards(t *testing.T) {
+	for _, ref := range []string{"", "ORDER 20261123-0001", "4761739001010118", "12345678901234567890123"} {
+		if cardNumberIn(ref) {
+			t.Errorf("%q taken for a card number", ref)
+		}
+	}
+}
+
+func TestSameKeySameSale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, always("00"))
+		defer b.end()
+		first := b.sell(1000, "k1")
+		if again := b.sell(1000, "k1"); again.ID != first.ID {
+			t.Errorf("while it runs: sale %s and %s", first.ID, again.ID)
+		}
+		if _, err := b.lane.Start(t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: money.New(5, kwd)}); !errors.Is(err, terminal.ErrBusy) {
+			t.Errorf("a second sale beside it: %v", err)
+		}
+		b.last()
+		if again := b.sell(1000, "k1"); again.ID != first.ID || again.State != terminal.Approved {
+			t.Errorf("after its end: sale %s %s", again.ID, again.State)
+		}
+		if _, err := b.lane.Start(t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: money.New(2000, kwd), Key: "k1"}); !errors.Is(err, terminal.ErrKeyReused) {
+			t.Errorf("same key, other amount: %v", err)
+		}
+	})
+}
+
+func TestCancelIsHeardUntilTheRequestLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, always("00"))
+		defer b.end()
+		if err := b.lane.Cancel(t.Context()); !errors.Is(err, terminal.ErrNothingRuns) {
+			t.Errorf("nothing runs: %v", err)
+		}
+		b.sell(1000, "")
+		time.Sleep(500 * time.Millisecond) // the kernel is at work
+		if err := b.lane.Cancel(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if s := b.last(); s.State != terminal.Cancelled || s.Outcome.Code != terminal.CodeCancelled {
+			t.Errorf("%s %s", s.State, s.Outcome.Code)
+		}
+		b.sell(2000, "")
+		time.Sleep(1500 * time.Millisecond) // the request is with the host
+		if err := b.lane.Cancel(t.Context()); !errors.Is(err, terminal.ErrNotCancelable) {
+			t.Errorf("after the request left: %v", err)
+		}
+		if s := b.last(); s.State != terminal.Approved {
+			t.Errorf("%s", s.State)
+		}
+	})
+}
+
+func TestReversalGoesBeforeTheNextRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := true
+		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
+			if m == "sale" && silent {
+				return "", true, errors.New("no answer in time")
+			}
+			return "00", true, nil
+		})
+		defer b.end()
+		b.sell(1000, "")
+		if s := b.last(); s.State != terminal.Reversed || s.Outcome.Code != terminal.CodeNoAnswer {
+			t.Fatalf("%s %s", s.State, s.Outcome.Code)
+		}
+		silent = false
+		b.sell(2000, "")
+		if s := b.last(); s.State != terminal.Approved {
+			t.Fatalf("%s: %s", s.State, s.Outcome.Happened)
+		}
+		var order []string
+		for _, m := range b.wire.sent {
+			if m != "signon" {
+				order = append(order, m)
+			}
+		}
+		if len(order) != 3 || order[0] != "sale" || order[1] != "reversal" || order[2] != "sale" {
+			t.Errorf("on the wire: %v", order)
+		}
+	})
+}
+
+func TestNoRequestWhileTheReversalIsRefusedAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
+			if m == "signon" {
+				return "00", true, nil
+			}
+			return "", true, errors.New("no answer in time")
+		})
+		defer b.end()
+		b.sell(1000, "")
+		b.last()
+		b.sell(2000, "")
+		if s := b.last(); s.State != terminal.Declined || s.Outcome.Code != terminal.CodeUnreachable {
+			t.Errorf("%s %s", s.State, s.Outcome.Code)
+		}
+		n := 0
+		for _, m := range b.wire.sent {
+			if m == "sale" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d requests left, the second while the first one's reversal was owed", n)
+		}
+	})
+}
+
+func TestStopWaitsForTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, always("00"))
+		s := b.sell(1000, "")
+		time.Sleep(1500 * time.Millisecond) // the request is with the host
+		b.end()
+		if got := b.journal.sales()[s.ID]; got.State != terminal.Approved {
+			t.Errorf("stopped in mid-answer: %s", got.State)
+		}
+	})
+}
+
+func TestStopLeavesASaleWithoutACardOffTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{none: true}, always("00"))
+		b.sell(1000, "")
+		time.Sleep(time.Second)
+		b.end()
+		if n := len(b.journal.sales()); n != 0 {
+			t.Errorf("%d sales on disk", n)
+		}
+	})
+}
+
+func TestNoCardInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{none: true}, always("00"))
+		defer b.end()
+		b.sell(1000, "")
+		if s := b.last(); s.State != terminal.Cancelled || s.Outcome.Code != terminal.CodeTimedOut {
+			t.Errorf("%s %s", s.State, s.Outcome.Code)
+		}
+	})
+}
+
+// An online-only terminal never takes an approval that the host did not give.
+func TestOfflineApprovalIsRefused(t *testing.T) {
+	for name, k := range map[string]chip{
+		"TC at the first cryptogram": {first: emv.Approved},
+		"TC after no answer":         {first: emv.Online, second: emv.Approved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, k, slot{}, func(m string) (string, bool, error) {
+					if m == "sale" {
+						return "", true, errors.New("no answer in time")
+					}
+					return "00", true, nil
+				})
+				defer b.end()
+				b.sell(1000, "")
+				if s := b.last(); s.State == terminal.Approved {
+					t.Errorf("approved: %+v", s.Outcome)
+				}
+			})
+		})
+	}
+}
+
+func TestAFailedJournalEndsTheLaneAndShowsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, approves, slot{}, always("00"))
+		defer b.stop()
+		b.sell(1000, "")
+		time.Sleep(500 * time.Millisecond)
+		b.journal.mu.Lock()
+		b.journal.fail = errors.New("disk full")
+		b.journal.mu.Unlock()
+		if err := <-b.ended; err == nil {
+			t.Error("the lane went on without its journal")
+		}
+		if s := b.lane.Snapshot(); s.State.Final() || len(b.wire.sent) > 1 {
+			t.Errorf("shown %s, on the wire %v", s.State, b.wire.sent)
+		}
+	})
+}
