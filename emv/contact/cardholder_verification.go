@@ -1,0 +1,130 @@
+package contact
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"tillway/emv"
+)
+
+const sectionCVM = "Book 3, 10.5"
+
+// The CVM codes, bits 6-1 of a rule's first byte (Book 3, C3).
+const (
+	cvmFail               = 0x00
+	cvmPlaintextPIN       = 0x01
+	cvmOnlinePIN          = 0x02
+	cvmPlaintextSignature = 0x03
+	cvmEnciphered         = 0x04
+	cvmEncipheredSigned   = 0x05
+	cvmSignature          = 0x1E
+	cvmNone               = 0x1F
+	cvmNotPerformed       = 0x3F // in CVM Results only (Book 4, 6.3.4.5)
+)
+
+// The third byte of the CVM Results (Book 4, A4).
+const (
+	cvmUnknown    = 0x00
+	cvmFailed     = 0x01
+	cvmSuccessful = 0x02
+)
+
+// cardholderVerification walks the CVM list. Only "No CVM required" is performed so far: every other method counts as
+// one the terminal does not support, whatever 9F33 says (Book 3, 10.5; Book 4, 6.3.4).
+// Reads: 82, 8E, 5F2A, 9C, 9F02, 9F03, 9F33, 9F35, 9F42. Writes: 95, 9B, 9F34.
+func (s *session) cardholderVerification(context.Context) (ending, error) {
+	if !s.aip.Has(emv.AIPCardholderVerification) {
+		s.cvmResults(cvmNotPerformed, 0, cvmUnknown, "the card does not support cardholder verification")
+		return goOn, nil
+	}
+	list, ok := s.data.Get(emv.TagCVMList)
+	if !ok {
+		s.setTVR(emv.TVRICCDataMissing, "the AIP promises a CVM list and there is none", "Book 3, 7.5")
+	}
+	if len(list)%2 != 0 {
+		return goOn, fault("Book 3, 7.5", "CVM list of %d bytes", len(list))
+	}
+	if len(list) <= 8 {
+		s.cvmResults(cvmNotPerformed, 0, cvmUnknown, "no CVM list, or one without rules")
+		return goOn, nil
+	}
+	s.setTSI(emv.TSIVerificationPerformed)
+	x, y := binary.BigEndian.Uint32(list), binary.BigEndian.Uint32(list[4:])
+	for rules := list[8:]; len(rules) > 0; rules = rules[2:] {
+		code, condition := rules[0], rules[1]
+		if !s.cvmCondition(code, condition, x, y) {
+			continue
+		}
+		switch code & 0x3F {
+		case cvmNone:
+			if s.capable(emv.CapabilityNoCVM) {
+				s.method = emv.NoCVM
+				s.cvmResults(code, condition, cvmSuccessful, "no CVM required")
+				return goOn, nil
+			}
+		case cvmFail:
+			s.setTVR(emv.TVRVerificationNotSuccessful, "the rule says that verification fails", sectionCVM)
+			s.cvmResults(code, condition, cvmFailed, "fail CVM processing")
+			return goOn, nil
+		case cvmPlaintextPIN, cvmOnlinePIN, cvmPlaintextSignature, cvmEnciphered, cvmEncipheredSigned, cvmSignature:
+			s.explain("CVM", fmt.Sprintf("rule %02X%02X: the terminal does not perform this method", code, condition), sectionCVM)
+		default:
+			s.setTVR(emv.TVRUnrecognisedCVM, fmt.Sprintf("rule %02X%02X", code, condition), sectionCVM)
+		}
+		if code&0x40 == 0 { // bit 7: fail cardholder verification if this CVM is unsuccessful
+			break
+		}
+	}
+	s.setTVR(emv.TVRVerificationNotSuccessful, "no rule of the list could be performed", sectionCVM)
+	s.cvmResults(cvmNotPerformed, 0, cvmFailed, "no method was performed")
+	return goOn, nil
+}
+
+func (s *session) cvmResults(code, condition, result byte, reason string) {
+	s.put(emv.TagCVMResults, []byte{code, condition, result})
+	s.explain("9F34", fmt.Sprintf("%02X%02X%02X: %s", code, condition, result, reason), "Book 4, 6.3.4.5")
+}
+
+func (s *session) capable(b emv.CapabilityBit) bool {
+	var c emv.Capabilities
+	copy(c[:], s.data.Value(emv.TagTerminalCapabilities))
+	return c.Has(b)
+}
+
+// cvmCondition says whether a rule applies (Book 3, C3). Amounts are compared as the book words it, "under" and "over":
+// at the very amount neither holds. A condition that is not known does not hold.
+func (s *session) cvmCondition(code, condition byte, x, y uint32) bool {
+	var (
+		amount, _  = number(s.data.Value(emv.TagAmountAuthorised))
+		cash       = s.data.Value(emv.TagTransactionType)[0] == typeCash
+		unattended = emv.TerminalType(s.data.Value(emv.TagTerminalType)[0]).Unattended()
+		currency   = s.data.Value(emv.TagTransactionCurrencyCode)
+		own, known = s.data.Get(emv.TagApplicationCurrencyCode)
+		same       = known && bytes.Equal(own, currency)
+	)
+	switch condition {
+	case 0x00: // always
+		return true
+	case 0x01: // unattended cash
+		return cash && unattended
+	case 0x02: // not unattended cash, not manual cash, not purchase with cashback
+		return !cash && !s.cashback()
+	case 0x03: // terminal supports the CVM; this one performs No CVM alone
+		return code&0x3F == cvmFail || code&0x3F == cvmNone && s.capable(emv.CapabilityNoCVM)
+	case 0x04: // manual cash
+		return cash && !unattended
+	case 0x05: // purchase with cashback
+		return s.cashback()
+	case 0x06: // in the application's currency, under X
+		return same && amount < int64(x)
+	case 0x07: // over X
+		return same && amount > int64(x)
+	case 0x08: // under Y
+		return same && amount < int64(y)
+	case 0x09: // over Y
+		return same && amount > int64(y)
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package contact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tillway/emv"
+	"tillway/emv/tlv"
+)
+
+const sectionScript = "Book 3, 10.10"
+
+// Bounds of what an issuer may make the terminal send (Book 4, 12.2.4: a terminal supports 128 bytes of scripts).
+const (
+	maxScriptBytes = 128 // of one script, tag and length counted
+	maxScripts     = 10
+)
+
+// script is one issuer script: 71 or 72.
+type script struct {
+	tag      tlv.Tag
+	id       [4]byte // 9F18, zeros where there is none
+	commands [][]byte
+	fault    string // why it cannot be run, empty when it can
+}
+
+// The first half of the first byte of a result (Book 4, A5: Issuer Script Results).
+const (
+	scriptNotPerformed = 0x00
+	scriptFailed       = 0x10
+	scriptSuccessful   = 0x20
+)
+
+// readScripts takes the scripts in the order in which they came, repeats kept (Book 3, 10.10).
+func (s *session) readScripts(items []tlv.Item) []script {
+	var scripts []script
+	for _, it := range items {
+		if it.Tag != emv.TagIssuerScriptTemplate1 && it.Tag != emv.TagIssuerScriptTemplate2 {
+			continue
+		}
+		if len(scripts) == maxScripts {
+			s.explain("issuer script", fmt.Sprintf("more than %d scripts: the others are left out", maxScripts), sectionScript)
+			break
+		}
+		scripts = append(scripts, readScript(it))
+	}
+	return scripts
+}
+
+func readScript(it tlv.Item) script {
+	sc := script{tag: it.Tag}
+	if n := len(tlv.Append(nil, it.Tag, it.Value)); n > maxScriptBytes {
+		sc.fault = fmt.Sprintf("%d bytes, more than %d", n, maxScriptBytes)
+		return sc
+	}
+	items, err := tlv.Parse(it.Value)
+	if err != nil {
+		sc.fault = err.Error()
+		return sc
+	}
+	for _, in := range items {
+		switch {
+		case in.Tag == emv.TagIssuerScriptIdentifier && len(in.Value) == len(sc.id):
+			copy(sc.id[:], in.Value)
+		case in.Tag == emv.TagIssuerScriptCommand && len(in.Value) >= 4:
+			sc.commands = append(sc.commands, in.Value)
+		default:
+			sc.fault = fmt.Sprintf("tag %s of %d bytes has no place in it", in.Tag, len(in.Value))
+			return sc
+		}
+	}
+	return sc
+}
+
+// scriptsBefore runs the scripts of template 71, before the final GENERATE AC.
+// Reads: 71. Writes: 95, 9B, 9F5B.
+func (s *session) scriptsBefore(ctx context.Context) (ending, error) {
+	return goOn, s.runScripts(ctx, emv.TagIssuerScriptTemplate1, emv.TVRScriptFailedBeforeFinalAC)
+}
+
+// scriptsAfter runs the scripts of template 72. The card has decided by then, so a card that goes away now changes the
+// scripts' results and not the transaction's: what it gave, a TC or an AAC, stands.
+// Reads: 72. Writes: 95, 9B, 9F5B.
+func (s *session) scriptsAfter(ctx context.Context) {
+	if err := s.runScripts(ctx, emv.TagIssuerScriptTemplate2, emv.TVRScriptFailedAfterFinalAC); err != nil {
+		s.setTVR(emv.TVRScriptFailedAfterFinalAC, "the card went away: "+err.Error(), sectionScript)
+	}
+}
+
+func (s *session) runScripts(ctx context.Context, tag tlv.Tag, failed emv.TVRBit) error {
+	for _, sc := range s.scripts {
+		if sc.tag != tag {
+			continue
+		}
+		result, err := s.runScript(ctx, sc)
+		s.results = append(append(s.results, result), sc.id[:]...)
+		s.put(emv.TagIssuerScriptResults, s.results)
+		s.setTSI(emv.TSIScriptProcessingPerformed)
+		switch {
+		case sc.fault != "":
+			s.setTVR(failed, "the script cannot be run: "+sc.fault, sectionScript)
+		case result&0xF0 != scriptSuccessful:
+			s.setTVR(failed, fmt.Sprintf("command %d failed", result&0x0F), sectionScript)
+		default:
+			s.explain("issuer script", fmt.Sprintf("%d commands of %s carried out", len(sc.commands), tag), sectionScript)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runScript sends a script's commands until one fails; 90xx, 62xx and 63xx count as carried out (Book 3, 10.10). The
+// result is the first byte of 9F5B: what became of it, and the number of the command that failed, F for 15 and over.
+func (s *session) runScript(ctx context.Context, sc script) (result byte, err error) {
+	if sc.fault != "" {
+		return scriptNotPerformed, nil
+	}
+	for i, command := range sc.commands {
+		_, err := s.transmit(ctx, "script command", command)
+		status, answered := statusOf(err)
+		var bad *cardFault
+		if err == nil || answered && (status.Warning() || status.SW1 == 0x90) {
+			continue
+		}
+		result = scriptFailed | byte(min(i+1, 15)) //nolint:gosec // at most 15
+		if answered || errors.As(err, &bad) {
+			return result, nil
+		}
+		return result, err
+	}
+	return scriptSuccessful, nil
+}
