@@ -43,6 +43,7 @@ type Slot struct {
 	patience  time.Duration
 	seq       byte
 	icc       ICC
+	moved     bool // a movement was told since the last reset: a card without power is not the one that was powered
 	atr       iso7816.ATR
 	wait      time.Duration // what a powered card may need before it answers, besides the reader's own time
 }
@@ -63,6 +64,7 @@ func (s *Slot) ICC() ICC { return s.icc }
 type CommandError struct {
 	Command byte // type of the command
 	Status  Status
+	Moved   bool // a card movement was told since the card was powered
 }
 
 func (e *CommandError) Error() string {
@@ -72,7 +74,7 @@ func (e *CommandError) Error() string {
 // Unwrap is the error of package device that the failure amounts to.
 func (e *CommandError) Unwrap() error {
 	switch {
-	case e.Status.ICC == NoICC:
+	case e.Status.ICC == NoICC, e.Status.ICC == Inactive && e.Moved && e.Command == XfrBlock:
 		return device.ErrRemoved
 	case e.Status.Error == ICCMute:
 		return device.ErrMute
@@ -121,7 +123,7 @@ func (s *Slot) PowerOn(ctx context.Context) (iso7816.ATR, error) {
 		}
 	}
 	if err == nil {
-		s.atr = atr
+		s.atr, s.moved = atr, false
 		err = s.setParameters(ctx)
 	}
 	if err != nil {
@@ -195,13 +197,19 @@ func (s *Slot) TransmitTPDU(ctx context.Context, tpdu []byte, waits byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	if s.icc == NoICC {
-		return nil, device.ErrRemoved // some readers say so only here, with command status done
+	return answer.Data, s.Gone() // some readers say so only here, with command status done
+}
+
+// Gone says why a card that was powered is powered no more: device.ErrRemoved, or device.ErrProtocol when it lost its
+// power in the slot; nil while it has it. It does no I/O.
+func (s *Slot) Gone() error {
+	switch {
+	case s.icc == NoICC, s.icc == Inactive && s.moved:
+		return device.ErrRemoved
+	case s.icc == Inactive:
+		return fmt.Errorf("%w: the card has lost its power", device.ErrProtocol)
 	}
-	if s.icc == Inactive {
-		return nil, fmt.Errorf("%w: the card has lost its power", device.ErrProtocol)
-	}
-	return answer.Data, nil
+	return nil
 }
 
 // answers is the type of answer to each command (table 6.1-1).
@@ -236,6 +244,7 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 			return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
 		}
 		if answer.Type == NotifySlotChange {
+			s.moved = true
 			if s.icc = Inactive; answer.Params[0]&1 == 0 {
 				s.icc = NoICC
 				limit = graceAfterMove
@@ -260,7 +269,7 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 			s.icc = status.ICC
 		}
 		if status.Command != Done {
-			return Message{}, &CommandError{m.Type, status}
+			return Message{}, &CommandError{m.Type, status, s.moved}
 		}
 		if answer.Type != answers(m.Type) {
 			return Message{}, fmt.Errorf("command %02X: %w: answer of type %02X", m.Type, device.ErrProtocol, answer.Type)

@@ -3,8 +3,9 @@ package serial
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"os/user"
+	"strconv"
 
 	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
@@ -30,27 +31,22 @@ func openError(name string, err error) error {
 	return ioError(name, err)
 }
 
-// group is the group that may open the port: dialout, unless the port says otherwise.
+// group is the group that may open the port: the port's own, or dialout where that would not help.
 func group(name string) string {
 	var st unix.Stat_t
-	if err := unix.Stat(name, &st); err != nil || st.Mode&0o060 != 0o060 {
-		return "dialout"
+	if err := unix.Stat(name, &st); err == nil && st.Mode&0o060 == 0o060 && st.Gid != 0 {
+		if g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10)); err == nil {
+			return g.Name
+		}
 	}
-	switch st.Gid {
-	case 0:
-		return "root"
-	case 20: // dialout in Debian and what descends from it
-		return "dialout"
-	}
-	return fmt.Sprintf("with number %d", st.Gid)
+	return "dialout"
 }
 
-// ioError words an error on an open port. A port that is gone reads as end of file or EIO, and has no settings.
+// ioError words an error on an open port. There is hardly another cause than a port that is gone: it reads as end of
+// file or EIO, and has no settings any more.
 func ioError(name string, err error) error {
-	for _, gone := range []error{io.EOF, unix.EIO, unix.ENXIO, unix.ENODEV, unix.ENOENT, os.ErrClosed} {
-		if errors.Is(err, gone) {
-			return fmt.Errorf("%w: %s is gone: %w", device.ErrUnplugged, name, err)
-		}
+	if errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("%w: %s", device.ErrClosed, name)
 	}
 	return fmt.Errorf("%w: %s: %w", device.ErrUnplugged, name, err)
 }

@@ -1,11 +1,12 @@
 // Package serial opens serial ports for the drivers of serial readers, PIN pads and printers: raw bytes with a context
 // on every wait, and errors in the words of package device.
 //
-// It is a fence around go.bug.st/serial v1.8.0. That library sets the line (speed, stop bits, modem lines); the bytes go
-// through a descriptor of our own, which the Go runtime polls. Hence its hazards do not reach us: a write after Close
-// landing in another file, select panicking on descriptors from 1024 up, a write without a time limit that Close does
-// not wake, a read of a recycled descriptor. Ports are listed from /sys, because the library's list opens, and so
-// resets, ports in use. On a pseudo-terminal, which has no modem lines, their absence is no error.
+// It is a fence around go.bug.st/serial v1.8.0. That library only sets the line (speed, stop bits, modem lines), on a
+// descriptor that is closed again at once; the bytes go through one of our own, which the Go runtime polls. Hence its
+// hazards do not reach us: a write after Close landing in another file, select panicking on descriptors from 1024 up, a
+// write without a time limit that Close does not wake, a descriptor that child processes inherit. Ports are listed from
+// /sys, because the library's list opens, and so resets, ports in use. On a pseudo-terminal, which has no modem lines,
+// their absence is no error.
 //
 // It knows no protocol. Linux only, as the library's use of /proc/self/fd is. Sources: tty_ioctl(4), pty(7), termios(3).
 package serial
@@ -15,9 +16,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.bug.st/serial"
@@ -37,8 +38,7 @@ type Mode struct {
 // once, and ends both.
 type Port struct {
 	name string
-	file *os.File    // the bytes
-	line serial.Port // the settings; never read from, never written to
+	file *os.File
 
 	closing sync.Once
 	closed  error
@@ -52,59 +52,63 @@ func Open(name string, mode Mode) (*Port, error) {
 		return nil, openError(name, err)
 	}
 	file := os.NewFile(uintptr(fd), name)
-	line, err := setUp(name, fd, mode)
-	if err != nil {
+	if err := setUp(name, fd, mode); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &Port{name: name, file: file, line: line}, nil
+	return &Port{name: name, file: file}, nil
 }
 
-// setUp claims the port that is open as fd and sets its line.
-func setUp(name string, fd int, mode Mode) (serial.Port, error) {
+// setUp claims the port that is open as fd and sets its line. The lock keeps out a second instance, whoever runs it;
+// the exclusive mode all others but the superuser. On a pseudo-terminal that mode would outlive us for as long as the
+// other end lives, and so the lock alone has to do.
+func setUp(name string, fd int, mode Mode) error {
 	if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
 		if errors.Is(err, unix.ENOTTY) {
-			return nil, fmt.Errorf("%w: %s is not a serial port", device.ErrUnplugged, name)
+			return fmt.Errorf("%w: %s is not a serial port", device.ErrUnplugged, name)
 		}
-		return nil, ioError(name, err)
+		return ioError(name, err)
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, openError(name, unix.EBUSY)
+		return openError(name, unix.EBUSY)
 	}
+	if err := setLine(fd, mode); err != nil {
+		return openError(name, err)
+	}
+	if !isPseudo(fd) {
+		if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
+			return ioError(name, err)
+		}
+	}
+	if err := unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIOFLUSH); err != nil {
+		return ioError(name, err)
+	}
+	return nil
+}
+
+// setLine has the library set the line of the port that is open as fd, by descriptor, so that it is the same device
+// whatever happens to the name in between. What it sets stays for as long as fd is open.
+func setLine(fd int, mode Mode) (err error) {
+	syscall.ForkLock.RLock() // the library's descriptor is not close-on-exec
+	defer syscall.ForkLock.RUnlock()
 	stop := serial.OneStopBit
 	if mode.StopBits == 2 {
 		stop = serial.TwoStopBits
 	}
-	// By descriptor, so that both are the same device whatever happens to the name in between.
 	line, err := serial.Open(fmt.Sprintf("/proc/self/fd/%d", fd), &serial.Mode{BaudRate: mode.Baud, DataBits: 8, StopBits: stop})
 	if err != nil {
-		return nil, openError(name, err)
-	}
-	if err := setLines(line, fd, mode); err != nil {
-		return nil, errors.Join(ioError(name, err), line.Close())
-	}
-	return line, nil
-}
-
-// setLines sets the modem lines and empties both buffers.
-func setLines(line serial.Port, fd int, mode Mode) error {
-	if isPseudo(fd) {
-		// The library made the port exclusive, and on a pseudo-terminal that would outlive us for as long as the other
-		// end lives. The lock is enough there.
-		if err := unix.IoctlSetInt(fd, unix.TIOCNXCL, 0); err != nil {
-			return err
-		}
-	} else {
-		if err := line.SetRTS(mode.RTS); err != nil && !errors.Is(err, unix.ENOTTY) {
-			return err
-		}
-		if err := line.SetDTR(mode.DTR); err != nil && !errors.Is(err, unix.ENOTTY) {
-			return err
-		}
-	}
-	if err := line.ResetInputBuffer(); err != nil {
 		return err
 	}
-	return line.ResetOutputBuffer()
+	defer func() { err = errors.Join(err, line.Close()) }()
+	if isPseudo(fd) {
+		return nil
+	}
+	if err := line.SetRTS(mode.RTS); err != nil && !errors.Is(err, unix.ENOTTY) {
+		return err
+	}
+	if err := line.SetDTR(mode.DTR); err != nil && !errors.Is(err, unix.ENOTTY) {
+		return err
+	}
+	return nil
 }
 
 // isPseudo tells the slave side of a pseudo-terminal by its major number.
@@ -173,28 +177,36 @@ func (p *Port) watch(ctx context.Context, setDeadline func(time.Time) error) (st
 
 // fail words an error of the file.
 func (p *Port) fail(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
 		return ctx.Err()
-	case errors.Is(err, fs.ErrClosed):
-		return fmt.Errorf("%w: %s", device.ErrClosed, p.name)
 	}
 	return ioError(p.name, err)
 }
 
 // DiscardInput throws away what has arrived and was not read.
-func (p *Port) DiscardInput() error {
-	if err := p.line.ResetInputBuffer(); err != nil {
+func (p *Port) DiscardInput() error { return p.flush(unix.TCIFLUSH) }
+
+// flush empties the buffers of the port.
+func (p *Port) flush(which int) error {
+	raw, err := p.file.SyscallConn()
+	if err != nil {
 		return ioError(p.name, err)
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TCFLSH, which) }); err != nil {
+		return ioError(p.name, err)
+	}
+	if failed != nil {
+		return ioError(p.name, failed)
 	}
 	return nil
 }
 
-// Close closes the port. What was not sent yet is thrown away, so that Close does not wait for a stuck line.
+// Close closes the port. What was not sent yet is thrown away, so that closing does not wait for a stuck line.
 func (p *Port) Close() error {
 	p.closing.Do(func() {
-		_ = p.line.ResetOutputBuffer() // a port that is gone has nothing to throw away
-		p.closed = errors.Join(p.file.Close(), p.line.Close())
+		_ = p.flush(unix.TCOFLUSH) // a port that is gone has nothing to throw away
+		p.closed = p.file.Close()
 	})
 	return p.closed
 }

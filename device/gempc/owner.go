@@ -1,0 +1,311 @@
+package gempc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tillway/device"
+	"tillway/device/ccid"
+	"tillway/device/iso7816"
+)
+
+// How often the owner looks by itself.
+const (
+	pollEvery   = 100 * time.Millisecond // at the slot of a working reader
+	reopenEvery = 250 * time.Millisecond // at the port of an absent one
+	retryEvery  = time.Second            // at the port of one that does not talk
+)
+
+// powerTries is how often a card is powered anew when the reader's answer is damaged.
+const powerTries = 3
+
+// owner is what the driver's one goroutine owns.
+type owner struct {
+	reader  *Reader
+	line    line       // nil while the reader is absent
+	slot    *ccid.Slot // nil with it
+	greeted bool       // the reader has told its version since line was opened
+	card    *card      // powered, or nil
+	fault   string     // why the card in the slot cannot be used
+	next    time.Duration
+}
+
+// own is the owner's loop. It ends with the driver's life and closes the port.
+func (r *Reader) own() {
+	defer close(r.exited)
+	o := &r.owner
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-r.life.Done():
+			o.drop(device.ErrClosed)
+			return
+		case work := <-r.ops:
+			ctx, cancel := context.WithCancel(work.ctx)
+			stop := context.AfterFunc(r.life, cancel)
+			err := work.do(ctx)
+			stop()
+			cancel()
+			if err != nil && r.life.Err() != nil {
+				err = device.ErrClosed
+			}
+			work.result <- err
+		case <-timer.C:
+			o.look(r.life)
+		}
+		timer.Reset(o.next)
+	}
+}
+
+// connect opens the port and publishes what comes of it.
+func (r *Reader) connect() {
+	o := &r.owner
+	o.reader = r
+	line, err := r.open()
+	if err != nil {
+		o.next = reopenEvery
+		o.absent(err)
+		return
+	}
+	o.line, o.next = line, pollEvery
+	o.slot = ccid.NewSlot(&wire{line: line}, r.config.Patience)
+	o.greeted = false
+	if status := r.Status(); status.Condition == "" {
+		r.publish(device.Status{Condition: device.Absent, Cause: "reader on " + r.config.Port + " is starting"})
+	}
+}
+
+// absent publishes that the reader is not there and why, and logs it once.
+func (o *owner) absent(cause error) {
+	status := device.Status{Condition: device.Absent, Cause: cause.Error()}
+	if o.reader.Status() != status && !errors.Is(cause, device.ErrClosed) {
+		o.reader.config.Log.Warn("reader absent", "cause", cause)
+	}
+	o.reader.publish(status)
+}
+
+// drop gives the port up; it is opened again later.
+func (o *owner) drop(cause error) {
+	o.end(cause)
+	o.fault = ""
+	if o.line != nil {
+		if err := o.line.Close(); err != nil {
+			o.reader.config.Log.Debug("closing the port", "error", err)
+		}
+	}
+	o.line, o.slot, o.greeted = nil, nil, false
+	o.next = reopenEvery
+	if errors.Is(cause, device.ErrTimeout) || errors.Is(cause, device.ErrProtocol) {
+		o.next = retryEvery
+		cause = fmt.Errorf("%w: %s is there, but no GemPC Twin answers on it: is the reader plugged in and powered?",
+			device.ErrTimeout, o.reader.config.Port)
+	}
+	o.absent(cause)
+}
+
+// end makes the powered card, if there is one, useless.
+func (o *owner) end(cause error) {
+	if o.card != nil {
+		o.card.ended = cause
+		o.card = nil
+	}
+}
+
+// look is what the owner does by itself: open the port, greet the reader, ask for the slot.
+func (o *owner) look(ctx context.Context) {
+	if o.line == nil {
+		o.reader.connect()
+	}
+	if err := o.refresh(ctx); err != nil && ctx.Err() == nil {
+		o.reader.config.Log.Debug("asking for the slot", "error", err)
+	}
+}
+
+// refresh brings the slot's state up to date. An absent reader is no error.
+func (o *owner) refresh(ctx context.Context) error {
+	if o.line == nil {
+		return nil
+	}
+	if !o.greeted {
+		if err := o.greet(ctx); err != nil {
+			return o.failed(ctx, err)
+		}
+	}
+	_, err := o.slot.Refresh(ctx)
+	if errors.Is(err, device.ErrProtocol) {
+		_, err = o.slot.Refresh(ctx) // a damaged answer: once more
+	}
+	if err != nil {
+		return o.failed(ctx, err)
+	}
+	o.settle()
+	return nil
+}
+
+// greet makes sure that a GemPC Twin is there and sets it up.
+func (o *owner) greet(ctx context.Context) error {
+	version, err := o.escape(ctx, 0x02)
+	if err != nil {
+		return fmt.Errorf("asking for the firmware version: %w", err)
+	}
+	if _, err := o.escape(ctx, 0x01, 0x01, 0x01); err != nil {
+		return fmt.Errorf("setting the card movements: %w", err)
+	}
+	o.greeted = true
+	name := fmt.Sprintf("gempc %s (%s)", o.reader.config.Port, printable(version))
+	o.reader.mu.Lock()
+	fresh := o.reader.name != name || o.reader.status.Condition == device.Absent
+	o.reader.name = name
+	o.reader.mu.Unlock()
+	if fresh {
+		o.reader.config.Log.Info("reader connected", "firmware", printable(version))
+	}
+	return nil
+}
+
+// escape is an escape command, twice when its answer is damaged: what we send may be repeated.
+func (o *owner) escape(ctx context.Context, command ...byte) ([]byte, error) {
+	answer, err := o.slot.Escape(ctx, command...)
+	if errors.Is(err, device.ErrProtocol) {
+		answer, err = o.slot.Escape(ctx, command...)
+	}
+	return answer, err
+}
+
+// printable is a firmware version as it may be shown: at most 40 characters of ASCII.
+func printable(version []byte) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, string(version[:min(len(version), 40)]))
+}
+
+// settle draws the conclusions from the slot's state.
+func (o *owner) settle() {
+	if o.slot.ICC() == ccid.NoICC {
+		o.fault = ""
+	}
+	if o.card != nil {
+		if gone := o.slot.Gone(); gone != nil {
+			o.end(gone)
+		}
+	}
+	o.reader.publish(conditionOf(o.slot.ICC(), o.fault))
+}
+
+// failed draws the conclusions from an exchange with the reader that failed. A reader that is gone is dropped. One that
+// did not answer is greeted again, which tells a reader that started anew from one that is gone too; the greeting's
+// answers bring the slot's state. The only error left is the context's: an absent reader is an empty slot.
+func (o *owner) failed(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, device.ErrUnplugged), !o.greeted:
+		o.drop(err)
+		return nil
+	}
+	o.greeted = false
+	o.end(err)
+	if err := o.greet(ctx); err != nil {
+		return o.failed(ctx, err)
+	}
+	o.settle()
+	return nil
+}
+
+// present powers the card in the slot. Errors: errNotNow, device.ErrMute, the context's.
+func (o *owner) present(ctx context.Context, r *Reader) (device.Presented, error) {
+	o.end(fmt.Errorf("%w: presented again", device.ErrRemoved))
+	if err := o.refresh(ctx); err != nil {
+		return device.Presented{}, err
+	}
+	if o.line == nil || o.slot.ICC() == ccid.NoICC {
+		return device.Presented{}, errNotNow
+	}
+	var atr iso7816.ATR
+	var err error
+	for range powerTries {
+		atr, err = o.slot.PowerOn(ctx)
+		if !errors.Is(err, device.ErrProtocol) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		o.fault = ""
+		o.card = &card{reader: r, protocol: o.protocol(atr)}
+		o.settle()
+		return device.Presented{Technology: device.Contact, ATR: atr.Append(nil), Card: o.card}, nil
+	case ctx.Err() != nil:
+		return device.Presented{}, ctx.Err()
+	case errors.Is(err, device.ErrRemoved):
+		o.settle()
+		return device.Presented{}, errNotNow
+	case errors.Is(err, device.ErrMute), errors.Is(err, device.ErrProtocol):
+		o.fault = "card cannot be used: " + err.Error()
+		o.settle()
+		return device.Presented{}, fmt.Errorf("%w (%w)", device.ErrMute, err)
+	}
+	if err := o.failed(ctx, err); err != nil {
+		return device.Presented{}, err
+	}
+	return device.Presented{}, errNotNow
+}
+
+// protocol is the side of the card that its answer to reset offers first.
+func (o *owner) protocol(atr iso7816.ATR) protocol {
+	if atr.Protocol() == 1 {
+		return iso7816.NewT1(o.slot, atr)
+	}
+	return iso7816.NewT0(o.slot)
+}
+
+// transmit is one APDU with the powered card. An error ends the card, a malformed command excepted.
+func (o *owner) transmit(ctx context.Context, c *card, command []byte) ([]byte, error) {
+	if o.card != c {
+		return nil, c.ended
+	}
+	response, err := c.protocol.Transmit(ctx, command)
+	if err == nil || errors.Is(err, iso7816.ErrCommand) {
+		return response, err
+	}
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+		o.end(fmt.Errorf("%w: an exchange was given up", device.ErrProtocol))
+	case errors.Is(err, device.ErrUnplugged):
+		o.drop(err)
+	case errors.Is(err, device.ErrTimeout):
+		o.end(err)
+		if failed := o.failed(ctx, err); failed != nil {
+			o.reader.config.Log.Debug("greeting the reader again", "error", failed)
+		}
+	default:
+		o.end(err)
+		o.settle()
+	}
+	return nil, err
+}
+
+// release takes the power off the card.
+func (o *owner) release(ctx context.Context) error {
+	o.end(fmt.Errorf("%w: released", device.ErrRemoved))
+	if o.line == nil || o.slot.ICC() != ccid.Active {
+		return nil
+	}
+	err := o.slot.PowerOff(ctx)
+	if errors.Is(err, device.ErrProtocol) {
+		err = o.slot.PowerOff(ctx) // a damaged answer: once more
+	}
+	if err != nil {
+		return o.failed(ctx, err)
+	}
+	o.settle()
+	return nil
+}
