@@ -1,10 +1,133 @@
 package nac
 
-import "tillway/iso8583"
+import (
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
-// Settings is what differs from acquirer to acquirer.
+	"tillway/emv"
+	"tillway/emv/tlv"
+	"tillway/iso8583"
+)
+
+// ErrSettings is wrapped by every complaint of New.
+var ErrSettings = errors.New("settings of the NAC dialect")
+
+// Settings is what differs from acquirer to acquirer, written as a configuration file writes it. TPDU and NII must be
+// given; an empty field of the others means what Defaults has there.
 type Settings struct {
-	TPDU         string         // ten hexadecimal digits: "6000030000"
-	NII          string         // three digits: "003"
-	Track2Filler iso8583.Filler // behind an odd number of track-2 digits
+	TPDU         string    // ten hexadecimal digits: "6000030000"
+	NII          string    // DE 24, three digits: "003"
+	Track2Filler string    // behind an odd number of track-2 digits: "F" or "0"; both are read
+	ChipEntry    string    // DE 22 of a chip transaction: "052" without PIN entry, "051" with
+	ChipTags     []tlv.Tag // DE 55 of a request, in this order; what the card lacks is left out
+	OmitCurrency bool      // no DE 49
+	Repeat       string    // message type of a reversal sent again: "0400" (unchanged) or "0401"
+	TextField    int       // field of an answer with text for the receipt: 48 or 63; -1 for none
+
+	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
+	// DE 13 lacks.
+	Zone *time.Location
+	Now  func() time.Time
+}
+
+// Defaults is what most public messages agree on; TPDU and NII are those of the host simulator.
+func Defaults() Settings {
+	return Settings{
+		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
+		ChipTags: []tlv.Tag{
+			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
+			emv.TagTransactionDate, emv.TagTransactionType, emv.TagAmountAuthorised, emv.TagAmountOther,
+			emv.TagApplicationVersionTerminal, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode,
+			emv.TagIFDSerialNumber, emv.TagApplicationCryptogram, emv.TagCID, emv.TagTerminalCapabilities,
+			emv.TagCVMResults, emv.TagTerminalType, emv.TagATC, emv.TagUnpredictableNumber,
+			emv.TagTransactionSequenceCounter,
+		},
+	}
+}
+
+// filled puts the defaults where nothing is said.
+func (s Settings) filled() Settings {
+	d := Defaults()
+	s.Track2Filler = cmp.Or(s.Track2Filler, d.Track2Filler)
+	s.ChipEntry = cmp.Or(s.ChipEntry, d.ChipEntry)
+	s.Repeat = cmp.Or(s.Repeat, d.Repeat)
+	s.TextField = cmp.Or(s.TextField, d.TextField)
+	if len(s.ChipTags) == 0 {
+		s.ChipTags = d.ChipTags
+	}
+	s.ChipTags = slices.Clone(s.ChipTags)
+	return s
+}
+
+// check says what is wrong and how it should look.
+func (s Settings) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrSettings, fmt.Sprintf(format, args...))
+	}
+	if b, err := hex.DecodeString(s.TPDU); err != nil || len(b) != 5 {
+		return bad("TPDU %q is not ten hexadecimal digits like 6000030000", s.TPDU)
+	}
+	if !digits(s.NII, 3) {
+		return bad("NII %q is not three digits like 003", s.NII)
+	}
+	if s.Track2Filler != "F" && s.Track2Filler != "0" {
+		return bad("track-2 filler %q is not F or 0", s.Track2Filler)
+	}
+	if !digits(s.ChipEntry, 3) {
+		return bad("chip entry mode %q is not three digits like 052", s.ChipEntry)
+	}
+	if s.Repeat != reversalRequest && s.Repeat != reversalRepeat {
+		return bad("repeat %q is not 0400 or 0401", s.Repeat)
+	}
+	if s.TextField != 48 && s.TextField != 63 && s.TextField != -1 {
+		return bad("text field %d is not 48, 63 or -1", s.TextField)
+	}
+	for i, t := range s.ChipTags {
+		if emv.SecretTag(t) {
+			return bad("tag %s is card data and has no place in DE 55", t)
+		}
+		if slices.Contains(s.ChipTags[:i], t) {
+			return bad("tag %s is listed twice for DE 55", t)
+		}
+	}
+	return nil
+}
+
+// Dialect composes and reads the messages of one acquirer. It is safe for concurrent use.
+type Dialect struct {
+	settings Settings
+	tpdu     []byte
+	codec    *iso8583.Codec
+}
+
+// New checks the settings and makes the dialect. Error: ErrSettings.
+func New(s Settings) (*Dialect, error) {
+	s = s.filled()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	codec, err := iso8583.Compile(Table(s))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
+	}
+	return &Dialect{settings: s, tpdu: hexBytes(s.TPDU), codec: codec}, nil
+}
+
+// Codec packs and unpacks this dialect's messages: the link's.
+func (d *Dialect) Codec() *iso8583.Codec { return d.codec }
+
+func digits(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789") == "" }
+
+// hexBytes reads hexadecimal that has been checked.
+func hexBytes(s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic("nac: not hexadecimal")
+	}
+	return b
 }

@@ -13,11 +13,15 @@ func Table(s Settings) iso8583.Table {
 		none, zero, space, filler     = iso8583.NoPadding, iso8583.ZeroLeft, iso8583.SpaceRight, iso8583.FillerRight
 		show, all                     = iso8583.Show, iso8583.MaskAll
 	)
+	packing := iso8583.FillerF
+	if s.Track2Filler == "0" {
+		packing = iso8583.FillerZero
+	}
 	row := func(number int, name string, k iso8583.Kind, e iso8583.Encoding, l iso8583.Length, p iso8583.Padding, most int, m iso8583.Mask) iso8583.Field {
 		return iso8583.Field{Number: number, Name: name, Kind: k, Encoding: e, Length: l, Padding: p, Max: most, Mask: m}
 	}
 	return iso8583.Table{
-		Name: "nac", TPDU: true, Track2Filler: s.Track2Filler,
+		Name: "nac", TPDU: true, Track2Filler: packing,
 		Fields: []iso8583.Field{
 			row(2, "Primary account number", numeric, bcd, ll, zero, 19, iso8583.MaskPAN),
 			row(3, "Processing code", numeric, bcd, fixed, none, 6, show),

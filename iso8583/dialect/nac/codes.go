@@ -1,0 +1,100 @@
+package nac
+
+import "tillway/terminal"
+
+// codeRow is what one response code means: to the lane, and in three parts to the cashier. A row without a verdict
+// approves something that was not asked for and cannot be taken.
+type codeRow struct {
+	verdict  terminal.Verdict
+	happened string
+	do       string
+	retry    bool
+}
+
+// notFound answers a reversal whose original never reached the host: there is nothing to reverse, and the debt is paid.
+const notFound = "25"
+
+func (r codeRow) accepted() codeRow {
+	return codeRow{terminal.VerdictApproved, "The bank has nothing to reverse.", "Nothing is left to do.", false}
+}
+
+func (r codeRow) outcome(code string) terminal.Outcome {
+	word := "declined"
+	if r.verdict == terminal.VerdictApproved {
+		word = "approved"
+	}
+	happened := r.happened
+	if word != "approved" {
+		happened += " (code " + code + ")"
+	}
+	return terminal.Outcome{Code: word, Happened: happened, Do: r.do, MayRetry: r.retry}
+}
+
+// What the cashier is told to do, where several codes want the same.
+const (
+	anotherWay  = "Ask for another card or another way to pay."
+	callHelp    = "Do not try again. Call the acquirer's help line and give the code."
+	tryOnce     = "Wait a moment and try again."
+	keepCard    = "Do not try again and do not argue. Follow the shop's rule for cards that the bank wants back."
+	noSecondTry = "Do not try this card again. " + anotherWay
+)
+
+// meaning is the table of DE 39 (ISO 8583:1987 with the additions that terminal dialects share). A code that is not in
+// it is a refusal. Codes 08, 10, 11, 16, 32 and 87 approve with a condition, in part or otherwise: this dialect asks for
+// none of that, so they cannot be taken, and what the host may have posted is reversed.
+func meaning(code string) codeRow {
+	const approved, declined, later = terminal.VerdictApproved, terminal.VerdictDeclined, terminal.VerdictTryLater
+	switch code {
+	case "00":
+		return codeRow{approved, "The bank approved.", "Give the receipt.", false}
+	case "08", "10", "11", "16", "32", "87":
+		return codeRow{}
+	case "01", "02":
+		return codeRow{declined, "The bank wants to be called before it decides.", anotherWay, false}
+	case "03":
+		return codeRow{declined, "The bank does not know this shop's merchant number.", callHelp, false}
+	case "04", "07", "33", "34", "35", "36", "37", "38", "41", "43", "67":
+		return codeRow{declined, "The bank declined and wants the card back.", keepCard, false}
+	case "05":
+		return codeRow{declined, "The bank declined.", anotherWay, false}
+	case "12":
+		return codeRow{declined, "The bank does not take this kind of transaction.", anotherWay, false}
+	case "13":
+		return codeRow{declined, "The bank does not take this amount.", "Check the amount, then try again.", true}
+	case "14", "15":
+		return codeRow{declined, "The bank does not know this card.", anotherWay, false}
+	case "51":
+		return codeRow{declined, "There is not enough money on the account.", anotherWay, false}
+	case "54":
+		return codeRow{declined, "The card has expired.", noSecondTry, false}
+	case "55":
+		return codeRow{declined, "The PIN was wrong.", "Try again with the right PIN.", true}
+	case "57", "62":
+		return codeRow{declined, "The card may not be used for this.", anotherWay, false}
+	case "58":
+		return codeRow{declined, "This terminal may not do this.", callHelp, false}
+	case "61":
+		return codeRow{declined, "The amount is over the card's limit.", anotherWay, false}
+	case "65":
+		return codeRow{declined, "The card has been used too often for now.", anotherWay, false}
+	case "75":
+		return codeRow{declined, "The PIN was wrong too often.", noSecondTry, false}
+	case "09", "19", "68":
+		return codeRow{later, "The bank could not finish in time.", tryOnce, true}
+	case "91", "92":
+		return codeRow{later, "The card's bank cannot be reached.", tryOnce, true}
+	case "90", "96":
+		return codeRow{later, "The bank has a fault or is closing its day.", tryOnce, true}
+	case notFound, "21", "76", "77", "80":
+		return codeRow{declined, "The bank does not find what this refers to.", callHelp, false}
+	case "30":
+		return codeRow{declined, "The bank did not understand the message.", callHelp, false}
+	case "88", "94":
+		return codeRow{declined, "The bank has had a message with this number already.", callHelp, false}
+	case "89":
+		return codeRow{declined, "The bank does not know this terminal.", callHelp, false}
+	case "95":
+		return codeRow{declined, "The bank's totals differ from ours.", callHelp, false}
+	}
+	return codeRow{declined, "The bank declined.", anotherWay, false}
+}

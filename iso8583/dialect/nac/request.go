@@ -1,0 +1,243 @@
+package nac
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tillway/emv"
+	"tillway/emv/tlv"
+	"tillway/iso8583"
+	"tillway/terminal"
+)
+
+// ErrRequest is wrapped when a message cannot be composed from what was given.
+var ErrRequest = errors.New("message cannot be composed")
+
+// The fields, by number (ISO 8583:1987).
+const (
+	pan            = 2
+	processingCode = 3
+	amount         = 4
+	stan           = 11
+	localTime      = 12
+	localDate      = 13
+	expiry         = 14
+	entryMode      = 22
+	cardSequence   = 23
+	networkID      = 24
+	condition      = 25
+	track2         = 35
+	retrieval      = 37
+	authorisation  = 38
+	responseCode   = 39
+	terminalID     = 41
+	merchantID     = 42
+	currency       = 49
+	chipData       = 55
+	batch          = 60
+	invoice        = 62
+)
+
+// Message types and processing codes.
+const (
+	saleRequest     = "0200"
+	reversalRequest = "0400"
+	reversalRepeat  = "0401"
+	networkRequest  = "0800"
+
+	purchase = "000000"
+	signOn   = "920000"
+	normal   = "00" // DE 25
+)
+
+// maxNumber is what fits six digits: STAN, batch and invoice.
+const maxNumber = 999_999
+
+// maxChipData is the most that DE 55 of a request carries. ISO 8583:1987 and the networks stay at 255.
+const maxChipData = 255
+
+// SaleRequest composes a sale's 0200 and the 0400 that would reverse it. Errors: ErrRequest.
+func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, err error) {
+	shared, err := d.shared(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	chip, err := d.chipData(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := d.message(saleRequest, shared)
+	m.SetBytes(chipData, chip)
+	if req.Card.PSN != "" {
+		m.Set(cardSequence, req.Card.PSN)
+	}
+	if req.Card.Track2.IsZero() {
+		setCard(m, req.Card)
+	} else {
+		m.Set(track2, req.Card.Track2.Clear())
+	}
+	if request, err = d.codec.Pack(m); err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrRequest, saleRequest, err)
+	}
+	r := d.message(reversalRequest, shared)
+	setCard(r, req.Card)
+	if reversal, err = d.codec.Pack(r); err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrRequest, reversalRequest, err)
+	}
+	return request, reversal, nil
+}
+
+// shared is what a sale and its reversal both say.
+func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
+	if req.Kind != terminal.KindSale {
+		return nil, fmt.Errorf("%w: no message for the kind %q", ErrRequest, req.Kind)
+	}
+	minor, err := req.Amount.N12()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if req.Card.PAN.IsZero() {
+		return nil, fmt.Errorf("%w: no account number", ErrRequest)
+	}
+	fields := map[int]string{
+		processingCode: purchase, amount: minor, entryMode: d.settings.ChipEntry, networkID: d.settings.NII, condition: normal,
+	}
+	if !d.settings.OmitCurrency {
+		fields[currency] = fmt.Sprintf("%03d", req.Amount.Currency.Numeric)
+	}
+	if err := number(fields, map[int]uint32{stan: req.STAN, batch: req.Batch, invoice: req.Invoice}); err != nil {
+		return nil, err
+	}
+	return fields, identify(fields, req.TerminalID, req.MerchantID)
+}
+
+// number puts six-digit numbers in.
+func number(fields map[int]string, numbers map[int]uint32) error {
+	for field, n := range numbers {
+		if n < 1 || n > maxNumber {
+			return fmt.Errorf("%w: DE %d: %d is not 1 to %d", ErrRequest, field, n, maxNumber)
+		}
+		fields[field] = fmt.Sprintf("%06d", n)
+	}
+	return nil
+}
+
+// identify puts terminal and merchant in. They are filled with spaces on the right.
+func identify(fields map[int]string, tid, mid string) error {
+	for _, id := range []struct {
+		field, most int
+		text        string
+	}{{terminalID, 8, tid}, {merchantID, 15, mid}} {
+		if len(id.text) == 0 || len(id.text) > id.most || !printable(id.text) {
+			return fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, id.field, id.text, id.most)
+		}
+		fields[id.field] = fmt.Sprintf("%-*s", id.most, id.text)
+	}
+	return nil
+}
+
+func setCard(m *iso8583.Message, card terminal.CardData) {
+	m.Set(pan, card.PAN.Clear())
+	if card.Expiry != "" {
+		m.Set(expiry, card.Expiry)
+	}
+}
+
+func (d *Dialect) message(mti string, fields map[int]string) *iso8583.Message {
+	m := iso8583.NewMessage(mti)
+	m.TPDU = slices.Clone(d.tpdu)
+	for n, text := range fields {
+		m.Set(n, text)
+	}
+	return m
+}
+
+// chipData is DE 55: the tags of the settings in their order. What the issuer's cryptogram check needs must be there, and
+// must be of this amount and currency: a request that says two amounts is not sent.
+func (d *Dialect) chipData(req terminal.Request) ([]byte, error) {
+	minor, err := req.Amount.N12()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	same := map[tlv.Tag]string{
+		emv.TagAmountAuthorised:        minor,
+		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
+	}
+	var out []byte
+	for _, tag := range d.settings.ChipTags {
+		v, ok := req.Tags.Get(tag)
+		if !ok {
+			if slices.Contains(cryptogramTags(), tag) {
+				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
+			}
+			continue
+		}
+		if want, ok := same[tag]; ok && !bytes.Equal(v, hexBytes(want)) {
+			return nil, fmt.Errorf("%w: DE 55: tag %s is not the request's", ErrRequest, tag)
+		}
+		out = tlv.Append(out, tag, v)
+	}
+	if len(out) > maxChipData {
+		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
+	}
+	return out, nil
+}
+
+// cryptogramTags cannot be left out: without one of them the issuer cannot check the application cryptogram.
+func cryptogramTags() []tlv.Tag {
+	return []tlv.Tag{
+		emv.TagTVR, emv.TagAIP, emv.TagTransactionDate, emv.TagTransactionType, emv.TagTransactionCurrencyCode,
+		emv.TagAmountAuthorised, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode, emv.TagApplicationCryptogram,
+		emv.TagCID, emv.TagATC, emv.TagUnpredictableNumber,
+	}
+}
+
+// Repeat is a reversal for its next sending, the first being attempt 1: unchanged, or as 0401 from the second sending on
+// where the settings say so. Everything but the message type stays. Errors: ErrRequest when first is no reversal.
+func (d *Dialect) Repeat(first []byte, attempt int) ([]byte, error) {
+	m, err := d.codec.Unpack(first)
+	if err != nil {
+		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
+	}
+	if m.MTI() != reversalRequest {
+		return nil, fmt.Errorf("%w: repeat: %s is no reversal", ErrRequest, m.MTI())
+	}
+	if attempt <= 1 || d.settings.Repeat == reversalRequest {
+		return slices.Clone(first), nil
+	}
+	m.SetMTI(reversalRepeat)
+	again, err := d.codec.Pack(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
+	}
+	return again, nil
+}
+
+// SignOn composes the 0800 that a fresh connection starts with. It carries no time: the public messages have none.
+// Errors: ErrRequest.
+func (d *Dialect) SignOn(trace uint32, _ time.Time, tid, mid string) ([]byte, error) {
+	fields := map[int]string{processingCode: signOn, networkID: d.settings.NII}
+	if err := number(fields, map[int]uint32{stan: trace}); err != nil {
+		return nil, err
+	}
+	if err := identify(fields, tid, mid); err != nil {
+		return nil, err
+	}
+	out, err := d.codec.Pack(d.message(networkRequest, fields))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRequest, networkRequest, err)
+	}
+	return out, nil
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
