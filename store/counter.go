@@ -200,7 +200,7 @@ func readLease(path string) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w: put it back; on a terminal that never sold, create it", ErrCounter, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, 256))
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrCounter, err)

@@ -124,7 +124,7 @@ func ask(conn *sqlite3.SQLiteConn, query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close() //nolint:errcheck // nothing is written by it
+	defer rows.Close()
 	value := make([]driver.Value, len(rows.Columns()))
 	if err := rows.Next(value); err != nil || len(value) == 0 {
 		if errors.Is(err, io.EOF) {
@@ -180,7 +180,7 @@ func explain(path string, err error) error {
 	case !errors.As(err, &e):
 		return err
 	}
-	switch e.Code { //nolint:exhaustive // the rest pass as they are
+	switch e.Code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("%w: %s: stop the other daemon or tool that has it open: %w", ErrInUse, path, err)
 	case sqlite3.ErrCorrupt:
@@ -193,6 +193,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%w: %s: free space on its disk, then start again: %w", ErrDiskFull, path, err)
 	case sqlite3.ErrIoErr:
 		return fmt.Errorf("%w: %s: the disk fails to read or write: look at the system log, replace the disk: %w", ErrDamaged, path, err)
+	default:
 	}
 	return err
 }

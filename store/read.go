@@ -167,7 +167,7 @@ func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error),
 	if err != nil {
 		return nil, explain(s.path, fmt.Errorf("read journal: %w", err))
 	}
-	defer rows.Close() //nolint:errcheck // Err reports
+	defer rows.Close()
 	var all []T
 	for rows.Next() {
 		one, err := scan(rows)

@@ -128,7 +128,7 @@ func (s *Store) readBatches(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err reports
+	defer rows.Close()
 	for rows.Next() {
 		var acquirer string
 		var number uint32
@@ -190,7 +190,7 @@ func (s *Store) Abort() error {
 	s.turn <- struct{}{}
 	defer s.end()
 	s.waiting = nil
-	s.fail(errClosed)
+	_ = s.fail(errClosed)
 	return s.db.Close()
 }
 

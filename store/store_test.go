@@ -104,12 +104,10 @@ func (k *teller) entry(event terminal.Event) (terminal.Entry, bool) {
 	k.sale.State, k.sale.Updated = r.To, k.now
 	sale := k.sale
 	e := terminal.Entry{Time: k.now, Kind: terminal.SaleEntry, From: r.From, Event: string(event), Duties: r.Duties, Sale: &sale}
-	switch event {
-	case terminal.GoOnline:
+	if event == terminal.GoOnline {
 		e.Secret = secret(k.t)
-	case terminal.HostApproved, terminal.HostDeclined, terminal.NotSent, terminal.NoAnswer:
-		e.Erase = true
 	}
+	e.Erase = r.From == terminal.Sending
 	return e, r.Commit
 }
 

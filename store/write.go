@@ -37,11 +37,16 @@ func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
 		{&st.erase, "DELETE FROM card WHERE purpose = ? AND id = ?"},
 	} {
 		var err error
-		if *p.to, err = db.PrepareContext(ctx, p.query); err != nil {
+		if *p.to, err = db.PrepareContext(ctx, p.query); err != nil { //nolint:sqlclosecheck // closed with the database
 			return err
 		}
 	}
 	return nil
+}
+
+// exec runs a prepared statement within the transaction.
+func exec(ctx context.Context, tx *sql.Tx, stmt *sql.Stmt, args ...any) (sql.Result, error) {
+	return tx.StmtContext(ctx, stmt).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction's end closes it
 }
 
 // write writes one row and what it changes.
@@ -54,7 +59,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
 	case r.debt != nil:
 		acquirer, sale, debt = r.debt.Acquirer, int64(r.debt.Sale), r.debt.ID
 	}
-	if _, err := tx.StmtContext(ctx, s.stmt.journal).ExecContext(ctx, r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
+	if _, err := exec(ctx, tx, s.stmt.journal, r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
 		acquirer, sale, debt, string(r.from), r.event, r.to, duties(r.duties), r.note, string(r.record)); err != nil {
 		return err
 	}
@@ -71,22 +76,22 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 	sale := r.sale
 	var err error
 	if r.from == terminal.Ready || r.from == "" {
-		_, err = tx.StmtContext(ctx, s.stmt.newSale).ExecContext(ctx, int64(sale.ID), sale.Acquirer, sale.Batch,
+		_, err = exec(ctx, tx, s.stmt.newSale, int64(sale.ID), sale.Acquirer, sale.Batch,
 			string(sale.State), sale.State.Final(), sale.Key, r.seq)
 	} else {
-		err = one(tx.StmtContext(ctx, s.stmt.sale).ExecContext(ctx, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
+		err = one(exec(ctx, tx, s.stmt.sale, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
 			int64(sale.ID), sale.Acquirer, string(r.from)))
 	}
 	if err != nil {
 		return fmt.Errorf("sale %d, %s: %w", sale.ID, r.event, err)
 	}
 	for _, c := range r.sealed {
-		if _, err := tx.StmtContext(ctx, s.stmt.seal).ExecContext(ctx, c.purpose, c.id, c.key, c.bytes); err != nil {
+		if _, err := exec(ctx, tx, s.stmt.seal, c.purpose, c.id, c.key, c.bytes); err != nil {
 			return fmt.Errorf("keep sealed %s: %w", c.purpose, err)
 		}
 	}
 	for _, d := range r.debts {
-		if _, err := tx.StmtContext(ctx, s.stmt.newDebt).ExecContext(ctx, d.ID, int64(d.Sale), d.Acquirer, string(d.Kind),
+		if _, err := exec(ctx, tx, s.stmt.newDebt, d.ID, int64(d.Sale), d.Acquirer, string(d.Kind),
 			d.STAN, string(d.State), r.time.UnixNano()); err != nil {
 			return fmt.Errorf("owe %s: %w", d.Kind, err)
 		}
@@ -120,7 +125,7 @@ func (s *Store) dischargeReversal(ctx context.Context, tx *sql.Tx, sale terminal
 }
 
 func (s *Store) writeDebt(ctx context.Context, tx *sql.Tx, d *terminal.Debt) error {
-	if err := one(tx.StmtContext(ctx, s.stmt.debt).ExecContext(ctx, string(d.State), d.State.Final(), d.Attempts,
+	if err := one(exec(ctx, tx, s.stmt.debt, string(d.State), d.State.Final(), d.Attempts,
 		nanos(d.NotBefore), d.Reason, d.ID, int64(d.Sale), d.Acquirer)); err != nil {
 		return fmt.Errorf("debt %d becomes %s: %w", d.ID, d.State, err)
 	}
@@ -131,7 +136,7 @@ func (s *Store) writeDebt(ctx context.Context, tx *sql.Tx, d *terminal.Debt) err
 }
 
 func (s *Store) drop(ctx context.Context, tx *sql.Tx, purpose string, id int64) error {
-	_, err := tx.StmtContext(ctx, s.stmt.erase).ExecContext(ctx, purpose, id)
+	_, err := exec(ctx, tx, s.stmt.erase, purpose, id)
 	return err
 }
 

@@ -120,7 +120,7 @@ func overwrite(path string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
-	defer f.Close() //nolint:errcheck // Sync has reported
+	defer f.Close()
 	if _, err := f.Write(make([]byte, len(deviceMagic)+idBytes+keyBytes)); err != nil {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
@@ -210,7 +210,7 @@ func read(path string, mode fs.FileMode, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
