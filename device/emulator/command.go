@@ -1,5 +1,7 @@
 package emulator
 
+import "slices"
+
 // Instructions (Book 1, 11; Book 3, 6.5).
 const (
 	insVerify               = 0x20
@@ -34,7 +36,7 @@ const (
 )
 
 func (s sw) bytes(data []byte) []byte {
-	return append(data[:len(data):len(data)], byte(s>>8), byte(s))
+	return append(slices.Clip(data), byte(s>>8), byte(s))
 }
 
 // command is a command APDU of the short form (ISO/IEC 7816-4, 5.1).

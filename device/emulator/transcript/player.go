@@ -116,7 +116,6 @@ func commandData(c []byte) []byte {
 }
 
 const (
-	insExternalAuthenticate = 0x82
 	insSelect               = 0xA4
 	insGetProcessingOptions = 0xA8
 	insGenerateAC           = 0xAE
@@ -140,7 +139,7 @@ func absent(c []byte) []byte {
 		return []byte{0x6A, 0x83}
 	case insGetData:
 		return []byte{0x6A, 0x88}
-	case insGetProcessingOptions, insGenerateAC, insExternalAuthenticate:
+	case insGetProcessingOptions, insGenerateAC:
 		return []byte{0x69, 0x85}
 	}
 	return []byte{0x6D, 0x00}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tillway/device/emulator"
+)
+
+// desk is where orders to the virtual reader are carried out, wherever they come from: command line, script or control
+// socket. An order is one line.
+type desk struct {
+	reader *emulator.GemPC
+	log    *exchangeLog
+
+	mu    sync.Mutex
+	cards map[string]*emulator.Card // each name is one card: its counters go on when it is inserted again
+}
+
+// orders is what a line can say.
+const orders = `insert CARD       put a card into the slot: a ready one's name or a profile's file
+remove            take it out
+unplug            take the reader off the machine
+replug            bring it back
+fault KIND [N]    something goes wrong at the N-th exchange from now (1: the next)
+fault KIND @N     the same, counted from the card's insertion (@0: the answer to reset)
+wait DURATION     do nothing for a while, such as 500ms`
+
+var errOrder = errors.New("order not understood")
+
+const maxWait = 10 * time.Minute
+
+// do carries out one order.
+func (d *desk) do(ctx context.Context, line string) error {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return nil
+	}
+	switch verb, rest := words[0], words[1:]; {
+	case verb == "insert" && len(rest) == 1:
+		card, err := d.card(rest[0])
+		if err != nil {
+			return err
+		}
+		return d.reader.Insert(card)
+	case verb == "remove" && len(rest) == 0:
+		return d.reader.Remove()
+	case verb == "unplug" && len(rest) == 0:
+		return d.reader.Unplug()
+	case verb == "replug" && len(rest) == 0:
+		return d.reader.Replug()
+	case verb == "fault" && len(rest) > 0:
+		return d.fault(rest)
+	case verb == "wait" && len(rest) == 1:
+		return pause(ctx, rest[0])
+	}
+	return fmt.Errorf("%w: %.80q; there are\n%s", errOrder, line, orders)
+}
+
+func (d *desk) card(name string) (*emulator.Card, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.cards[name]; c != nil {
+		return c, nil
+	}
+	c, err := loadCard(name)
+	if err == nil {
+		d.cards[name] = c
+	}
+	return c, err
+}
+
+// fault takes the kind, which may be of two words, and the exchange.
+func (d *desk) fault(words []string) error {
+	at := "1"
+	if last := words[len(words)-1]; len(words) > 1 && strings.Trim(last, "@0123456789") == "" {
+		at, words = last, words[:len(words)-1]
+	}
+	kind := emulator.WireFault(strings.Join(words, " "))
+	number, absolute := strings.CutPrefix(at, "@")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || n > 1_000_000 || n == 0 && !absolute {
+		return fmt.Errorf("%w: exchange %.20q", errOrder, at)
+	}
+	if absolute {
+		return d.reader.Fault(kind, n)
+	}
+	return d.reader.FaultNext(kind, n)
+}
+
+func pause(ctx context.Context, text string) error {
+	length, err := time.ParseDuration(text)
+	if err != nil || length < 0 || length > maxWait {
+		return fmt.Errorf("%w: wait %.20q, write it like 500ms, at most %v", errOrder, text, maxWait)
+	}
+	t := time.NewTimer(length)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// play carries out a script: one order a line, # begins a comment.
+func (d *desk) play(ctx context.Context, script string) error {
+	n := 0
+	for line := range strings.Lines(script) {
+		n++
+		order, _, _ := strings.Cut(line, "#")
+		if err := d.do(ctx, order); err != nil {
+			return fmt.Errorf("script line %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// exchangeLog keeps the last lines of what card and reader said to each other.
+type exchangeLog struct {
+	mu    sync.Mutex
+	lines []logLine
+	next  int
+}
+
+type logLine struct {
+	N    int    `json:"n"`
+	Line string `json:"line"`
+}
+
+const keptLines = 2000
+
+func (l *exchangeLog) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	l.lines = append(l.lines, logLine{l.next, line})
+	if len(l.lines) > keptLines {
+		l.lines = l.lines[len(l.lines)-keptLines:]
+	}
+}
+
+// after gives the lines with a number above n.
+func (l *exchangeLog) after(n int) []logLine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := []logLine{}
+	for _, line := range l.lines {
+		if line.N > n {
+			out = append(out, line)
+		}
+	}
+	return out
+}

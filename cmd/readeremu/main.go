@@ -1,0 +1,59 @@
+// Command readeremu plays the other end of a reader driver's wire: a serial GemPC Twin on a pseudo-terminal with a virtual
+// test card in its slot. Cards are inserted and removed, the reader is unplugged and told to misbehave, from its command
+// line, a script or a local control socket. It also offers a card by itself over TCP, for the kernel's developers.
+//
+// It is a tool for tests and demonstrations; nothing of the terminal depends on it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Exit statuses.
+const (
+	exitDone  = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	root := &cobra.Command{
+		Use:           "readeremu",
+		Short:         "virtual card readers and test cards",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(gempcCommand(), cardCommand(), cardsCommand(), ctlCommand())
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	_, _ = fmt.Fprintln(errs, "readeremu:", err)
+	if isUsage(err) {
+		return exitUsage
+	}
+	return exitError
+}

@@ -1,0 +1,17 @@
+package emulator
+
+import "time"
+
+// Hand is the customer's: what happens to the card without anybody's command.
+type Hand struct {
+	// TakeOut is how long after the terminal took the power off a card that it had used the card is taken out. 0: never.
+	TakeOut time.Duration
+	// PutBack is how long after it was taken out, or left the slot by itself, the card is put back. 0: never.
+	PutBack time.Duration
+}
+
+// StillHand leaves the card where it is.
+func StillHand() Hand { return Hand{} }
+
+// AutoHand takes the card out when a sale is over and puts it back, so that one sale can follow the other.
+func AutoHand() Hand { return Hand{TakeOut: 300 * time.Millisecond, PutBack: time.Second} }
