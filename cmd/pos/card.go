@@ -1,7 +1,292 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillway/emv"
+	"tillway/emv/contact"
+	"tillway/emv/tlv"
+	"tillway/money"
+	"tillway/terminal"
+	"tillway/terminal/profile"
+)
+
+// cardFlags are the flags of card run.
+type cardFlags struct {
+	profile    string
+	capk       string
+	set        []string
+	online     string
+	arc        string
+	issuerData string
+	pin        string
+	un         []string
+	replay     string
+	card       string
+}
 
 func (a *app) card() *cobra.Command {
-	return group("card", "Run the card kernel against a recorded or emulated card")
+	var f cardFlags
+	run := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run the contact kernel against a recorded or an emulated card",
+		Long: `run runs a whole transaction of the contact kernel and prints what came of it: the application, every data object known
+at the end, verification results and why each bit was set, cryptograms, and the exchanges with the card.
+
+FILE is a transcript (JSON), a card profile of the emulator (TOML), or the name of one of its ready cards, like credit.
+With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vpcd protocol.
+
+Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
+asked. Offline data authentication is not performed by this release: --capk checks the key file and its keys are not
+used. There is no PIN entry either, so --pin is refused.
+
+Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong usage, or a recording that was left.`,
+		Example: "  pos card run credit --online approve --json\n  pos card run session.json --set 9F02=000000001000 --un D3173A1F --online approve",
+		Args:    cobra.MaximumNArgs(1),
+		RunE:    func(c *cobra.Command, argv []string) error { return a.runCard(c.Context(), f, argv) },
+	}
+	fl := run.Flags()
+	fl.StringVar(&f.profile, "profile", "kuwait", "terminal profile: a TOML file, or "+strings.Join(profile.ReadyNames(), " or "))
+	fl.StringVar(&f.capk, "capk", "", "CA public keys: a JSON file")
+	fl.StringArrayVar(&f.set, "set", nil, "fix a terminal-side data object, TAG=HEX; again for more")
+	fl.StringVar(&f.online, "online", "", "the issuer's answer: approve, decline or unable; absent: stop where it would be asked")
+	fl.StringVar(&f.arc, "arc", "", "authorisation response code, 8A: four hex digits")
+	fl.StringVar(&f.issuerData, "issuer-data", "", "TLV of 91, 71 and 72 of the issuer's answer, in hex")
+	fl.StringVar(&f.pin, "pin", "", "the cardholder's PIN")
+	fl.StringArrayVar(&f.un, "un", nil, "unpredictable number, eight hex digits; again for the next one")
+	fl.StringVar(&f.replay, "replay", "strict", "how a transcript answers: strict or lenient")
+	fl.StringVar(&f.card, "card", "", "dial a card: tcp:HOST:PORT")
+	return group("card", "Run the card kernel against a recorded or emulated card", run)
 }
+
+func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
+	p, err := loadProfile(f.profile)
+	if err != nil {
+		return err
+	}
+	plan, err := f.plan(p, time.Now())
+	if err != nil {
+		return err
+	}
+	open, err := openCard(ctx, f, argv)
+	if err != nil {
+		return err
+	}
+	result, err := plan.run(ctx, open.card)
+	if left := open.close(); left != nil && err == nil {
+		err = left
+	}
+	result.Exchanges = open.log.exchanges
+	if result.Exchanges == nil {
+		result.Exchanges = []exchange{}
+	}
+	if a.json {
+		if err := a.printJSON(result); err != nil {
+			return err
+		}
+	} else {
+		a.printResult(result)
+	}
+	switch {
+	case err != nil:
+		return usage("%w", err)
+	case result.Outcome == string(emv.Approved), result.Outcome == string(emv.Online):
+		return nil
+	}
+	return &exit{code: exitDeclined}
+}
+
+// maxFile bounds what is read of a file that was named.
+const maxFile = 4 << 20
+
+func readFile(path string) ([]byte, error) {
+	in, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	defer func() { _ = in.Close() }()
+	b, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	if len(b) > maxFile {
+		return nil, usage("%s is larger than the %d bytes that are read", path, maxFile)
+	}
+	return b, nil
+}
+
+func loadProfile(name string) (profile.Profile, error) {
+	p, err := profile.Ready(name)
+	if errors.Is(err, profile.ErrNoProfile) {
+		text, err := readFile(name)
+		if err != nil {
+			return profile.Profile{}, err
+		}
+		if p, err = profile.Parse(text); err != nil {
+			return profile.Profile{}, usage("%s: %w", name, err)
+		}
+		return p, nil
+	}
+	return p, err
+}
+
+// plan is one run, decided before the card is touched.
+type plan struct {
+	params emv.Params
+	online string
+	answer emv.HostAnswer
+	notes  []emv.Why
+}
+
+func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
+	if f.pin != "" {
+		return plan{}, usage("--pin: PIN entry does not exist in this release; leave it out, and PIN entry counts as bypassed")
+	}
+	fixed, err := parseSet(f.set)
+	if err != nil {
+		return plan{}, err
+	}
+	random, err := newUNSource(f.un)
+	if err != nil {
+		return plan{}, err
+	}
+	amount, err := fixedAmount(fixed, p.Currency)
+	if err != nil {
+		return plan{}, err
+	}
+	out := plan{params: p.Params(terminal.Order{Kind: terminal.KindSale, Amount: amount}, now, 1), online: f.online}
+	out.params.Random, out.params.Fixed = random, fixed
+	if f.capk != "" {
+		usable, all, err := checkCAKeys(f.capk)
+		if err != nil {
+			return plan{}, err
+		}
+		out.notes = append(out.notes, emv.Why{
+			Bit: "ODA", Section: "Book 3, 10.3",
+			Reason: fmt.Sprintf("offline data authentication is not performed by this release: of the %d CA keys of --capk %d are within EMV's limits, and none was used", all, usable),
+		})
+	}
+	out.answer, err = f.hostAnswer()
+	return out, err
+}
+
+func (f cardFlags) hostAnswer() (emv.HostAnswer, error) {
+	var h emv.HostAnswer
+	switch f.online {
+	case "approve":
+		h.Result = emv.HostApproved
+	case "decline":
+		h.Result = emv.HostDeclined
+	case "unable":
+		h.Result = emv.HostUnable
+	case "":
+		if f.arc != "" || f.issuerData != "" {
+			return h, usage("--arc and --issuer-data are the issuer's answer: say which with --online approve, decline or unable")
+		}
+	default:
+		return h, usage("--online %q: there are approve, decline and unable", f.online)
+	}
+	if f.arc != "" {
+		b, err := hex.DecodeString(f.arc)
+		if err != nil || len(b) != 2 {
+			return h, usage("--arc %q is not four hex digits, like 3030", f.arc)
+		}
+		h.ARC = [2]byte(b)
+	}
+	if f.issuerData != "" {
+		b, err := hex.DecodeString(f.issuerData)
+		if err != nil {
+			return h, usage("--issuer-data is not hex")
+		}
+		if _, err := tlv.Parse(b); err != nil {
+			return h, usage("--issuer-data: %w", err)
+		}
+		h.IssuerData = b
+	}
+	return h, nil
+}
+
+func parseSet(set []string) (map[tlv.Tag][]byte, error) {
+	fixed := map[tlv.Tag][]byte{}
+	for _, s := range set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, usage("--set %q: write TAG=HEX, like 9F02=000000001000", s)
+		}
+		tag, err := tlv.ParseTag(name)
+		if err != nil {
+			return nil, usage("--set %q: %w", s, err)
+		}
+		b, err := hex.DecodeString(value)
+		if err != nil {
+			return nil, usage("--set %q: the value is not hex", s)
+		}
+		fixed[tag] = b
+	}
+	return fixed, nil
+}
+
+// fixedAmount is the amount that --set 9F02 and 5F2A say, so that what the kernel compares is what the card is told; one
+// whole unit of the profile's currency when they say nothing. A currency that is not in the table is only told.
+func fixedAmount(fixed map[tlv.Tag][]byte, c money.Currency) (money.Amount, error) {
+	if b, ok := fixed[emv.TagTransactionCurrencyCode]; ok && len(b) == 2 {
+		var numeric uint16
+		if _, err := fmt.Sscanf(hex.EncodeToString(b), "%d", &numeric); err == nil {
+			if known, err := money.ByNumeric(numeric); err == nil {
+				c = known
+			}
+		}
+	}
+	b, ok := fixed[emv.TagAmountAuthorised]
+	if !ok {
+		return money.Parse("1", c)
+	}
+	var minor int64
+	if _, err := fmt.Sscanf(hex.EncodeToString(b), "%d", &minor); err != nil || len(b) != 6 {
+		return money.Amount{}, usage("--set 9F02=%X: it takes twelve decimal digits", b)
+	}
+	return money.New(minor, c), nil
+}
+
+// run runs the kernel. What is known is in the result even when there is an error.
+func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
+	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
+	defer stop()
+	kernel := contact.New(contact.Config{Log: slog.New(slog.DiscardHandler)})
+	tx, out, err := kernel.Begin(ctx, card, p.params, firstChoice{})
+	if err == nil && tx != nil && p.online != "" {
+		first := out
+		out, err = tx.Complete(ctx, p.answer)
+		if err != nil && len(out.Data.Tags()) == 0 {
+			out = first
+			out.Decision = ""
+		}
+	}
+	result := newCardResult(out, p.notes)
+	if err != nil {
+		result.Outcome = string(emv.Terminated)
+		result.Reason = err.Error()
+		if errors.Is(err, contact.ErrParams) {
+			return result, fmt.Errorf("the kernel refuses what it is given: %w", err)
+		}
+		if errors.Is(err, errReplay) || errors.Is(err, errDial) {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// firstChoice is a cardholder who takes the first application offered.
+type firstChoice struct{}
+
+func (firstChoice) Choose(context.Context, []emv.Candidate) (int, bool, error) { return 0, true, nil }

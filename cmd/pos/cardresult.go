@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"tillway/emv"
+)
+
+// cardResult is what card run prints.
+type cardResult struct {
+	Outcome   string            `json:"outcome"` // "approved", "declined", "online", "terminated"
+	Reason    string            `json:"reason,omitempty"`
+	AID       string            `json:"aid"`
+	Label     string            `json:"label,omitempty"`
+	CVM       string            `json:"cvm,omitempty"`
+	ODA       emv.ODA           `json:"oda"`
+	Tags      map[string]string `json:"tags"`
+	Exchanges []exchange        `json:"exchanges"`
+	Why       []emv.Why         `json:"why"`
+
+	data emv.Data
+}
+
+// exchange is one command and its answer, as a transcript has them.
+type exchange struct {
+	C string `json:"c"`
+	R string `json:"r"`
+}
+
+func newCardResult(out emv.Outcome, notes []emv.Why) cardResult {
+	r := cardResult{
+		Outcome: string(out.Decision), Reason: out.Reason, AID: fmt.Sprintf("%X", out.AID), Label: out.Label,
+		CVM: string(out.Method), ODA: out.ODA, Tags: map[string]string{}, Why: append(append([]emv.Why{}, out.Why...), notes...),
+		data: out.Data,
+	}
+	if r.ODA.Method == "" {
+		r.ODA.Method = "none"
+	}
+	if r.Outcome == string(emv.OtherInterface) || r.Outcome == "" {
+		r.Outcome = string(emv.Terminated)
+	}
+	for _, t := range out.Data.Tags() {
+		r.Tags[t.String()] = fmt.Sprintf("%X", out.Data.Value(t))
+	}
+	return r
+}
+
+func (a *app) printResult(r cardResult) {
+	a.printf("%s", strings.ToUpper(r.Outcome))
+	if r.Reason != "" {
+		a.printf(": %s", oneLine(r.Reason))
+	}
+	a.printf("\n\nApplication %s %s\nOffline data authentication: %s", r.AID, oneLine(r.Label), r.ODA.Method)
+	if r.ODA.Method != "none" {
+		a.printf(", ok: %t", r.ODA.OK)
+	}
+	a.printf("\n\nData objects\n")
+	for _, t := range r.data.Tags() {
+		v := r.data.Value(t)
+		e, _ := emv.Lookup(t)
+		o := object{Tag: t.String(), Name: nameOf(t), Format: string(e.Format), Length: len(v), Value: fmt.Sprintf("%X", v), Text: valueText(e, v)}
+		a.printf("  %s\n", o)
+		for _, m := range meaning(t, v) {
+			a.printf("      %s\n", m)
+		}
+	}
+	a.printf("\nExchanges\n")
+	for _, x := range r.Exchanges {
+		a.printf("  > %s\n  < %s\n", x.C, x.R)
+	}
+	a.printf("\nWhy\n")
+	for _, w := range r.Why {
+		a.printf("  %-20s %s (%s)\n", w.Bit, oneLine(w.Reason), w.Section)
+	}
+}
