@@ -25,14 +25,16 @@ const (
 // return when the thing has happened.
 type Harness interface {
 	// Insert puts a card into the slot. answer gives the response APDU (data and SW1 SW2) to each command APDU; the
-	// harness speaks the protocol that the ATR offers first, at the level of the emulated reader.
+	// harness speaks the protocol that the ATR offers first, at the level of the emulated reader. In T=0 the card does
+	// not see the Le of a command with data. Without an ATR the card never answers to reset.
 	Insert(atr []byte, answer func(command []byte) []byte)
 
 	// Remove takes the card out; nothing happens when there is none.
 	Remove()
 
-	// Fault arms one fault for the card that is in the slot or is inserted next. Exchanges are counted from its
-	// insertion: 0 is the first answer to reset, n the n-th TPDU or T=1 block that the reader carries to the card.
+	// Fault arms one fault for the card that is in the slot, or for the next one when the slot is empty. Exchanges are
+	// counted from the card's insertion: 0 is the first answer to reset, n the n-th TPDU or T=1 block that the reader
+	// carries to the card. It happens once; what the card had carried out by then stays carried out.
 	Fault(kind Fault, exchange int)
 
 	// Unplug takes the reader off the machine (its port disappears); Replug brings it back, working, at the same name.
