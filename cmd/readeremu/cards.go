@@ -16,10 +16,17 @@ import (
 
 func cardsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "cards",
-		Short: "list the ready-made test cards",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:   "cards [NAME]",
+		Short: "list the ready-made test cards, or write one's profile to start your own from",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				text, err := emulator.ReadyText(args[0])
+				if err == nil {
+					_, err = cmd.OutOrStdout().Write(text)
+				}
+				return err
+			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, name := range emulator.ReadyNames() {
 				p, err := emulator.Ready(name)

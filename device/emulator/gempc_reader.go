@@ -70,6 +70,9 @@ func (r *twin) insert(c Chip) []byte {
 	if r.chip == nil && c == nil {
 		return nil
 	}
+	if r.chip != nil {
+		r.faults = nil // they were meant for the card that goes
+	}
 	r.chip, r.wire, r.carried, r.transmitted = c, nil, 0, false
 	if c != nil {
 		c.Reset()
@@ -234,7 +237,7 @@ func (r *twin) answer(m ccid.Message, silent bool) (ccid.Message, result) {
 }
 
 func (r *twin) powerOn(m ccid.Message, silent bool) (ccid.Message, result) {
-	if r.chip == nil || silent {
+	if r.chip == nil || silent || len(r.chip.ATR()) == 0 {
 		r.wire = nil
 		return r.failed(ccid.DataBlock, m, ccid.ICCMute), result{}
 	}

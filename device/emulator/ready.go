@@ -3,6 +3,7 @@ package emulator
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,15 +15,21 @@ func ReadyNames() []string { return []string{"credit", "debit", "declines", "exp
 
 // Ready is a ready-made card's profile. Error: ErrProfile, naming the cards there are.
 func Ready(name string) (Profile, error) {
-	for _, known := range ReadyNames() {
-		if known != name {
-			continue
-		}
-		text, err := cards.ReadFile("cards/" + name + ".toml")
-		if err != nil {
-			return Profile{}, fmt.Errorf("%w: %w", ErrProfile, err)
-		}
-		return ParseProfile(text)
+	text, err := ReadyText(name)
+	if err != nil {
+		return Profile{}, err
 	}
-	return Profile{}, fmt.Errorf("%w: no ready card %q; there are %s", ErrProfile, name, strings.Join(ReadyNames(), ", "))
+	return ParseProfile(text)
+}
+
+// ReadyText is the same as a file, to start a profile of one's own from. Error: ErrProfile.
+func ReadyText(name string) ([]byte, error) {
+	if !slices.Contains(ReadyNames(), name) {
+		return nil, fmt.Errorf("%w: no ready card %q; there are %s", ErrProfile, name, strings.Join(ReadyNames(), ", "))
+	}
+	text, err := cards.ReadFile("cards/" + name + ".toml")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	return text, nil
 }

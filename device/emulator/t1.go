@@ -88,15 +88,15 @@ func (w *t1) information(b iso7816.Block) []byte {
 }
 
 // receipt takes an R-block: the next part of a chain is wanted, or a block once more (rule 7). Its N(R) is the number of the
-// I-block that the reader waits for, so it tells an I-block that was lost from any other.
+// I-block that the reader waits for, so it tells an I-block of ours that was lost from one of its own that never came here.
 func (w *t1) receipt(b iso7816.Block) []byte {
 	switch {
 	case b.NR() != w.ns && w.lastI != nil:
 		return w.lastI
 	case b.NR() == w.ns && w.chaining:
 		return w.reply(w.out)
-	case b.NR() == w.ns && w.last != nil:
-		return w.last
+	case b.NR() == w.ns && w.last != nil && (w.held != nil || w.last[1]&0xC0 == 0x80):
+		return w.last // the request for time, or an R-block of our own
 	}
 	return w.report(iso7816.OtherError)
 }
