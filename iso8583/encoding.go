@@ -28,12 +28,8 @@ type nibbles struct {
 // Encode packs characters.
 func (e *nibbles) Encode(digits []byte) ([]byte, error) {
 	out := e.buf[:0]
-	odd := len(digits)%2 == 1
 	var high byte
-	pending := false
-	if odd && !e.right {
-		pending = true
-	}
+	pending := len(digits)%2 == 1 && !e.right // the spare nibble stands for a first zero
 	for i, c := range digits {
 		var d byte
 		switch {

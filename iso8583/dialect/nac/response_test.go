@@ -1,0 +1,295 @@
+package nac_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tillway/iso8583"
+	"tillway/iso8583/dialect/nac"
+	"tillway/terminal"
+)
+
+// answer is a golden answer with fields changed; an empty value takes a field out.
+func answer(t testing.TB, d *nac.Dialect, name string, change map[int]string) []byte {
+	t.Helper()
+	m, err := d.Codec().Unpack(wire(t, golden(t, name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, v := range change {
+		if v == "" {
+			m.Delete(n)
+		} else {
+			m.Set(n, v)
+		}
+	}
+	b, err := d.Codec().Pack(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestApproval(t *testing.T) {
+	zone := time.FixedZone("KWT", 3*3600)
+	d := dialect(t, func(s *nac.Settings) {
+		s.Zone = zone
+		s.Now = func() time.Time { return time.Date(2026, 7, 23, 7, 15, 0, 0, time.UTC) }
+	})
+	r, err := d.Response(answer(t, d, "answer-0210", map[int]string{63: "THANK YOU  "}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != terminal.VerdictApproved || r.Code != "00" || r.ARC != [2]byte{'0', '0'} {
+		t.Errorf("verdict %s, code %s, ARC %q", r.Verdict, r.Code, r.ARC)
+	}
+	if r.RRN != "620410000123" || r.AuthCode != "A1B2C3" || r.Text != "THANK YOU" {
+		t.Errorf("RRN %s, authorisation %s, text %q", r.RRN, r.AuthCode, r.Text)
+	}
+	if want := unhex(t, "910AA1A2A3A4A5A6A7A83030"); !bytes.Equal(r.Issuer, want) {
+		t.Errorf("issuer data %X, want %X", r.Issuer, want)
+	}
+	if want := time.Date(2026, 7, 23, 10, 15, 30, 0, zone); !r.Time.Equal(want) {
+		t.Errorf("host time %v, want %v", r.Time, want)
+	}
+	if r.Advice.Code != "approved" {
+		t.Errorf("advice %+v", r.Advice)
+	}
+}
+
+// The only public approval with issuer data: 91, 71 and 72 keep their bytes and order.
+func TestPublicApproval(t *testing.T) {
+	frame := publicMessages(t)["hpdh-sales-resp"][2:]
+	r, err := dialect(t, nil).Response(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != terminal.VerdictApproved || r.RRN != "000000000036" || r.Code != "00" {
+		t.Errorf("verdict %s, code %s, RRN %s", r.Verdict, r.Code, r.RRN)
+	}
+	want := unhex(t, "910a94b7ccbd4fa09126303071129f18040000000186098424000004a8c13d9572129f18040000000186098424000004a8c13d95")
+	if !bytes.Equal(r.Issuer, want) {
+		t.Errorf("issuer data %X, want %X", r.Issuer, want)
+	}
+}
+
+func TestResponseCodes(t *testing.T) {
+	const approved, declined, later = terminal.VerdictApproved, terminal.VerdictDeclined, terminal.VerdictTryLater
+	d := dialect(t, nil)
+	for _, tt := range []struct {
+		name, answer, code string
+		want               terminal.Verdict // empty: an error
+	}{
+		{"sale approved", "answer-0210", "00", approved},
+		{"sale: no money", "answer-0210", "51", declined},
+		{"sale: expired card", "answer-0210", "54", declined},
+		{"sale: issuer down", "answer-0210", "91", later},
+		{"sale: malfunction", "answer-0210", "96", later},
+		{"sale: code nobody knows", "answer-0210", "Q7", declined},
+		{"sale: not found is a refusal", "answer-0210", "25", declined},
+		{"sale: partial approval was not asked for", "answer-0210", "10", ""},
+		{"sale: approval without cashback was not asked for", "answer-0210", "87", ""},
+		{"sale: approval with identification was not asked for", "answer-0210", "08", ""},
+		{"sale: code that is none", "answer-0210", "\x00\x00", ""},
+		{"sale: code of spaces", "answer-0210", "  ", ""},
+		{"reversal accepted", "answer-0410", "00", approved},
+		{"reversal: nothing to reverse", "answer-0410", "25", approved},
+		{"reversal: issuer down", "answer-0410", "91", later},
+		{"reversal: malfunction", "answer-0410", "96", later},
+		{"reversal refused", "answer-0410", "30", declined},
+		{"reversal: a duplicate number is looked into by people", "answer-0410", "94", declined},
+		{"sign-on accepted", "answer-0810", "00", approved},
+		{"sign-on: unknown terminal", "answer-0810", "89", declined},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := d.Response(answer(t, d, tt.answer, map[int]string{39: tt.code}))
+			if tt.want == "" {
+				if !errors.Is(err, nac.ErrAnswer) {
+					t.Fatalf("verdict %s (%v), want ErrAnswer", r.Verdict, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Verdict != tt.want || r.Code != tt.code {
+				t.Errorf("verdict %s, code %s; want %s", r.Verdict, r.Code, tt.want)
+			}
+		})
+	}
+}
+
+// Every code there can be has a verdict, or is refused; only 00 approves a sale; and the cashier is told what and what
+// to do.
+func TestEveryResponseCode(t *testing.T) {
+	d := dialect(t, nil)
+	const chars = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for _, a := range chars {
+		for _, b := range chars {
+			code := string(a) + string(b)
+			r, err := d.Response(answer(t, d, "answer-0210", map[int]string{39: code}))
+			if err != nil {
+				if !strings.Contains("08 10 11 16 32 87", code) {
+					t.Errorf("%s: %v", code, err)
+				}
+				continue
+			}
+			if (r.Verdict == terminal.VerdictApproved) != (code == "00") {
+				t.Errorf("%s: verdict %s", code, r.Verdict)
+			}
+			if r.Advice.Happened == "" || r.Advice.Do == "" || (r.Advice.Code == "approved") != (code == "00") {
+				t.Errorf("%s: advice %+v", code, r.Advice)
+			}
+		}
+	}
+}
+
+func TestAnswersRefused(t *testing.T) {
+	d := dialect(t, nil)
+	withMTI := func(mti string) []byte {
+		m := iso8583.NewMessage(mti)
+		m.TPDU = unhex(t, "6000030000")
+		m.Set(39, "00")
+		b, err := d.Codec().Pack(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for name, b := range map[string][]byte{
+		"nothing":          nil,
+		"a request":        wire(t, golden(t, "sale-0200")),
+		"an advice answer": withMTI("0230"),
+		"no response code": answer(t, d, "answer-0210", map[int]string{39: ""}),
+		"a trailing byte":  append(wire(t, golden(t, "answer-0210")), 0),
+	} {
+		if _, err := d.Response(b); !errors.Is(err, nac.ErrAnswer) {
+			t.Errorf("%s: error %v, want ErrAnswer", name, err)
+		}
+	}
+}
+
+// DE 55 of an approval that is no TLV makes the answer unusable, so that the sale is reversed; of a refusal it is left
+// out, and an empty one is none.
+func TestHostileChipData(t *testing.T) {
+	text, err := os.ReadFile("testdata/hostile.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct{ Name, DE55, Note string }
+	if err := json.Unmarshal(text, &cases); err != nil || len(cases) != 6 {
+		t.Fatalf("%d cases (%v)", len(cases), err)
+	}
+	d := dialect(t, nil)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			m, err := d.Codec().Unpack(wire(t, golden(t, "answer-0210")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.SetBytes(55, unhex(t, c.DE55))
+			b, err := d.Codec().Pack(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := d.Response(b)
+			if c.DE55 == "" {
+				if err != nil || r.Issuer != nil {
+					t.Fatalf("issuer data %X, error %v; want none", r.Issuer, err)
+				}
+				return
+			}
+			if !errors.Is(err, nac.ErrAnswer) {
+				t.Fatalf("%s: approval is taken (%v)", c.Note, err)
+			}
+			m.Set(39, "05")
+			if b, err = d.Codec().Pack(m); err != nil {
+				t.Fatal(err)
+			}
+			if r, err = d.Response(b); err != nil || r.Verdict != terminal.VerdictDeclined || r.Issuer != nil {
+				t.Fatalf("%s: refusal gives %s with %d bytes (%v)", c.Note, r.Verdict, len(r.Issuer), err)
+			}
+		})
+	}
+}
+
+func TestHostTime(t *testing.T) {
+	zone := time.FixedZone("KWT", 3*3600)
+	for _, tt := range []struct {
+		name        string
+		now         time.Time
+		date, clock string
+		want        time.Time
+	}{
+		{"same day", time.Date(2026, 7, 23, 7, 0, 0, 0, time.UTC), "0723", "100100", time.Date(2026, 7, 23, 10, 1, 0, 0, zone)},
+		{"host is in the new year", time.Date(2026, 12, 31, 20, 59, 0, 0, time.UTC), "0101", "000001", time.Date(2027, 1, 1, 0, 0, 1, 0, zone)},
+		{"we are in the new year", time.Date(2027, 1, 1, 0, 0, 0, 0, zone), "1231", "235959", time.Date(2026, 12, 31, 23, 59, 59, 0, zone)},
+		{"leap day", time.Date(2028, 3, 1, 0, 0, 0, 0, zone), "0229", "235900", time.Date(2028, 2, 29, 23, 59, 0, 0, zone)},
+		{"no leap day in any year near", time.Date(2026, 3, 1, 0, 0, 0, 0, zone), "0229", "120000", time.Time{}},
+		{"no such hour", time.Date(2026, 3, 1, 0, 0, 0, 0, zone), "0301", "250000", time.Time{}},
+		{"none sent", time.Date(2026, 3, 1, 0, 0, 0, 0, zone), "", "", time.Time{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := dialect(t, func(s *nac.Settings) {
+				s.Zone = zone
+				s.Now = func() time.Time { return tt.now }
+			})
+			r, err := d.Response(answer(t, d, "answer-0210", map[int]string{12: tt.clock, 13: tt.date}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Time.Equal(tt.want) {
+				t.Errorf("host time %v, want %v", r.Time, tt.want)
+			}
+		})
+	}
+}
+
+func TestHostTextIsPrintable(t *testing.T) {
+	d := dialect(t, nil)
+	for _, bad := range []string{"A\x1b[2J", "\xff\xfe", strings.Repeat("A", 201)} {
+		r, err := d.Response(answer(t, d, "answer-0210", map[int]string{63: bad, 38: "AB\x00\x00\x00\x00"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Text != "" || r.AuthCode != "" {
+			t.Errorf("%d bytes of text and %d of authorisation code are passed on", len(r.Text), len(r.AuthCode))
+		}
+	}
+}
+
+func FuzzResponse(f *testing.F) {
+	for _, name := range []string{"answer-0210", "answer-0410", "answer-0810"} {
+		f.Add(wire(f, golden(f, name)))
+	}
+	f.Add(publicMessages(f)["hpdh-sales-resp"][2:])
+	d := dialect(f, nil)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := d.Response(b)
+		if err != nil {
+			if !errors.Is(err, nac.ErrAnswer) {
+				t.Fatalf("error %v is not ErrAnswer", err)
+			}
+			return
+		}
+		m, err := d.Codec().Unpack(b)
+		if err != nil {
+			t.Fatalf("an answer that does not unpack gives %s", r.Verdict)
+		}
+		code, _ := m.Get(39)
+		switch r.Verdict {
+		case terminal.VerdictApproved:
+			if code != "00" && (code != "25" || m.MTI()[:2] != "04") {
+				t.Fatalf("%s with code %s is an approval", m.MTI(), code)
+			}
+		case terminal.VerdictDeclined, terminal.VerdictTryLater:
+		default:
+			t.Fatalf("verdict %q", r.Verdict)
+		}
+	})
+}
