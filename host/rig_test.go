@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,9 +62,12 @@ func (c card) keys(t testing.TB) cryptogram.Keys {
 	return k
 }
 
+// compiled is the codec of all tests; it does not change.
+var compiled = sync.OnceValues(func() (*iso8583.Codec, error) { return iso8583.Compile(nac.Table(nac.Settings{})) })
+
 func codec(t testing.TB) *iso8583.Codec {
 	t.Helper()
-	c, err := iso8583.Compile(nac.Table(nac.Settings{}))
+	c, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}

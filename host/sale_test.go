@@ -221,14 +221,11 @@ func TestPublicMessages(t *testing.T) {
 		return b
 	}
 	cfg := config(t)
-	for _, known := range []host.Terminal{
-		{ID: "60060060", Merchant: "600600600600600"},
-		{ID: "98709803", Merchant: "987013001300001"},
-		{ID: "12345678", Merchant: "000000000000000"},
-		{ID: "00000011", Merchant: "000000000000011"},
-	} {
-		cfg.Terminals = append(cfg.Terminals, known)
-	}
+	cfg.Terminals = append(
+		cfg.Terminals,
+		host.Terminal{ID: "60060060", Merchant: "600600600600600"}, host.Terminal{ID: "98709803", Merchant: "987013001300001"},
+		host.Terminal{ID: "12345678", Merchant: "000000000000000"}, host.Terminal{ID: "00000011", Merchant: "000000000000011"},
+	)
 	for _, c := range []struct{ name, mti, code, like string }{
 		{"hpdh-sales-req", "0210", "14", "hpdh-sales-resp"},
 		{"hpdh-sales-reversal-req", "0410", "25", "hpdh-sales-reversal-resp"},

@@ -242,7 +242,7 @@ func reply(code string) cryptogram.Reply {
 // Restore gives back what an approval took. It is called once for each posting: the host keeps the account of that.
 func (is *Issuer) Restore(pan emv.PAN, amount money.Amount) {
 	a := is.byPAN[pan.Clear()]
-	if a == nil || a.Balance.Currency != amount.Currency || amount.Minor < 0 {
+	if a == nil || a.Balance.Currency != amount.Currency || amount.Minor < 0 || a.Balance.Minor > a.opening.Minor-amount.Minor {
 		panic("issuer: restoring what was never taken")
 	}
 	a.Balance.Minor += amount.Minor
