@@ -77,7 +77,7 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 func stage(ctx context.Context, programs, folder string, out io.Writer) (*world, error) {
 	s := &stack{programs: programs, folder: folder, late: lateBy, hand: "auto"}
 	s.config = s.path("posd.toml")
-	for _, address := range []*string{&s.host, &s.hostHTTP, &s.control} {
+	for _, address := range []*string{&s.host, &s.hostHTTP} {
 		var err error
 		if *address, err = freePort(ctx); err != nil {
 			return nil, err

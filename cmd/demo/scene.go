@@ -36,34 +36,39 @@ func insert(card string) func(context.Context, *world) error {
 
 // script is the demo: every kind of transaction and every fault that exists so far.
 func script() []scene {
-	approved := result{0, terminal.Approved, "approved", posted}
-	unanswered := result{5, terminal.Reversed, "no_answer", reversed}
+	approved := result{0, terminal.Approved, terminal.CodeApproved, posted}
+	declined := result{1, terminal.Declined, terminal.CodeDeclined, nothing}
+	unanswered := result{5, terminal.Reversed, terminal.CodeNoAnswer, reversed}
+	credit := insert("credit")
 	return []scene{
-		{"Credit card, T=0, online, issuer authenticated", "10.525", nil, nil, approved},
+		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, approved},
 		{"Debit card, T=1, issuer authenticated in the second GENERATE AC", "3.250", insert("debit"), nil, approved},
-		{"Declined by the bank: not enough money", "10.051", insert("credit"), nil, result{1, terminal.Declined, "declined", nothing}},
-		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, result{1, terminal.Declined, "declined", nothing}},
-		{"The card itself declines", "2.000", insert("declines"), nil, result{1, terminal.Declined, "declined", nothing}},
-		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, result{5, terminal.Reversed, "card_removed", reversed}},
-		{"Bank does not answer", "10.101", insert("credit"), nil, unanswered},
-		{"Bank answers too late", "10.102", nil, nil, unanswered},
-		{"Connection breaks in mid-answer", "10.103", nil, nil, unanswered},
-		{"Answer with another sale's number", "10.105", nil, nil, unanswered},
-		{"Answer comes twice", "10.106", nil, nil, approved},
-		{"Card removed before the first GENERATE AC", "1.201", nil, nil, result{3, terminal.Cancelled, "card_removed", nothing}},
-		{"Card removed before the second GENERATE AC", "1.202", insert("credit"), nil, result{5, terminal.Reversed, "card_removed", reversed}},
-		{"Card refuses after the bank approved", "1.203", insert("credit"), nil, result{5, terminal.Reversed, "card_refused", reversed}},
-		{"Cashier cancels before a card comes", "5.000", remove, cancel, result{3, terminal.Cancelled, "cancelled", nothing}},
+		{"Declined by the bank: not enough money", "10.051", credit, nil, declined},
+		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, declined},
+		{"The card itself declines", "2.000", insert("declines"), nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}},
+		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{"Bank does not answer", "10.101", credit, nil, unanswered},
+		{"Bank answers too late", "10.102", credit, nil, unanswered},
+		{"Connection breaks in mid-answer", "10.103", credit, nil, unanswered},
+		{"Answer with another sale's number", "10.105", credit, nil, unanswered},
+		{"Answer comes twice", "10.106", credit, nil, approved},
+		{"Card removed before the first GENERATE AC", "1.201", credit, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}},
+		{"Card removed before the second GENERATE AC", "1.202", credit, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{"Card refuses after the bank approved", "1.203", credit, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}},
+		{"Cashier cancels before a card comes", "5.000", remove, cancel, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}},
 		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, approved},
 		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, result{3, "", "", nothing}},
-		{"Power cut between request and answer", "7.102", insert("credit"), cutSending, result{5, terminal.Reversed, "power_lost", reversed}},
-		{"And the next customer", "1.750", insert("credit"), nil, approved},
+		{"Power cut between request and answer", "7.102", credit, cutSending, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}},
+		{"And the next customer", "1.750", credit, nil, approved},
 	}
 }
 
 func remove(ctx context.Context, w *world) error { return w.cardholder(ctx, "remove") }
 
 func unplug(ctx context.Context, w *world) error {
+	if err := w.cardholder(ctx, "insert", "credit"); err != nil {
+		return err
+	}
 	if err := w.cardholder(ctx, "unplug"); err != nil {
 		return err
 	}
@@ -77,10 +82,7 @@ func replug(ctx context.Context, w *world) error {
 	if err := w.awaitState(ctx, terminal.AwaitCard); err != nil {
 		return err
 	}
-	if err := w.cardholder(ctx, "replug"); err != nil {
-		return err
-	}
-	return w.cardholder(ctx, "insert", "credit")
+	return w.cardholder(ctx, "replug")
 }
 
 func cancel(ctx context.Context, w *world) error {

@@ -17,7 +17,6 @@ type stack struct {
 	config   string // posd's, in folder
 	host     string // host:port of the host simulator
 	hostHTTP string // host:port of its local interface
-	control  string // of the reader emulator
 	late     string // how late the host's late answers are; empty is the host's own default
 	hand     string // what the emulated customer does by itself
 	running  []*program
@@ -34,9 +33,17 @@ func (s *stack) start(ctx context.Context, name string, args ...string) error {
 		return err
 	}
 	s.running = append(s.running, p)
-	return p.until(ctx, "waiting for it to be ready", func(context.Context) bool {
-		return strings.Contains(p.output(), name+" ready")
-	})
+	return p.until(ctx, "waiting for it to be ready", func(context.Context) bool { return saysReady(p.output(), name) })
+}
+
+// saysReady finds the line that each program prints when it is ready: its name first.
+func saysReady(output, name string) bool {
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, name) && strings.Contains(line, " ready") && strings.HasSuffix(line, "\n") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *stack) startHost(ctx context.Context) error {
@@ -48,7 +55,7 @@ func (s *stack) startHost(ctx context.Context) error {
 }
 
 func (s *stack) startReader(ctx context.Context) error {
-	return s.start(ctx, "readeremu", "gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.control)
+	return s.start(ctx, "readeremu", "gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.path("reader.ctl"))
 }
 
 func (s *stack) startTerminal(ctx context.Context) error {
@@ -118,7 +125,7 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 	}
 	s := &stack{
 		programs: programs, folder: folder, config: filepath.Join(folder, "posd.toml"), hand: "auto",
-		host: "127.0.0.1:8583", hostHTTP: "127.0.0.1:8584", control: "127.0.0.1:8585",
+		host: "127.0.0.1:8583", hostHTTP: "127.0.0.1:8584",
 	}
 	if err := copyOnce(config, s.config); err != nil {
 		return err

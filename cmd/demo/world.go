@@ -47,7 +47,7 @@ func (w *world) cashier(ctx context.Context, args ...string) (printed string, st
 
 // cardholder tells the reader emulator what the customer, or whoever trips over the cable, does.
 func (w *world) cardholder(ctx context.Context, does ...string) error {
-	args := append([]string{"ctl", "--control", w.control}, does...)
+	args := append([]string{"ctl", "--control", w.path("reader.ctl")}, does...)
 	out, err := exec.CommandContext(ctx, w.binary("readeremu"), args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("readeremu %s: %w: %s", strings.Join(does, " "), err, bytes.TrimSpace(out))
