@@ -108,9 +108,9 @@ func (c *Counter) take() (n, want uint64, err error) {
 // wait for a flush; with nothing to do it costs nothing.
 func (c *Counter) Refill(ctx context.Context) error {
 	c.mu.Lock()
-	left, want := c.leased-c.last, c.leased+1
+	left, want, closed := c.leased-c.last, c.leased+1, c.closed
 	c.mu.Unlock()
-	if left > c.block/2 {
+	if left > c.block/2 && !closed {
 		return nil
 	}
 	return c.lease(ctx, want)

@@ -70,7 +70,7 @@ func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	dsn := "file:" + (&url.URL{Path: full}).EscapedPath() + "?mode=rw&_txlock=immediate&_synchronous=FULL"
+	dsn := "file:" + (&url.URL{Path: full}).EscapedPath() + "?mode=rw&_txlock=immediate&_synchronous=FULL&_busy_timeout=2000"
 	db := sql.OpenDB(connector{dsn, &sqlite3.SQLiteDriver{ConnectHook: apply}})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
@@ -138,13 +138,15 @@ func ask(conn *sqlite3.SQLiteConn, query string) (string, error) {
 // migrate brings the schema up to date. Where it is already, that costs two reads of the header.
 func migrate(ctx context.Context, db *sql.DB, path string) error {
 	var id, version, tables int
-	err := db.QueryRowContext(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").
-		Scan(&id, &version, &tables)
+	// The tool's own table alone is a first start that the power cut short.
+	err := db.QueryRowContext(ctx, `SELECT application_id, user_version,
+		(SELECT count(*) FROM sqlite_schema WHERE tbl_name NOT IN ('goose_db_version', 'sqlite_sequence'))
+		FROM pragma_application_id, pragma_user_version`).Scan(&id, &version, &tables)
 	if err != nil {
 		return err
 	}
 	switch {
-	case id == 0 && version == 0 && tables == 0: // empty: new
+	case id == 0 && version == 0 && tables == 0: // new
 	case id != applicationID:
 		return fmt.Errorf("%w: %s is another program's database: give another path, or move it away", ErrForeign, path)
 	case version > schema:

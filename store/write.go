@@ -114,7 +114,7 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 // dischargeReversal ends the debt that never left, and deletes its message.
 func (s *Store) dischargeReversal(ctx context.Context, tx *sql.Tx, sale terminal.SaleID) error {
 	var id int64
-	err := tx.StmtContext(ctx, s.stmt.discharge).QueryRowContext(ctx, int64(sale)).Scan(&id)
+	err := tx.StmtContext(ctx, s.stmt.discharge).QueryRowContext(ctx, int64(sale)).Scan(&id) //nolint:sqlclosecheck // the transaction's end closes it
 	if errors.Is(err, sql.ErrNoRows) {
 		return errProjection
 	}
