@@ -22,6 +22,7 @@ const (
 	pair                // label left, value right
 	words               // running text
 	rule                // a line across
+	bar                 // a heavy line across, above and below the verdict
 	gap                 // an empty line
 	signing             // the signature line
 )
@@ -62,10 +63,13 @@ func (r Receipt) page() []block {
 	} else {
 		both("AMOUNT", r.Amount.Format())
 	}
-	add(gap, "")
+	add(bar, "")
 	add(big, r.Verdict)
 	if !r.Charged {
 		add(big, r.Statement)
+	}
+	add(bar, "")
+	if !r.Charged {
 		add(words, r.Reason)
 	}
 	if r.Advice != "" {
@@ -74,7 +78,9 @@ func (r Receipt) page() []block {
 	if r.HostText != "" {
 		add(centre, r.HostText)
 	}
-	add(rule, "")
+	if !r.Charged || r.HostText != "" {
+		add(rule, "")
+	}
 	p = append(p, r.details()...)
 	if r.Copy == Merchant {
 		add(big, "MERCHANT COPY")
@@ -146,6 +152,8 @@ func (k block) lines(width int) []string {
 	switch k.kind {
 	case rule:
 		return []string{strings.Repeat("-", width)}
+	case bar:
+		return []string{strings.Repeat("=", width)}
 	case gap:
 		return []string{""}
 	case signing:
@@ -155,11 +163,7 @@ func (k block) lines(width int) []string {
 	case pair:
 		return pairLines(k.label, k.text, width)
 	case centre, big:
-		text := k.text
-		if k.kind == big && 2*len([]rune(text))-1 <= width {
-			text = spaced(text)
-		}
-		lines := wrap(text, width)
+		lines := wrap(k.text, width)
 		for i, l := range lines {
 			lines[i] = strings.Repeat(" ", (width-len([]rune(l)))/2) + l
 		}
@@ -167,9 +171,6 @@ func (k block) lines(width int) []string {
 	}
 	return nil
 }
-
-// spaced is how a fixed font writes large: "D E C L I N E D". A space inside becomes three.
-func spaced(s string) string { return strings.Join(strings.Split(s, ""), " ") }
 
 func pairLines(label, value string, width int) []string {
 	l, v := len([]rune(label)), len([]rune(value))
@@ -236,7 +237,7 @@ func (r Receipt) HTML() string {
 func (k block) html() string {
 	text, label := "<bdi>"+html.EscapeString(k.text)+"</bdi>", html.EscapeString(k.label)
 	switch k.kind {
-	case rule:
+	case rule, bar:
 		return "<hr>\n"
 	case gap:
 		return "<p>&nbsp;</p>\n"

@@ -68,7 +68,7 @@ type Receipt struct {
 	Statement string `json:"statement"`        // "NOT CHARGED", or what was charged
 	Code      string `json:"code"`             // terminal.Outcome's word for programs
 	Reason    string `json:"reason,omitempty"` // when not approved: what happened
-	Advice    string `json:"advice,omitempty"` // when not approved, merchant copy: what to do
+	Advice    string `json:"advice,omitempty"` // when not approved: what to do (merchant), or to expect (customer)
 	HostText  string `json:"host_text,omitempty"`
 
 	Card *Card `json:"card,omitempty"` // nil when no card was read
@@ -132,8 +132,11 @@ func (r *Receipt) verdict(sale terminal.Sale) {
 	if r.Reason == "" {
 		r.Reason = "No reason was given."
 	}
-	if r.Copy == Merchant {
+	switch {
+	case r.Copy == Merchant:
 		r.Advice = line(sale.Outcome.Do)
+	case sale.State == terminal.Reversed:
+		r.Advice = "If your bank shows the amount as held, the reversal releases it."
 	}
 }
 

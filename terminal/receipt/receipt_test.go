@@ -1,0 +1,295 @@
+package receipt
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"tillway/emv"
+	"tillway/emv/tlv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+var update = flag.Bool("update", false, "write the golden receipts anew")
+
+var header = Header{
+	Name: "TILLWAY TEST SHOP", Location: []string{"Salem Al Mubarak Street, Block 1", "Salmiya, Kuwait"},
+	Zone: time.FixedZone("Kuwait", 3*3600),
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// approved is a chip sale with everything that a record can have.
+func approved(t *testing.T) terminal.Sale {
+	t.Helper()
+	kwd, err := money.ByCode("KWD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := terminal.Sale{
+		V: terminal.RecordVersion, ID: 1042, Kind: terminal.KindSale, State: terminal.Approved, Acquirer: "nac", Batch: 7,
+		Amount: money.New(10_525, kwd), Reference: "table 7", Started: time.Date(2026, 11, 23, 6, 14, 50, 0, time.UTC),
+		TerminalID: "TILL0001", MerchantID: "KW0000000000001", STAN: 42, Invoice: 43,
+		LocalTime: time.Date(2026, 11, 23, 6, 15, 7, 0, time.UTC),
+		MaskedPAN: "476173******0119", Scheme: "visa", Label: "VISA CREDIT", AID: "A0000000031010", Entry: "chip", Method: emv.NoCVM,
+		ResponseCode: "00", RRN: "632709000042", AuthCode: "A12345",
+		Outcome: terminal.Outcome{Code: terminal.CodeApproved, Happened: "Approved.", Do: "Give the customer the receipt."},
+	}
+	for tag, v := range map[tlv.Tag]string{
+		emv.TagApplicationCryptogram: "8CC495A66CACA38E", emv.TagCID: "40", emv.TagATC: "0011", emv.TagTVR: "8000008000",
+		emv.TagTSI: "6800", emv.TagCVMResults: "1F0002", emv.TagAuthorisationResponseCode: "3030",
+		emv.TagIssuerApplicationData: "06010A03A00000",
+	} {
+		s.Tags.Put(tag, unhex(t, v))
+	}
+	return s
+}
+
+func ended(t *testing.T, state terminal.State, code string, o terminal.Outcome) terminal.Sale {
+	t.Helper()
+	s := approved(t)
+	s.State, s.ResponseCode, s.AuthCode, s.Outcome = state, code, "", o
+	s.Tags.Put(emv.TagCID, []byte{byte(emv.AAC)})
+	s.Tags.Put(emv.TagAuthorisationResponseCode, []byte(code))
+	return s
+}
+
+// The golden receipts are what customers get: they were read as one would read them.
+func TestGoldenReceipts(t *testing.T) {
+	declined := ended(t, terminal.Declined, "51", terminal.Outcome{
+		Code: "declined", Happened: "Not enough money on the card.", Do: "The customer is not charged. Ask for another card.",
+	})
+	reversed := ended(t, terminal.Reversed, "", terminal.Conclude(
+		terminal.Row{From: terminal.FinishUnanswered, Event: terminal.CardRefuses, To: terminal.Reversed}, terminal.Outcome{}, ""))
+	reversed.RRN = ""
+	cancelled := approved(t)
+	cancelled = terminal.Sale{
+		ID: cancelled.ID, Kind: cancelled.Kind, State: terminal.Cancelled, Batch: 7, Amount: cancelled.Amount,
+		Started: cancelled.Started, TerminalID: cancelled.TerminalID, MerchantID: cancelled.MerchantID,
+		Outcome: terminal.Conclude(terminal.Row{From: terminal.AwaitCard, Event: terminal.TimeOut, To: terminal.Cancelled}, terminal.Outcome{}, ""),
+	}
+	signed := approved(t)
+	signed.Method, signed.HostText = emv.Signature, "THANK YOU"
+	for _, row := range []struct {
+		file      string
+		sale      terminal.Sale
+		copied    Copy
+		duplicate bool
+		width     int
+	}{
+		{"approved-customer", approved(t), Customer, false, 0},
+		{"approved-merchant", approved(t), Merchant, false, 0},
+		{"approved-merchant-32", approved(t), Merchant, false, 32},
+		{"approved-duplicate", approved(t), Customer, true, 0},
+		{"declined-customer", declined, Customer, false, 0},
+		{"declined-merchant", declined, Merchant, false, 0},
+		{"reversed-customer", reversed, Customer, false, 0},
+		{"cancelled-customer", cancelled, Customer, false, 0},
+		{"signature-merchant", signed, Merchant, false, 0},
+	} {
+		t.Run(row.file, func(t *testing.T) {
+			r, err := Draw(row.sale, header, row.copied, row.duplicate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := r.Text(row.width)
+			path := filepath.Join("testdata", row.file+".txt")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// What the schemes demand of both copies, and what they forbid, in every layout.
+func TestRequiredAndForbiddenElements(t *testing.T) {
+	sale := approved(t)
+	for _, copied := range []Copy{Customer, Merchant} {
+		r, err := Draw(sale, header, copied, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		model, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, text := range map[string]string{"text": r.Text(42), "narrow": r.Text(24), "html": r.HTML(), "json": string(model)} {
+			flat := strings.Join(strings.Fields(text), " ")
+			for _, must := range []string{
+				"TILLWAY TEST SHOP", "Salmiya, Kuwait", "KW0000000000001", "TILL0001", "SALE", "1042", "2026-11-23", "09:15:07",
+				"KWD", "APPROVED", "VISA CREDIT", "************0119", "A0000000031010", "CHIP", "NO CARDHOLDER VERIFICATION",
+				"A12345", "632709000042", "000042", "000043", "000007", "table 7",
+			} {
+				if !strings.Contains(flat, must) {
+					t.Errorf("%s %s lacks %q", copied, form, must)
+				}
+			}
+			if !strings.Contains(flat, "10.525") && !strings.Contains(flat, "10525") {
+				t.Errorf("%s %s lacks the amount", copied, form)
+			}
+			for _, mustNot := range []string{"476173", "2812", "28-12", "12/28", "DUPLICATE", "NOT CHARGED"} {
+				if strings.Contains(text, mustNot) {
+					t.Errorf("%s %s has %q", copied, form, mustNot)
+				}
+			}
+		}
+		if chip := strings.Contains(r.Text(42), "8CC495A66CACA38E"); chip != (copied == Merchant) {
+			t.Errorf("%s copy prints the cryptogram: %t", copied, chip)
+		}
+		if !strings.Contains(string(model), "8CC495A66CACA38E") {
+			t.Errorf("%s copy's JSON lacks the cryptogram", copied)
+		}
+	}
+}
+
+// Only an approved sale is charged, and every other says that it is not, and why.
+func TestNotChargedIsSaidInWords(t *testing.T) {
+	for _, state := range []terminal.State{terminal.Declined, terminal.Cancelled, terminal.Reversed} {
+		for _, happened := range []string{"The bank said no.", ""} {
+			r, err := Draw(ended(t, state, "05", terminal.Outcome{Happened: happened}), header, Customer, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := r.Text(42)
+			if r.Charged || !strings.Contains(text, "NOT CHARGED") || !strings.Contains(text, strings.ToUpper(string(state))) ||
+				strings.Contains(text, "APPROVED") || r.Reason == "" || !strings.Contains(text, r.Reason) {
+				t.Errorf("%s:\n%s", state, text)
+			}
+		}
+	}
+}
+
+func TestNoReceiptBeforeTheEnd(t *testing.T) {
+	for _, row := range terminal.Table() {
+		sale := approved(t)
+		sale.State = row.From
+		if _, err := Draw(sale, header, Customer, false); !errors.Is(err, ErrNotFinal) {
+			t.Errorf("%s: %v", row.From, err)
+		}
+	}
+}
+
+func TestVerificationStatements(t *testing.T) {
+	for method, want := range map[emv.Method]string{
+		emv.NoVerification: "CARDHOLDER NOT VERIFIED", emv.NoCVM: "NO CARDHOLDER VERIFICATION",
+		emv.Signature: "VERIFIED BY SIGNATURE", emv.OnlinePIN: "VERIFIED BY PIN", emv.OfflinePIN: "VERIFIED BY PIN",
+	} {
+		sale := approved(t)
+		sale.Method = method
+		for _, copied := range []Copy{Customer, Merchant} {
+			r, err := Draw(sale, header, copied, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := r.Text(42)
+			if !strings.Contains(text, want) {
+				t.Errorf("%q: no %q", method, want)
+			}
+			if line := strings.Contains(text, "X ____"); line != (method == emv.Signature && copied == Merchant) {
+				t.Errorf("%q, %s copy: signature line %t", method, copied, line)
+			}
+		}
+	}
+}
+
+// A record that holds a whole card number, by whatever mistake, is still printed with its last four digits only.
+func TestCardNumberIsMaskedAgain(t *testing.T) {
+	for in, want := range map[string]string{
+		"4761739001010119": "************0119", "476173******0119": "************0119", "****0119": "************0119",
+		"": "", "119": "", "47617390****": "",
+	} {
+		if got := last4(in); got != want {
+			t.Errorf("%q gives %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Text from card, host and shop cannot steer a printer or a browser, and no line is longer than the paper.
+func TestHostileText(t *testing.T) {
+	sale := approved(t)
+	sale.Label = "VISA\x1b@\x1dV\x00<script>alert(1)</script>"
+	sale.HostText = "\u202eEDOC\r\nSECOND LINE & \"quotes\""
+	sale.Reference = strings.Repeat("x", 500)
+	sale.RRN = "\x9b31m"
+	r, err := Draw(sale, header, Merchant, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := r.HTML(); strings.Contains(page, "<script>") || !strings.Contains(page, "&lt;script&gt;") || !strings.Contains(page, "&amp;") {
+		t.Errorf("HTML is not escaped:\n%s", page)
+	}
+	for _, width := range []int{-5, 0, 1, 24, 32, 42, 48, 96, 10_000} {
+		limit := min(max(width, MinWidth), MaxWidth)
+		if width == 0 {
+			limit = DefaultWidth
+		}
+		text := r.Text(width)
+		for _, c := range text {
+			if (c < ' ' && c != '\n') || (c >= 0x7F && c < 0xA0) || c == '\u202e' {
+				t.Fatalf("width %d: character %U", width, c)
+			}
+		}
+		for l := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > limit {
+				t.Errorf("width %d: %d columns: %q", width, n, l)
+			}
+		}
+	}
+}
+
+// The same record gives the same receipt, also after it has been in the journal.
+func TestReprintIsTheSameButForTheWord(t *testing.T) {
+	sale := approved(t)
+	stored, err := json.Marshal(sale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again terminal.Sale
+	if err := json.Unmarshal(stored, &again); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Draw(sale, header, Merchant, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Draw(again, header, Merchant, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var without []string
+	lines := strings.Split(second.Text(42), "\n")
+	for i := 0; i < len(lines); i++ {
+		if strings.Contains(lines[i], "DUPLICATE") {
+			i++ // and the rule below it
+			continue
+		}
+		without = append(without, lines[i])
+	}
+	if got := strings.Join(without, "\n"); got != first.Text(42) {
+		t.Errorf("reprint\n%s\nfirst\n%s", second.Text(42), first.Text(42))
+	}
+}
