@@ -21,7 +21,7 @@ const (
 	sealedMagic = "TILLWSK1"
 	idBytes     = 8
 	headerBytes = len(sealedMagic) + idBytes
-	maxFile     = headerBytes + nonceSize + tagSize + maxKeys*(1+maxName+keyBytes)
+	maxFile     = headerBytes + nonceSize + 2 + tagSize + maxKeys*(1+maxName+keyBytes)
 )
 
 // keyring is the files' content, in memory only while they are read or rewritten.
