@@ -39,8 +39,8 @@ var ErrConfig = errors.New("host simulator set up wrongly")
 
 // Terminal is one terminal that may speak with the host.
 type Terminal struct {
-	ID       string // DE 41, 8 characters
-	Merchant string // DE 42, 15 characters
+	ID       string // DE 41, 1 to 8 characters, without the spaces that fill it up
+	Merchant string // DE 42, 1 to 15 characters, likewise
 }
 
 // Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
@@ -96,10 +96,10 @@ func New(cfg Config) (*Host, error) {
 		}
 	}
 	for _, t := range cfg.Terminals {
-		if len(t.ID) != 8 || len(t.Merchant) != 15 {
-			return nil, fmt.Errorf("terminal %q with merchant %q: 8 and 15 characters are needed: %w", t.ID, t.Merchant, ErrConfig)
+		if t.ID == "" || len(t.ID) > 8 || t.Merchant == "" || len(t.Merchant) > 15 {
+			return nil, fmt.Errorf("terminal %q with merchant %q: 1 to 8 and 1 to 15 characters: %w", t.ID, t.Merchant, ErrConfig)
 		}
-		h.terminals[t.ID] = t.Merchant
+		h.terminals[fmt.Sprintf("%-8s", t.ID)] = fmt.Sprintf("%-15s", t.Merchant)
 	}
 	return h, h.tryAnswers()
 }

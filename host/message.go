@@ -126,7 +126,7 @@ func (q *query) readCard(pan, expiry, track2 string) {
 		expiry = rest[:min(4, len(rest))]
 	}
 	p, err := emv.NewPAN(pan)
-	if err != nil || len(expiry) != 4 {
+	if err != nil || (len(expiry) != 4 && q.class == sale) {
 		q.refuse("no card number and expiry in fields 35, or 2 and 14")
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"tillway/emv"
 	"tillway/host"
 	"tillway/host/issuer"
 	"tillway/iso8583"
@@ -113,9 +111,9 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("currency of the accounts: %w", err)
 	}
-	accounts, err := testCards(kwd)
+	accounts, err := issuer.TestCards(money.New(1_000_000, kwd))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	cfg := host.Config{
 		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
@@ -123,8 +121,8 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 	}
 	for _, t := range o.terminals {
 		id, merchant, ok := strings.Cut(t, ":")
-		if !ok || len(id) != 8 || len(merchant) != 15 {
-			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with 8 and 15 characters", errUsage, t)
+		if !ok || id == "" || len(id) > 8 || merchant == "" || len(merchant) > 15 {
+			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with at most 8 and 15 characters", errUsage, t)
 		}
 		cfg.Terminals = append(cfg.Terminals, host.Terminal{ID: id, Merchant: merchant})
 	}
@@ -133,32 +131,6 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	return h, nil
-}
-
-// testCards is the table of accounts: test numbers, published test keys.
-func testCards(currency money.Currency) ([]issuer.Account, error) {
-	const visa, mastercard = "2315208C9110AD402315208C9110AD40", "0123456789ABCDEFFEDCBA9876543210"
-	var accounts []issuer.Account
-	for _, c := range []struct{ name, pan, psn, expiry, imk string }{
-		{"credit", "4761739001010119", "01", "2812", visa},
-		{"debit", "5413330089604111", "00", "2912", mastercard},
-		{"expired", "4761739001010127", "01", "2012", visa},
-		{"declines", "4761739001010135", "01", "2812", visa},
-		{"pulled", "4761739001010143", "01", "2812", visa},
-	} {
-		pan, err := emv.NewPAN(c.pan)
-		if err != nil {
-			return nil, fmt.Errorf("test card %s: %w", c.name, err)
-		}
-		imk, err := hex.DecodeString(c.imk)
-		if err != nil {
-			return nil, fmt.Errorf("test card %s: key: %w", c.name, err)
-		}
-		accounts = append(accounts, issuer.Account{
-			Name: c.name, PAN: pan, PSN: c.psn, Expiry: c.expiry, Balance: money.New(1_000_000, currency), IMK: imk,
-		})
-	}
-	return accounts, nil
 }
 
 // listen opens a TCP port; its errors say what to do.

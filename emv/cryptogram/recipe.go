@@ -36,16 +36,16 @@ type element struct {
 // elements are what both recipes take, in this order; the card's own part follows (Book 2, 8.1.1, Table 26 names the
 // minimum set).
 var elements = [...]element{
-	{0x9F02, 6}, // amount, authorised
-	{0x9F03, 6}, // amount, other
-	{0x9F1A, 2}, // terminal country
-	{0x95, 5},   // terminal verification results
-	{0x5F2A, 2}, // transaction currency
-	{0x9A, 3},   // transaction date
-	{0x9C, 1},   // transaction type
-	{0x9F37, 4}, // unpredictable number
-	{0x82, 2},   // application interchange profile
-	{0x9F36, 2}, // application transaction counter
+	{emv.TagAmountAuthorised, 6},
+	{emv.TagAmountOther, 6},
+	{emv.TagTerminalCountryCode, 2},
+	{emv.TagTVR, 5},
+	{emv.TagTransactionCurrencyCode, 2},
+	{emv.TagTransactionDate, 3},
+	{emv.TagTransactionType, 1},
+	{emv.TagUnpredictableNumber, 4},
+	{emv.TagAIP, 2},
+	{emv.TagATC, 2},
 }
 
 // VersionOf reads the cryptogram version number out of tag 9F10. It is ErrMissing where that is not of the form
@@ -66,7 +66,7 @@ func VersionOf(iad []byte) (Version, error) {
 // verification results (version 10) or all of 9F10 (version 18). Errors: ErrMissing, ErrVersion.
 // Reads: 9F02, 9F03, 9F1A, 95, 5F2A, 9A, 9C, 9F37, 82, 9F36, 9F10.
 func Input(d emv.Data) ([]byte, Version, error) {
-	iad := d.Value(0x9F10)
+	iad := d.Value(emv.TagIssuerApplicationData)
 	v, err := VersionOf(iad)
 	if err != nil {
 		return nil, 0, err
@@ -106,7 +106,7 @@ func (k Keys) session(v Version, d emv.Data) ([]byte, error) {
 	if v == Version10 {
 		return k.mk, nil
 	}
-	atc := d.Value(0x9F36)
+	atc := d.Value(emv.TagATC)
 	if len(atc) != 2 {
 		return nil, fmt.Errorf("tag 9F36: %w", ErrMissing)
 	}
@@ -138,7 +138,7 @@ func (k Keys) Verify(d emv.Data) error {
 	if err != nil {
 		return err
 	}
-	got := d.Value(0x9F26)
+	got := d.Value(emv.TagApplicationCryptogram)
 	if len(got) != len(want) {
 		return fmt.Errorf("tag 9F26 of %d bytes: %w", len(got), ErrMissing)
 	}
@@ -150,7 +150,7 @@ func (k Keys) Verify(d emv.Data) error {
 
 // arqc reads tag 9F26.
 func arqc(d emv.Data) ([8]byte, error) {
-	b := d.Value(0x9F26)
+	b := d.Value(emv.TagApplicationCryptogram)
 	if len(b) != 8 {
 		return [8]byte{}, fmt.Errorf("tag 9F26 of %d bytes: %w", len(b), ErrMissing)
 	}
@@ -168,7 +168,7 @@ type Reply struct {
 // ARPC by method 2 and card status update (version 18, eight bytes). It does not verify the ARQC: call Verify first.
 // Errors: ErrMissing, ErrVersion. Reads: 9F10, 9F26, 9F36.
 func (k Keys) Answer(d emv.Data, r Reply) ([]byte, error) {
-	v, err := VersionOf(d.Value(0x9F10))
+	v, err := VersionOf(d.Value(emv.TagIssuerApplicationData))
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (k Keys) Answer(d emv.Data, r Reply) ([]byte, error) {
 // CheckAnswer is the card's side of Answer: it says whether the value of tag 91 was made by this card's issuer for the
 // ARQC in 9F26, and what it tells the card. Errors: ErrIssuer, ErrMissing, ErrVersion. Reads: 9F10, 9F26, 9F36.
 func (k Keys) CheckAnswer(d emv.Data, issuerAuthenticationData []byte) (Reply, error) {
-	v, err := VersionOf(d.Value(0x9F10))
+	v, err := VersionOf(d.Value(emv.TagIssuerApplicationData))
 	if err != nil {
 		return Reply{}, err
 	}

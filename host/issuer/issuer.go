@@ -22,16 +22,18 @@ import (
 
 // The response codes that the issuer gives (DE 39).
 const (
-	Approved     = "00"
-	DoNotHonour  = "05" // also for a wrong cryptogram: the 1987 list has no code of its own for it
-	WrongAmount  = "13" // what the chip signed is not what the message asks for
-	NoSuchCard   = "14"
-	FormatError  = "30"
-	NoFunds      = "51"
-	CardExpired  = "54"
-	cidARQC      = 0x80 // tag 9F27, bits 8-7: the card asks for an online decision (Book 3, Table 15)
-	cidTypeMask  = 0xC0
-	maxChipBytes = 512 // DE 55, twice what terminals send
+	Approved    = "00"
+	DoNotHonour = "05" // also for a wrong cryptogram: the 1987 list has no code of its own for it
+	WrongAmount = "13" // what the chip signed is not what the message asks for
+	NoSuchCard  = "14"
+	FormatError = "30"
+	NoFunds     = "51"
+	CardExpired = "54"
+)
+
+// Bounds of DE 55: twice what terminals send.
+const (
+	maxChipBytes = 512
 	maxChipTags  = 64
 )
 
@@ -148,7 +150,7 @@ func (is *Issuer) Authorise(r Request) Decision {
 	if code == Approved {
 		a.Balance.Minor -= r.Amount.Minor
 	}
-	return Decision{Code: code, Chip: tlv.Append(nil, 0x91, answer), Why: why}
+	return Decision{Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why}
 }
 
 // forced lets a test amount's code stand for whatever a request without a good cryptogram would have got.
@@ -184,16 +186,17 @@ func ReadChip(de55 []byte) (emv.Data, error) {
 // check compares what the chip signed with what the message says, then the cryptogram itself.
 func (a *account) check(r Request, chip emv.Data) (Decision, bool) {
 	n12, err := r.Amount.N12()
-	if err != nil || fmt.Sprintf("%x", chip.Value(0x9F02)) != n12 {
+	if err != nil || fmt.Sprintf("%x", chip.Value(emv.TagAmountAuthorised)) != n12 {
 		return Decision{Code: WrongAmount, Why: "tag 9F02 is not the amount of DE 4"}, true
 	}
-	if fmt.Sprintf("%x", chip.Value(0x5F2A)) != fmt.Sprintf("%04d", r.Amount.Currency.Numeric) {
+	if fmt.Sprintf("%x", chip.Value(emv.TagTransactionCurrencyCode)) != fmt.Sprintf("%04d", r.Amount.Currency.Numeric) {
 		return Decision{Code: WrongAmount, Why: "tag 5F2A is not the currency of the account"}, true
 	}
-	if psn := fmt.Sprintf("%x", chip.Value(0x5F34)); (chip.Has(0x5F34) && psn != a.PSN) || (r.PSN != "" && r.PSN != "0"+a.PSN) {
+	psn, inChip := chip.Get(emv.TagPANSequenceNumber)
+	if (inChip && fmt.Sprintf("%x", psn) != a.PSN) || (r.PSN != "" && r.PSN != "0"+a.PSN) {
 		return Decision{Code: NoSuchCard, Why: "sequence number is not the card's"}, true
 	}
-	if cid := chip.Value(0x9F27); len(cid) != 1 || cid[0]&cidTypeMask != cidARQC {
+	if cid := chip.Value(emv.TagCID); len(cid) != 1 || emv.CID(cid[0]).Cryptogram() != emv.ARQC {
 		return Decision{Code: DoNotHonour, Why: "tag 9F27 does not name an ARQC"}, true
 	}
 	if err := a.keys.Verify(chip); err != nil {
@@ -207,7 +210,7 @@ func (a *account) check(r Request, chip emv.Data) (Decision, bool) {
 
 // replayKey is the ATC and the cryptogram; both have been verified to be there.
 func replayKey(chip emv.Data) [10]byte {
-	return [10]byte(append(slices.Clone(chip.Value(0x9F36)), chip.Value(0x9F26)...))
+	return [10]byte(append(slices.Clone(chip.Value(emv.TagATC)), chip.Value(emv.TagApplicationCryptogram)...))
 }
 
 func (a *account) decide(r Request) (code, why string) {
