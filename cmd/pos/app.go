@@ -103,8 +103,9 @@ func (a *app) report(err error, code int) {
 		if isProblem {
 			out.Code, out.Do = p.Code, p.Do
 		}
-		b, _ := json.Marshal(out) //nolint:errcheck // strings and a number always marshal
-		fmt.Fprintf(a.errOut, "%s\n", b)
+		enc := json.NewEncoder(a.errOut)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(out) // strings and a number: only the writing can fail
 		return
 	}
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " ")
@@ -166,12 +167,12 @@ func args(names ...string) cobra.PositionalArgs {
 
 // printJSON prints one object on one line.
 func (a *app) printJSON(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false) // it goes to a terminal or a program, never into a page
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}
-	_, err = fmt.Fprintf(a.out, "%s\n", b)
-	return err
+	return nil
 }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }

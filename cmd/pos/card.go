@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tillway/device/emulator/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/tlv"
@@ -49,6 +50,7 @@ With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vp
 Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
 asked. Offline data authentication is not performed by this release: --capk checks the key file and its keys are not
 used. There is no PIN entry either, so --pin is refused.
+The exchanges replay strictly with the same profile and the same --set and --un.
 
 Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong usage, or a recording that was left.`,
 		Example: "  pos card run credit --online approve --json\n  pos card run session.json --set 9F02=000000001000 --un D3173A1F --online approve",
@@ -83,13 +85,14 @@ func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
 		return err
 	}
 	result, err := plan.run(ctx, open.card)
-	if left := open.close(); left != nil && err == nil {
+	left := open.close()
+	if errors.Is(left, transcript.ErrLeftover) && result.Outcome == string(emv.Online) {
+		left = nil // the run was to stop where the recording goes on
+	}
+	if err == nil {
 		err = left
 	}
-	result.Exchanges = open.log.exchanges
-	if result.Exchanges == nil {
-		result.Exchanges = []exchange{}
-	}
+	result.Exchanges = append(result.Exchanges, open.log.Transcript().Exchanges...)
 	if a.json {
 		if err := a.printJSON(result); err != nil {
 			return err
@@ -279,8 +282,8 @@ func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
 		if errors.Is(err, contact.ErrParams) {
 			return result, fmt.Errorf("the kernel refuses what it is given: %w", err)
 		}
-		if errors.Is(err, errReplay) || errors.Is(err, errDial) {
-			return result, err
+		if errors.Is(err, transcript.ErrUnexpected) {
+			return result, fmt.Errorf("the kernel leaves the recording: %w", err)
 		}
 	}
 	return result, nil

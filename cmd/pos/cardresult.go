@@ -4,34 +4,29 @@ import (
 	"fmt"
 	"strings"
 
+	"tillway/device/emulator/transcript"
 	"tillway/emv"
 )
 
 // cardResult is what card run prints.
 type cardResult struct {
-	Outcome   string            `json:"outcome"` // "approved", "declined", "online", "terminated"
-	Reason    string            `json:"reason,omitempty"`
-	AID       string            `json:"aid"`
-	Label     string            `json:"label,omitempty"`
-	CVM       string            `json:"cvm,omitempty"`
-	ODA       emv.ODA           `json:"oda"`
-	Tags      map[string]string `json:"tags"`
-	Exchanges []exchange        `json:"exchanges"`
-	Why       []emv.Why         `json:"why"`
+	Outcome   string                `json:"outcome"` // "approved", "declined", "online", "terminated"
+	Reason    string                `json:"reason,omitempty"`
+	AID       string                `json:"aid"`
+	Label     string                `json:"label,omitempty"`
+	CVM       string                `json:"cvm,omitempty"`
+	ODA       emv.ODA               `json:"oda"`
+	Tags      map[string]string     `json:"tags"`
+	Exchanges []transcript.Exchange `json:"exchanges"`
+	Why       []emv.Why             `json:"why"`
 
 	data emv.Data
-}
-
-// exchange is one command and its answer, as a transcript has them.
-type exchange struct {
-	C string `json:"c"`
-	R string `json:"r"`
 }
 
 func newCardResult(out emv.Outcome, notes []emv.Why) cardResult {
 	r := cardResult{
 		Outcome: string(out.Decision), Reason: out.Reason, AID: fmt.Sprintf("%X", out.AID), Label: out.Label,
-		CVM: string(out.Method), ODA: out.ODA, Tags: map[string]string{}, Why: append(append([]emv.Why{}, out.Why...), notes...),
+		CVM: string(out.Method), ODA: out.ODA, Tags: map[string]string{}, Exchanges: []transcript.Exchange{}, Why: append(append([]emv.Why{}, out.Why...), notes...),
 		data: out.Data,
 	}
 	if r.ODA.Method == "" {
@@ -67,7 +62,7 @@ func (a *app) printResult(r cardResult) {
 	}
 	a.printf("\nExchanges\n")
 	for _, x := range r.Exchanges {
-		a.printf("  > %s\n  < %s\n", x.C, x.R)
+		a.printf("  > %X\n  < %X\n", x.Command, x.Response)
 	}
 	a.printf("\nWhy\n")
 	for _, w := range r.Why {

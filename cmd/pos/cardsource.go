@@ -12,18 +12,19 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
+	"tillway/device/emulator/transcript"
 	"tillway/emv"
 )
 
 // openedCard is a card that is ready for the kernel, and the log of what is exchanged with it.
 type openedCard struct {
 	card  emv.Card
-	log   *exchangeLog
+	log   *transcript.Recorder
 	close func() error // what a recording has left over, or nil
 }
 
 func opened(raw emv.Card, close func() error) openedCard {
-	log := &exchangeLog{card: raw}
+	log := transcript.NewRecorder(raw) // below procedure, so that it replays strictly
 	return openedCard{card: procedure{log}, log: log, close: close}
 }
 
@@ -86,22 +87,16 @@ func (c chip) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 }
 
 // replayed is a recording as a card.
-func replayed(name string, _ []byte, _ string) (openedCard, error) {
-	return openedCard{}, usage("%s: recordings are not replayed by this build", name)
-}
-
-// exchangeLog keeps what goes over the wire, so that it replays strictly.
-type exchangeLog struct {
-	card      emv.Card
-	exchanges []exchange
-}
-
-func (l *exchangeLog) Transmit(ctx context.Context, command []byte) ([]byte, error) {
-	answer, err := l.card.Transmit(ctx, command)
-	if err == nil {
-		l.exchanges = append(l.exchanges, exchange{fmt.Sprintf("%X", command), fmt.Sprintf("%X", answer)})
+func replayed(name string, text []byte, mode string) (openedCard, error) {
+	t, err := transcript.Read(bytes.NewReader(text))
+	if err != nil {
+		return openedCard{}, usage("%s: %w", name, err)
 	}
-	return answer, err
+	if mode == "lenient" {
+		return opened(transcript.Lenient(t), func() error { return nil }), nil // it answers by kind of command: what is left says nothing
+	}
+	card := transcript.Strict(t)
+	return opened(card, card.Close), nil
 }
 
 // procedure does what a reader's driver does for T=0: it fetches what 61xx announces and repeats with the length that
@@ -162,6 +157,3 @@ func (s *unSource) Read(b []byte) (int, error) {
 
 // errDial says that the card at the other end of --card cannot be reached.
 var errDial = errors.New("the card cannot be reached")
-
-// errReplay says that a recording does not go on as the kernel does.
-var errReplay = errors.New("the recording was left")

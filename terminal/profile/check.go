@@ -1,10 +1,8 @@
 package profile
 
 import (
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -25,9 +23,10 @@ func (c *checker) terminal(f file) Terminal {
 
 // terminalType is 9F35 (Book 4, A1). Only 21 is honest today: whoever says that a terminal can approve offline promises to
 // keep and deliver what it approved, and whoever says unattended promises that nobody is needed.
-func (c *checker) terminalType(text string) byte {
+func (c *checker) terminalType(v any) byte {
 	const key = "terminal.type"
-	b := c.hex(key, text, 1, 1)
+	text := c.need(key, v)
+	b := c.hex(key, v, 1, 1)
 	if c.err != nil {
 		return 0
 	}
@@ -46,8 +45,9 @@ func (c *checker) terminalType(text string) byte {
 
 // methods are the ways to verify a cardholder. A method that is not performed is refused here: were it in 9F33, cards
 // would choose it.
-func (c *checker) methods(names []string) []emv.Method {
+func (c *checker) methods(v any) []emv.Method {
 	const key = "terminal.cardholder_verification"
+	names := c.list(key, v)
 	if len(names) == 0 {
 		c.refuse(key, `is missing or empty: write ["no_cvm"]`)
 	}
@@ -78,7 +78,7 @@ func (c *checker) applications(rows []application, cur money.Currency) []Applica
 		a := c.application(fmt.Sprintf("application[%d]", i), row, cur)
 		for _, b := range out {
 			if len(a.AID) > 0 && slices.Equal(a.AID, b.AID) {
-				c.refuse(fmt.Sprintf("application[%d].aid", i), "%s is there twice", row.AID)
+				c.refuse(fmt.Sprintf("application[%d].aid", i), "%X is there twice", a.AID)
 			}
 		}
 		if a.Enabled {
@@ -93,12 +93,12 @@ func (c *checker) applications(rows []application, cur money.Currency) []Applica
 }
 
 func (c *checker) application(key string, row application, cur money.Currency) Application {
-	a := Application{Enabled: row.Enabled == nil || *row.Enabled, Placeholder: row.Placeholder}
-	c.text(key+".scheme", row.Scheme, 1, 24)
+	a := Application{Enabled: c.flag(key+".enabled", row.Enabled, true), Placeholder: c.flag(key+".placeholder", row.Placeholder, false)}
+	a.Scheme = c.text(key+".scheme", row.Scheme, 1, 24)
+	a.PartialSelect = c.flag(key+".partial_selection", row.Partial, false)
 	if a.Placeholder && a.Enabled {
-		c.refuse(key+".enabled", "%s is a placeholder: put in the AID and action codes your acquirer gives you, take placeholder out, then enable it", row.Scheme)
+		c.refuse(key+".enabled", "%s is a placeholder: put in the AID and action codes your acquirer gives you, take placeholder out, then enable it", a.Scheme)
 	}
-	a.Application = emv.Application{Scheme: row.Scheme, PartialSelect: row.Partial}
 	if a.Placeholder {
 		return a
 	}
@@ -110,98 +110,32 @@ func (c *checker) application(key string, row application, cur money.Currency) A
 	a.FloorLimitMinor = c.amount(key+".floor_limit", row.FloorLimit, cur)
 	a.DefaultDDOL = c.dol(key+".default_ddol", row.DDOL)
 	a.DefaultTDOL = c.dol(key+".default_tdol", row.TDOL)
-	if r := row.Random; r != nil {
-		a.RandomThreshold = c.amount(key+".random_selection.threshold", r.Threshold, cur)
-		a.RandomTarget, a.RandomMaximum = r.Target, r.Maximum
-		if r.Target < 0 || r.Target > 99 || r.Maximum < r.Target || r.Maximum > 99 {
-			c.refuse(key+".random_selection", "target_percent %d and maximum_percent %d: both are 0 to 99, the maximum not below the target (Book 3, 10.6.2)", r.Target, r.Maximum)
-		}
-		if a.RandomThreshold > a.FloorLimitMinor {
-			c.refuse(key+".random_selection", "threshold %s is above the floor limit (Book 3, 10.6.2)", r.Threshold)
-		}
+	if row.Random != nil {
+		c.random(key+".random_selection", *row.Random, &a, cur)
 	}
 	return a
 }
 
-func (c *checker) dol(key, text string) []byte {
-	if text == "" {
+// random is biased random selection (Book 3, 10.6.2).
+func (c *checker) random(key string, r random, a *Application, cur money.Currency) {
+	a.RandomThreshold = c.amount(key+".threshold", r.Threshold, cur)
+	a.RandomTarget = int(c.number(key+".target_percent", r.Target, 0, 99))
+	a.RandomMaximum = int(c.number(key+".maximum_percent", r.Maximum, 0, 99))
+	if a.RandomMaximum < a.RandomTarget {
+		c.refuse(key, "maximum_percent %d is below target_percent %d (Book 3, 10.6.2)", a.RandomMaximum, a.RandomTarget)
+	}
+	if a.RandomThreshold > a.FloorLimitMinor {
+		c.refuse(key, "threshold is above the floor limit (Book 3, 10.6.2)")
+	}
+}
+
+func (c *checker) dol(key string, v any) []byte {
+	if v == nil {
 		return nil
 	}
-	b := c.hex(key, text, 2, 252)
+	b := c.hex(key, v, 2, 252)
 	if _, err := tlv.ParseDOL(b); err != nil {
 		c.refuse(key, "is no data object list: %v", err)
 	}
 	return b
-}
-
-func (c *checker) hex(key, text string, minimum, maximum int) []byte {
-	b, err := hex.DecodeString(text)
-	switch {
-	case err == nil && len(b) >= minimum && len(b) <= maximum:
-		return b
-	case minimum == maximum:
-		c.refuse(key, "%q is not %d hex digits", text, 2*minimum)
-	default:
-		c.refuse(key, "%q is not %d to %d hex digits", text, 2*minimum, 2*maximum)
-	}
-	return nil
-}
-
-func (c *checker) number(key string, n, minimum, maximum int) uint16 {
-	if n < minimum || n > maximum {
-		c.refuse(key, "%d is not %d to %d", n, minimum, maximum)
-		return 0
-	}
-	return uint16(n) //nolint:gosec // in range: every maximum here is four digits
-}
-
-func (c *checker) amount(key, text string, cur money.Currency) int64 {
-	if cur.Code == "" {
-		return 0
-	}
-	a, err := money.Parse(text, cur)
-	if err != nil {
-		c.refuse(key, "%v", err)
-	}
-	return a.Minor
-}
-
-func (c *checker) duration(key, text string, minimum, maximum time.Duration) time.Duration {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < minimum || d > maximum {
-		c.refuse(key, "%q is not a time from %s to %s, written like 60s", text, minimum, maximum)
-	}
-	return d
-}
-
-// text checks printable ASCII: what the tags (ans) and every receipt printer can show.
-func (c *checker) text(key, s string, minimum, maximum int) {
-	if !printable(s) {
-		c.refuse(key, "holds characters other than printable ASCII")
-	}
-	if len(s) < minimum || len(s) > maximum {
-		c.refuse(key, "%q has %d characters: it takes %d to %d", s, len(s), minimum, maximum)
-	}
-}
-
-// fixed checks letters and digits of an exact length: a number that the acquirer gave out.
-func (c *checker) fixed(key, s string, length int) string {
-	for _, r := range s {
-		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
-			c.refuse(key, "%q holds something other than letters and digits", s)
-		}
-	}
-	if len(s) != length {
-		c.refuse(key, "%q has %d characters: it takes exactly %d", s, len(s), length)
-	}
-	return s
-}
-
-func printable(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -3,7 +3,6 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,57 +35,58 @@ func (e *Error) Error() string {
 	return s + ": " + e.Problem
 }
 
-// file is the TOML as it is written. Pointers tell "not there" from "empty" where zero would be a value.
+// file is the TOML as it is written. Values are of any type here: the checker knows which key of which row is wrong, and
+// the TOML reader does not.
 type file struct {
-	Name     string `toml:"name"`
-	Currency string `toml:"currency"`
-	Country  int    `toml:"country"`
-	TimeZone string `toml:"time_zone"`
+	Name     any `toml:"name"`
+	Currency any `toml:"currency"`
+	Country  any `toml:"country"`
+	TimeZone any `toml:"time_zone"`
 
 	Merchant struct {
-		Name     string   `toml:"name"`
-		Location []string `toml:"location"`
-		Category int      `toml:"category"`
-		Acquirer string   `toml:"acquirer_id"`
+		Name     any `toml:"name"`
+		Location any `toml:"location"`
+		Category any `toml:"category"`
+		Acquirer any `toml:"acquirer_id"`
 	} `toml:"merchant"`
 
 	Terminal struct {
-		ID         string   `toml:"id"`
-		MerchantID string   `toml:"merchant_id"`
-		Type       string   `toml:"type"`
-		More       string   `toml:"additional_capabilities"`
-		IFDSerial  string   `toml:"ifd_serial"`
-		CVM        []string `toml:"cardholder_verification"`
+		ID         any `toml:"id"`
+		MerchantID any `toml:"merchant_id"`
+		Type       any `toml:"type"`
+		More       any `toml:"additional_capabilities"`
+		IFDSerial  any `toml:"ifd_serial"`
+		CVM        any `toml:"cardholder_verification"`
 	} `toml:"terminal"`
 
 	Deadlines struct {
-		Card   string `toml:"card"`
-		Answer string `toml:"answer"`
+		Card   any `toml:"card"`
+		Answer any `toml:"answer"`
 	} `toml:"deadlines"`
 
 	Application []application `toml:"application"`
 }
 
 type application struct {
-	AID         string  `toml:"aid"`
-	Scheme      string  `toml:"scheme"`
-	Enabled     *bool   `toml:"enabled"`
-	Placeholder bool    `toml:"placeholder"`
-	Partial     bool    `toml:"partial_selection"`
-	Version     string  `toml:"version"`
-	TACDenial   string  `toml:"tac_denial"`
-	TACOnline   string  `toml:"tac_online"`
-	TACDefault  string  `toml:"tac_default"`
-	FloorLimit  string  `toml:"floor_limit"`
-	DDOL        string  `toml:"default_ddol"`
-	TDOL        string  `toml:"default_tdol"`
+	AID         any     `toml:"aid"`
+	Scheme      any     `toml:"scheme"`
+	Enabled     any     `toml:"enabled"`
+	Placeholder any     `toml:"placeholder"`
+	Partial     any     `toml:"partial_selection"`
+	Version     any     `toml:"version"`
+	TACDenial   any     `toml:"tac_denial"`
+	TACOnline   any     `toml:"tac_online"`
+	TACDefault  any     `toml:"tac_default"`
+	FloorLimit  any     `toml:"floor_limit"`
+	DDOL        any     `toml:"default_ddol"`
+	TDOL        any     `toml:"default_tdol"`
 	Random      *random `toml:"random_selection"`
 }
 
 type random struct {
-	Threshold string `toml:"threshold"`
-	Target    int    `toml:"target_percent"`
-	Maximum   int    `toml:"maximum_percent"`
+	Threshold any `toml:"threshold"`
+	Target    any `toml:"target_percent"`
+	Maximum   any `toml:"maximum_percent"`
 }
 
 // Parse reads and checks a profile. Every error is a *Error and names the first thing that is wrong.
@@ -165,6 +165,9 @@ func (l lines) line(key string) int {
 	if !ok {
 		return 0
 	}
+	if n := l[table]; n > 0 { // the key is not there: its table is
+		return n
+	}
 	found := 0
 	for k, n := range l {
 		head, tail, cut := strings.Cut(k, "].")
@@ -188,13 +191,14 @@ func (c *checker) refuse(key, problem string, args ...any) {
 }
 
 func (c *checker) profile(f file) Profile {
-	p := Profile{Name: f.Name, Country: c.number("country", f.Country, 1, 999)}
-	c.text("name", f.Name, 1, 32)
-	if cur, err := money.ByCode(f.Currency); err != nil {
-		c.refuse("currency", "%q is no currency this release knows: write its ISO 4217 code, like KWD", f.Currency)
-	} else {
-		p.Currency = cur
+	p := Profile{Name: c.text("name", f.Name, 1, 32)}
+	code := c.need("currency", f.Currency)
+	cur, err := money.ByCode(code)
+	if err != nil {
+		c.refuse("currency", "%q is no currency this release knows: write its ISO 4217 code, like KWD", code)
 	}
+	p.Currency = cur
+	p.Country = c.number("country", f.Country, 1, 999)
 	p.Zone = c.zone(f.TimeZone)
 	p.Merchant = c.merchant(f)
 	p.Terminal = c.terminal(f)
@@ -207,23 +211,24 @@ func (c *checker) profile(f file) Profile {
 	return p
 }
 
-func (c *checker) zone(name string) *time.Location {
-	if name == "" || name == "Local" {
-		c.refuse("time_zone", "%q is no time zone: write its name, like Asia/Kuwait", name)
-		return nil
-	}
+func (c *checker) zone(v any) *time.Location {
+	name := c.need("time_zone", v)
 	zone, err := time.LoadLocation(name)
-	if err != nil {
+	if err != nil || name == "" || name == "Local" {
 		c.refuse("time_zone", "%q is no time zone: write its name, like Asia/Kuwait", name)
 	}
 	return zone
 }
 
 func (c *checker) merchant(f file) Merchant {
-	m := f.Merchant
-	c.text("merchant.name", m.Name, 1, 40)
-	if len(m.Location) == 0 || len(m.Location) > 4 {
-		c.refuse("merchant.location", "has %d lines: it takes one to four, enough to tell this branch from another", len(m.Location))
+	m := Merchant{
+		Name:     c.text("merchant.name", f.Merchant.Name, 1, 40),
+		Location: c.list("merchant.location", f.Merchant.Location),
+		Category: c.number("merchant.category", f.Merchant.Category, 1, 9999),
+		Acquirer: c.str("merchant.acquirer_id", f.Merchant.Acquirer),
+	}
+	if n := len(m.Location); n == 0 || n > 4 {
+		c.refuse("merchant.location", "has %d lines: it takes one to four, enough to tell this branch from another", n)
 	}
 	for _, line := range m.Location {
 		c.text("merchant.location", line, 1, 40)
@@ -231,5 +236,5 @@ func (c *checker) merchant(f file) Merchant {
 	if len(m.Acquirer) > 11 || strings.Trim(m.Acquirer, "0123456789") != "" {
 		c.refuse("merchant.acquirer_id", "%q is not up to 11 digits", m.Acquirer)
 	}
-	return Merchant{m.Name, slices.Clone(m.Location), c.number("merchant.category", m.Category, 1, 9999), m.Acquirer}
+	return m
 }
