@@ -226,11 +226,11 @@ func readHeader(b []byte) (tag uint32, head, length int, ok bool) {
 	return tag, head, length, length <= len(b)-head
 }
 
-// secretTag lists the data objects that are card data: tracks, PAN, name, expiry, service code, PIN, track
-// discretionary data.
+// secretTag lists the data objects that are card data: tracks, PAN, name, expiry, service code, account, PIN, track
+// discretionary data, and the certificates that hold a PAN.
 func secretTag(tag uint32) bool {
 	switch tag {
-	case 0x56, 0x57, 0x5A, 0x5F20, 0x5F24, 0x5F30, 0x99, 0x9F0B, 0x9F1F, 0x9F20, 0x9F6B:
+	case 0x56, 0x57, 0x5A, 0x5F20, 0x5F24, 0x5F30, 0x5F53, 0x99, 0x9F0B, 0x9F1F, 0x9F20, 0x9F2D, 0x9F46, 0x9F6B:
 		return true
 	}
 	return false

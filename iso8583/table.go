@@ -142,6 +142,9 @@ func (f Field) check() error {
 	if !allowed {
 		return bad("this kind has no such encoding")
 	}
+	if f.Length > LLLASCII {
+		return bad("there is no such length prefix")
+	}
 	most := 999
 	if n, _ := f.Length.digits(); n == 2 {
 		most = 99
@@ -166,6 +169,8 @@ func (f Field) check() error {
 		if f.Encoding == BCD && (f.Length != Fixed || f.Max%2 == 1) {
 			return bad("an odd number of digits needs a padding")
 		}
+	default:
+		return bad("there is no such padding")
 	}
 	return nil
 }
