@@ -50,7 +50,7 @@ const (
 	cvrOfflineExceeded = 0x20 // byte 2: offline counter exceeded
 	cvrNewCard         = 0x10 // byte 2: never was online
 	cvrLastAuthFailed  = 0x08 // byte 2: issuer authentication failed in the last online transaction
-	cvrLastNotAuth     = 0x04 // byte 2: no issuer authentication after the last online authorisation
+	cvrNotAuth         = 0x04 // byte 2: no issuer authentication after an online authorisation, this one or the last
 )
 
 func (v *cvr) setFirst(k cid)  { v[0] = v[0]&^cvrFirstMask | byte(k)>>2 }
@@ -67,7 +67,7 @@ func (a *application) opening() cvr {
 		{a.offlineExceeded(), cvrOfflineExceeded},
 		{a.lastOnline == 0, cvrNewCard},
 		{a.authFailed, cvrLastAuthFailed},
-		{a.authNotDone, cvrLastNotAuth},
+		{a.authNotDone, cvrNotAuth},
 	} {
 		if bit.set {
 			v[1] |= bit.bit
@@ -136,8 +136,11 @@ func (c *Card) secondAC(asked cid, data []byte) ([]byte, sw) {
 		c.authenticate(answer)
 	}
 	unable := unableToGoOnline(values[tagARC])
-	if unable {
+	switch {
+	case unable:
 		c.cvr[0] |= cvrUnable
+	case !c.authTried:
+		c.cvr[1] |= cvrNotAuth
 	}
 	given := c.decide(asked, unable)
 	c.app.remember(&c.session, given, unable)

@@ -16,10 +16,10 @@ import (
 // terminal is the smallest terminal that can bring a card through a sale, written for these tests: it follows the lists
 // that the card gives out and knows nothing of the emulator.
 type terminal struct {
-	t    *testing.T
-	card *emulator.Card
-	data emv.Data
-	afl  []byte
+	t        *testing.T
+	transmit func(apdu []byte) []byte
+	data     emv.Data
+	afl      []byte
 }
 
 func insert(t *testing.T, name string) *terminal {
@@ -30,7 +30,12 @@ func insert(t *testing.T, name string) *terminal {
 func insertCard(t *testing.T, card *emulator.Card) *terminal {
 	t.Helper()
 	card.Reset()
-	term := &terminal{t: t, card: card}
+	return newTerminal(t, card.Transmit)
+}
+
+func newTerminal(t *testing.T, transmit func([]byte) []byte) *terminal {
+	t.Helper()
+	term := &terminal{t: t, transmit: transmit}
 	for tag, value := range map[tlv.Tag]string{
 		0x9F02: "000000010525", 0x9F03: "000000000000", 0x9F1A: "0414", 0x95: "8000008000", 0x5F2A: "0414",
 		0x9A: "261123", 0x9C: "00", 0x9F37: "D3173A1F", 0x9F33: "E0F8C8", 0x9F35: "21", 0x9F34: "1F0002",
@@ -61,7 +66,7 @@ func unhex(t *testing.T, s string) []byte {
 // send gives the response data and demands the status word.
 func (x *terminal) send(want uint16, apdu []byte) []byte {
 	x.t.Helper()
-	r := x.card.Transmit(apdu)
+	r := x.transmit(apdu)
 	if len(r) < 2 {
 		x.t.Fatalf("%X: no answer", apdu[:min(5, len(apdu))])
 	}
@@ -71,6 +76,9 @@ func (x *terminal) send(want uint16, apdu []byte) []byte {
 	return r[:len(r)-2]
 }
 
+func hexOf(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+// command is a short command APDU with Le 00.
 func command(cla, ins, p1, p2 byte, data []byte) []byte {
 	c := []byte{cla, ins, p1, p2}
 	if len(data) > 0 {
