@@ -134,6 +134,11 @@ func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
 	if err := w.settled(ctx); err != nil {
 		return outcome{}, err
 	}
+	if s.after != nil {
+		if err := s.after(ctx, w); err != nil {
+			return outcome{}, err
+		}
+	}
 	o := outcome{scene: s, got: result{exit: sale.status, bank: nothing}}
 	now, err := w.sales(ctx)
 	if err != nil {

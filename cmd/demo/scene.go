@@ -12,6 +12,7 @@ type scene struct {
 	amount string
 	before func(context.Context, *world) error // arranges
 	during func(context.Context, *world) error // happens while the sale runs
+	after  func(context.Context, *world) error // is waited for before the next customer comes
 	want   result
 }
 
@@ -40,28 +41,42 @@ func script() []scene {
 	declined := result{1, terminal.Declined, terminal.CodeDeclined, nothing}
 	unanswered := result{5, terminal.Reversed, terminal.CodeNoAnswer, reversed}
 	credit := insert("credit")
+	unreachable := result{1, terminal.Declined, terminal.CodeUnreachable, nothing}
 	return []scene{
-		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, approved},
-		{"Debit card, T=1, issuer authenticated in the second GENERATE AC", "3.250", insert("debit"), nil, approved},
-		{"Declined by the bank: not enough money", "10.051", credit, nil, declined},
-		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, declined},
-		{"The card itself declines", "2.000", insert("declines"), nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}},
-		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
-		{"Bank does not answer", "10.101", credit, nil, unanswered},
-		{"Bank answers too late", "10.102", credit, nil, unanswered},
-		{"Connection breaks in mid-answer", "10.103", credit, nil, unanswered},
-		{"Answer with another sale's number", "10.105", credit, nil, unanswered},
-		{"Answer comes twice", "10.106", credit, nil, approved},
-		{"Card removed before the first GENERATE AC", "1.201", credit, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}},
-		{"Card removed before the second GENERATE AC", "1.202", credit, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
-		{"Card refuses after the bank approved", "1.203", credit, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}},
-		{"Cashier cancels before a card comes", "5.000", remove, cancel, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}},
-		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, approved},
-		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, result{3, "", "", nothing}},
-		{"Power cut between request and answer", "7.102", credit, cutSending, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}},
-		{"And the next customer", "1.750", credit, nil, approved},
+		{"Bank not reachable: nothing is sent", "9.900", hostDown, nil, hostUp, unreachable},
+		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, nil, approved},
+		{"Debit card, T=1, issuer authenticated in the second GENERATE AC", "3.250", insert("debit"), nil, nil, approved},
+		{"Declined by the bank: not enough money", "10.051", credit, nil, nil, declined},
+		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, nil, declined},
+		{"The card itself declines", "2.000", insert("declines"), nil, nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}},
+		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{"Bank does not answer", "10.101", credit, nil, nil, unanswered},
+		{"Bank answers too late", "10.102", credit, nil, lateAnswer, unanswered},
+		{"Connection breaks in mid-answer", "10.103", credit, nil, nil, unanswered},
+		{"Answer with another sale's number", "10.105", credit, nil, nil, unanswered},
+		{"Answer comes twice", "10.106", credit, nil, nil, approved},
+		{"Card removed before the first GENERATE AC", "1.201", credit, nil, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}},
+		{"Card removed before the second GENERATE AC", "1.202", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{"Card refuses after the bank approved", "1.203", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}},
+		{"Cashier cancels before a card comes", "5.000", remove, cancel, nil, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}},
+		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, nil, approved},
+		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, nil, result{3, "", "", nothing}},
+		{"Power cut between request and answer", "7.102", credit, cutSending, nil, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}},
+		{"And the next customer", "1.750", remove, putIn, nil, approved},
 	}
 }
+
+// hostDown ends the bank. Its ledger lies in memory, so this is the first scene.
+func hostDown(ctx context.Context, w *world) error {
+	p, err := w.take("hostsim")
+	if err != nil {
+		return err
+	}
+	p.end()
+	return w.cardholder(ctx, "insert", "credit")
+}
+
+func hostUp(ctx context.Context, w *world) error { return w.startHost(ctx) }
 
 func remove(ctx context.Context, w *world) error { return w.cardholder(ctx, "remove") }
 
@@ -83,6 +98,25 @@ func replug(ctx context.Context, w *world) error {
 		return err
 	}
 	return w.cardholder(ctx, "replug")
+}
+
+// lateAnswer waits for the answer that comes when the sale is over: the next connection may not be the one it comes on.
+func lateAnswer(ctx context.Context, w *world) error {
+	return w.await(ctx, "the late answer is in the journal", func(ctx context.Context) bool {
+		n, err := w.strays(ctx)
+		return err == nil && n > 0
+	})
+}
+
+// putIn puts a card in when the terminal asks for one: after a power cut it first asks to take out what may be in.
+func putIn(ctx context.Context, w *world) error {
+	if err := w.await(ctx, "a card is asked for", func(ctx context.Context) bool {
+		s, err := w.status(ctx)
+		return err == nil && s.State == terminal.AwaitCard && s.Prompt == terminal.PromptInsertCard
+	}); err != nil {
+		return err
+	}
+	return w.cardholder(ctx, "insert", "credit")
 }
 
 func cancel(ctx context.Context, w *world) error {

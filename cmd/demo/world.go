@@ -112,7 +112,7 @@ func (w *world) await(ctx context.Context, what string, so func(context.Context)
 func (w *world) settled(ctx context.Context) error {
 	return w.await(ctx, "nothing is owed to the host", func(ctx context.Context) bool {
 		s, err := w.status(ctx)
-		return err == nil && s.State == terminal.Ready && !s.CardLeft && s.Owed == 0
+		return err == nil && (s.State == terminal.Ready || s.State.Final()) && !s.CardLeft && s.Owed == 0
 	})
 }
 
