@@ -1,0 +1,184 @@
+package contact_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tillway/emv"
+	"tillway/emv/contact"
+)
+
+// file is the FCI of an application: AID, and what stands in its proprietary template.
+func file(aid, objects string) string {
+	a5 := fmt.Sprintf("A5%02X%s", len(objects)/2, objects)
+	body := fmt.Sprintf("84%02X%s%s", len(aid)/2, aid, a5)
+	return fmt.Sprintf("6F%02X%s9000", len(body)/2, body)
+}
+
+func directory(entries ...string) string {
+	body := ""
+	for _, e := range entries {
+		body += fmt.Sprintf("61%02X%s", len(e)/2, e)
+	}
+	return fmt.Sprintf("70%02X%s9000", len(body)/2, body)
+}
+
+const (
+	pseFound = "6F15840E315041592E5359532E4444463031A5038801019000"
+	visaAID  = "A0000000031010"
+	visaFile = "6F168407A0000000031010A50B50095649534120544553549000"
+)
+
+func TestDirectory(t *testing.T) {
+	entry := "4F07" + visaAID + "500456495341"
+	for _, r := range []struct {
+		name    string
+		answers string
+		reads   int // records read of the directory
+		tries   int // SELECTs by AID
+		want    emv.Decision
+	}{
+		{"one entry", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory(entry) + ",RECORD", 2, 1, emv.Online},
+		{"no PSE", "00A404000E=6A82", 0, 2, emv.Online},
+		{"blocked PSE", "00A404000E=6283", 0, 2, emv.Online},
+		{"PSE without a file", "00A404000E=" + file("315041592E5359532E4444463031", ""), 0, 2, emv.Online},
+		{"PSE with file 11", "00A404000E=" + file("315041592E5359532E4444463031", "88010B"), 0, 2, emv.Online},
+		{"PSE cut", "00A404000E=6F15840E9000", 0, 2, emv.Online},
+		{"empty directory", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=6A83,RECORD", 1, 2, emv.Online},
+		{"directory with an error", "00A404000E=" + pseFound + " 00B2020C=6985 00B2010C=" + directory(entry) + ",RECORD", 2, 2, emv.Online},
+		{"directory that is none", "00A404000E=" + pseFound + " 00B2010C=6F009000,RECORD", 1, 2, emv.Online},
+		{"entry cut", "00A404000E=" + pseFound + " 00B2010C=" + directory("4F07A0") + ",RECORD", 1, 2, emv.Online},
+		{"entry without AID", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("500456495341", entry) + ",RECORD", 2, 1, emv.Online},
+		{"entry twice", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory(entry, entry) + ",RECORD", 2, 1, emv.Online},
+		{"directory without end", "00A404000E=" + pseFound + " 00B2=" + directory(entry) + " 00B2010C=" + directory(entry) + ",RECORD", 30, 1, emv.Online},
+		{"card blocked", "00A404000E=6A81", 0, 0, emv.Terminated},
+		{"card blocked at the AID", "00A4040007=6A81", 0, 1, emv.Terminated},
+		{"other AIDs only", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F07A0000000041010") + ",RECORD", 2, 2, emv.Online},
+	} {
+		card := newChip("", "")
+		card.answers["00A4040007"+visaAID] = []string{visaFile}
+		answers := strings.ReplaceAll(r.answers, "RECORD", card.record())
+		if strings.Contains(answers, "00A4040007=") {
+			delete(card.answers, "00A4040007"+visaAID)
+		}
+		card.answer(answers)
+		_, out := begin(t, card, terminal(), nil)
+		reads := card.sent("00B2")
+		if out.Decision == emv.Online {
+			reads-- // the application's own
+		}
+		if out.Decision != r.want || reads != r.reads || card.sent("00A4040007") != r.tries {
+			t.Errorf("%s: %s (%s), %d records, %d SELECTs", r.name, out.Decision, out.Reason, reads, card.sent("00A4040007"))
+		}
+	}
+}
+
+// Partial selection goes on with the next occurrence until the card has no more, or the bound is reached.
+func TestNextOccurrence(t *testing.T) {
+	app := emv.Application{AID: unhex("A000000003"), PartialSelect: true, Scheme: "visa"}
+	one, two := visaAID, "A0000000032010"
+	card := newChip("", "00A4040005="+file(one, "500141870102")+" 00A4040205="+file(two, "500142870101")+",6A82 "+
+		"00A4040007"+one+"="+file(one, "500141")+" 00A4040007"+two+"="+file(two, "500142"))
+	_, out := begin(t, card, terminal(app), nil)
+	if out.Label != "B" || card.sent("00A40402") != 2 {
+		t.Errorf("%s %s: %v", out.Decision, out.Label, card.said)
+	}
+
+	card = newChip("", "00A4040005="+file(one, "500141870102")+" 00A4040205="+file(two, "500142870101"))
+	begin(t, card, terminal(app), nil)
+	if n := card.sent("00A40402"); n != 15 {
+		t.Errorf("a card without end was asked %d times for the next", n)
+	}
+
+	app.PartialSelect = false
+	card = newChip("", "00A4040005="+file(one, "500141"))
+	if _, out := begin(t, card, terminal(app), nil); out.Decision != emv.Terminated || card.sent("00A40402") != 0 {
+		t.Errorf("without partial selection: %s %v", out.Decision, card.said)
+	}
+
+	card = newChip("", "00A4040005="+file(one, "500141")[:len(file(one, "500141"))-4]+"6283 00A4040205="+file(two, "500142")+",6A82 "+
+		"00A4040007"+two+"="+file(two, "500142"))
+	app.PartialSelect = true
+	if _, out := begin(t, card, terminal(app), nil); out.Label != "B" {
+		t.Errorf("a blocked one before: %s %s %v", out.Decision, out.Label, card.said)
+	}
+}
+
+// holder answers Choose with what it holds.
+type holder struct {
+	index int
+	ok    bool
+	err   error
+	asked []emv.Candidate
+}
+
+func (h *holder) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
+	h.asked = list
+	return h.index, h.ok, h.err
+}
+
+func TestConfirmation(t *testing.T) {
+	answers := "00A4040007" + visaAID + "=" + file(visaAID, "500456495341870181"+"5F2D046172656E")
+	h := &holder{ok: true}
+	_, out := begin(t, newChip("", answers), terminal(), h)
+	if out.Decision != emv.Online || len(h.asked) != 1 || !h.asked[0].MustConfirm || h.asked[0].Priority != 1 || h.asked[0].Language != "aren" || h.asked[0].Label != "VISA" {
+		t.Errorf("%s %+v", out.Decision, h.asked)
+	}
+	h = &holder{}
+	if _, out = begin(t, newChip("", answers), terminal(), h); out.Decision != emv.Terminated || !strings.Contains(out.Reason, "chose no application") {
+		t.Errorf("refused: %s %s", out.Decision, out.Reason)
+	}
+	if _, out = begin(t, newChip("", answers), terminal(), nil); out.Decision != emv.Terminated || !strings.Contains(out.Reason, "nobody can be asked") {
+		t.Errorf("nobody there: %s %s", out.Decision, out.Reason)
+	}
+	h = &holder{}
+	if _, out = begin(t, newChip("", ""), terminal(), h); out.Decision != emv.Online || h.asked != nil {
+		t.Errorf("one application without confirmation: asked %v", h.asked)
+	}
+	for name, h := range map[string]*holder{
+		"screen broken": {err: errGone},
+		"out of range":  {index: 1, ok: true},
+		"negative":      {index: -1, ok: true},
+	} {
+		_, _, err := contact.New(contact.Config{}).Begin(t.Context(), newChip("", answers), terminal(), h)
+		if !errors.Is(err, errGone) && !errors.Is(err, contact.ErrParams) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What the receipt calls the application (Book 1, 12.4; Book 4, 11.3).
+func TestLabel(t *testing.T) {
+	for _, r := range []struct {
+		name, objects, more, want string
+	}{
+		{"label", "500456495341", "6000F0A001", "VISA"},
+		{"preferred name, table 1", "5004564953419F1101019F1204436172E9", "6000F0A001", "Caré"},
+		{"preferred name, table not the terminal's", "5004564953419F1101059F1204436172E9", "6000F0A001", "VISA"},
+		{"preferred name without a table", "5004564953419F120443617265", "6000F0A001", "VISA"},
+		{"preferred name in Arabic", "5004564953419F1101069F1204E3EA20E6", "6000F0A021", "\u0643\u064a \u0646"},
+		{"preferred name with control characters", "5004564953419F1101019F120443610765", "6000F0A001", "VISA"},
+		{"label with control characters", "5005564953410A", "6000F0A001", "VISA"},
+		{"nothing", "", "6000F0A001", ""},
+	} {
+		_, out := begin(t, newChip("", "00A4040007"+visaAID+"="+file(visaAID, r.objects)), fix(terminal(), "9F40="+r.more), nil)
+		if out.Label != r.want {
+			t.Errorf("%s: %q, want %q", r.name, out.Label, r.want)
+		}
+	}
+}
+
+// A card that refuses the first application is asked with the second, and nothing of the first is left.
+func TestBackToSelection(t *testing.T) {
+	apps := []emv.Application{{AID: unhex(visaAID), Scheme: "one"}, {AID: unhex("A0000000032010"), Scheme: "two"}}
+	card := newChip("", "00A4040007"+visaAID+"="+file(visaAID, "5001419F12014187010"+"1")+" 00A4040007A0000000032010="+file("A0000000032010", "500142870102")+
+		" 80A8=6985,80061C00080101009000")
+	_, out := begin(t, card, terminal(apps...), nil)
+	if out.Decision != emv.Online || out.Scheme != "two" || out.Label != "B" {
+		t.Errorf("%+v", out)
+	}
+	wantTags(t, out.Data, "4F=A0000000032010 84=A0000000032010 9F12=- 50=42")
+}
