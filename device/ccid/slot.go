@@ -138,8 +138,8 @@ func (s *Slot) PowerOn(ctx context.Context) (iso7816.ATR, error) {
 // reset powers the card and reads its answer. A second IccPowerOn in a row is a warm reset. An answer that EMV refuses
 // is device.ErrMute: to the cardholder both are the same.
 func (s *Slot) reset(ctx context.Context, warm bool) (iso7816.ATR, error) {
-	const automatic = 0 // bPowerSelect: 5 V first, lower where the card does not answer
-	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{automatic}}, resetWait)
+	const fiveVolts = 1 // bPowerSelect; the Twin has no automatic choice, and every EMV card takes 5 V
+	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{fiveVolts}}, resetWait)
 	refused, ok := errors.AsType[*CommandError](err)
 	if ok && (refused.Status.Error == BadATRTS || refused.Status.Error == BadATRTCK) {
 		return iso7816.ATR{}, fmt.Errorf("%w: %w", device.ErrMute, err)
