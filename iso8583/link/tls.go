@@ -71,13 +71,16 @@ func handshake(ctx context.Context, raw net.Conn, cfg TLSConfig) (net.Conn, erro
 	return conn, nil
 }
 
+// remoteAlert is the operation under which crypto/tls reports an alert that the other end sent.
+const remoteAlert = "remote error"
+
 // explain turns a handshake's error into the sentence that a technician needs.
 func explain(err error, address, name string) error {
 	var (
 		wrongName x509.HostnameError
 		unknown   x509.UnknownAuthorityError
 		invalid   x509.CertificateInvalidError
-		alert     tls.AlertError
+		network   *net.OpError
 		record    tls.RecordHeaderError
 	)
 	switch {
@@ -89,7 +92,7 @@ func explain(err error, address, name string) error {
 		return fmt.Errorf("%w: it is expired or not valid yet: check this terminal's clock, then ask the acquirer to renew it: %w", ErrHostCertificate, err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%w: ask the acquirer for a valid one: %w", ErrHostCertificate, err)
-	case errors.As(err, &alert):
+	case errors.As(err, &network) && network.Op == remoteAlert:
 		return fmt.Errorf("%w: the host ended the handshake: it may want this terminal's certificate, or speak only TLS older than 1.2: %w", ErrHostTLS, err)
 	case errors.As(err, &record):
 		return fmt.Errorf("%w: %s does not speak TLS: check the port: %w", ErrHostTLS, address, err)
