@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -57,8 +58,20 @@ func (s *script) next(name string, args ...any) []any {
 }
 
 func errorOf(v any) error {
-	err, _ := v.(error)
+	err, ok := v.(error)
+	if !ok {
+		return nil
+	}
 	return err
+}
+
+// as is what the script returns, in its type: another type is a defect of the test and panics.
+func as[T any](v any) T {
+	out, ok := v.(T)
+	if !ok {
+		panic(fmt.Sprintf("script returns %T", v))
+	}
+	return out
 }
 
 func (s *script) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
@@ -66,46 +79,46 @@ func (s *script) Start(ctx context.Context, o terminal.Order) (terminal.Sale, er
 	if ctx.Done() != nil {
 		s.t.Error("a sale is started with a context that its client's going away ends")
 	}
-	return r[0].(terminal.Sale), errorOf(r[1])
+	return as[terminal.Sale](r[0]), errorOf(r[1])
 }
 
 func (s *script) Cancel(context.Context) error    { return errorOf(s.next("Cancel")[0]) }
 func (s *script) SendQueue(context.Context) error { return errorOf(s.next("SendQueue")[0]) }
-func (s *script) Snapshot() terminal.Snapshot     { return s.next("Snapshot")[0].(terminal.Snapshot) }
+func (s *script) Snapshot() terminal.Snapshot     { return as[terminal.Snapshot](s.next("Snapshot")[0]) }
 
 func (s *script) Current() (terminal.Sale, bool) {
 	r := s.next("Current")
-	return r[0].(terminal.Sale), r[1].(bool)
+	return as[terminal.Sale](r[0]), as[bool](r[1])
 }
 
 func (s *script) Watch(_ context.Context, after uint64) (terminal.Snapshot, error) {
 	r := s.next("Watch", after)
-	return r[0].(terminal.Snapshot), errorOf(r[1])
+	return as[terminal.Snapshot](r[0]), errorOf(r[1])
 }
 
 func (s *script) Sale(_ context.Context, id terminal.SaleID) (terminal.Sale, error) {
 	r := s.next("Sale", id)
-	return r[0].(terminal.Sale), errorOf(r[1])
+	return as[terminal.Sale](r[0]), errorOf(r[1])
 }
 
 func (s *script) Last(_ context.Context, n int) ([]terminal.Sale, error) {
 	r := s.next("Last", n)
-	return r[0].([]terminal.Sale), errorOf(r[1])
+	return as[[]terminal.Sale](r[0]), errorOf(r[1])
 }
 
 func (s *script) Rows(_ context.Context, after int64, limit int) ([]terminal.JournalRow, error) {
 	r := s.next("Rows", after, limit)
-	return r[0].([]terminal.JournalRow), errorOf(r[1])
+	return as[[]terminal.JournalRow](r[0]), errorOf(r[1])
 }
 
 func (s *script) SaleRows(_ context.Context, id terminal.SaleID) ([]terminal.JournalRow, error) {
 	r := s.next("SaleRows", id)
-	return r[0].([]terminal.JournalRow), errorOf(r[1])
+	return as[[]terminal.JournalRow](r[0]), errorOf(r[1])
 }
 
 func (s *script) Debts(context.Context) ([]terminal.Debt, error) {
 	r := s.next("Debts")
-	return r[0].([]terminal.Debt), errorOf(r[1])
+	return as[[]terminal.Debt](r[0]), errorOf(r[1])
 }
 
 func kwd(t *testing.T) money.Currency {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type app struct {
 	out, errOut io.Writer
 	env         func(string) string
 	executable  string
+	dial        func(ctx context.Context, path string) (net.Conn, error)
 	notify      func(chan<- os.Signal) // has the operator's interrupts sent; only a sale asks for it
 
 	json   bool

@@ -12,10 +12,10 @@ import (
 )
 
 func main() {
-	exe, _ := os.Executable() //nolint:errcheck // without it, the socket is looked for in fewer places
+	exe, _ := os.Executable() // without it, the socket is looked for in fewer places
 	code := run(context.Background(), app{
 		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
-		env: os.Getenv, executable: exe,
+		env: os.Getenv, executable: exe, dial: dialSocket,
 		notify: func(c chan<- os.Signal) { signal.Notify(c, os.Interrupt) },
 	}, os.Args[1:])
 	os.Exit(code)

@@ -190,23 +190,23 @@ func (a *app) printWhy(w till.Why) {
 
 // step is one row of the journal in words.
 func step(kind terminal.EntryKind, from terminal.State, event, to string, duties []terminal.Duty, note string) string {
-	text := string(kind)
+	words := []string{string(kind)}
 	if event != "" {
-		text += " " + event
+		words = append(words, event)
 	}
 	switch {
 	case from != "" && to != "":
-		text += ": " + string(from) + " to " + to
+		words = append(words, string(from), "to", to)
 	case to != "":
-		text += ": " + to
+		words = append(words, "to", to)
 	}
 	for _, d := range duties {
-		text += " " + string(d)
+		words = append(words, string(d))
 	}
 	if note != "" {
-		text += "  (" + oneLine(note) + ")"
+		words = append(words, "("+oneLine(note)+")")
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 func (a *app) journal() *cobra.Command {

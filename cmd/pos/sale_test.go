@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillway/terminal"
+)
+
+func saleOf(t *testing.T, state terminal.State) terminal.Sale {
+	t.Helper()
+	at := time.Date(2026, 11, 23, 9, 15, 7, 0, time.FixedZone("", 3*3600))
+	s := terminal.Sale{
+		V: terminal.RecordVersion, ID: 1042, Kind: terminal.KindSale, State: state, Acquirer: "nac", Batch: 7,
+		Amount: kwd(t, 10_525), Started: at, Updated: at, LocalTime: at, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		MaskedPAN: "476173******0119", Label: "VISA CREDIT", AID: "A0000000031010", Entry: "chip", STAN: 42, Invoice: 43,
+		ResponseCode: "00", AuthCode: "A12345",
+	}
+	s.Outcome = terminal.Outcome{Code: strings.ToLower(string(state)), Happened: "It is " + string(state) + ".", Do: "Go on."}
+	return s
+}
+
+var twoPrompts = []terminal.Snapshot{
+	{State: terminal.AwaitCard, Text: "INSERT CARD"},
+	{State: terminal.Sending, Text: "AUTHORISING, PLEASE WAIT", Advice: "Leave the card in."},
+}
+
+// A sale's exit status is its outcome, the prompts go to the cashier as they change, and the receipt is the original.
+func TestSaleEndsWithItsOutcome(t *testing.T) {
+	for state, code := range map[terminal.State]int{
+		terminal.Approved: 0, terminal.Declined: 1, terminal.Cancelled: 3, terminal.Reversed: 5,
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{}
+				s := newStage(t, saleOf(t, state), append([]terminal.Snapshot{}, twoPrompts...)...)
+				defer w.serve(t, s)()
+				got := posRun(t, w, nil, "sale", "10.525")
+				if got.code != code {
+					t.Errorf("exit %d, want %d: %s", got.code, code, got.errOut)
+				}
+				want := "KWD 10.525  INSERT CARD\nKWD 10.525  AUTHORISING, PLEASE WAIT  Leave the card in.\nIt is " + string(state) + ". Go on.\n"
+				if got.errOut != want {
+					t.Errorf("the cashier saw %q, want %q", got.errOut, want)
+				}
+				if !strings.Contains(got.out, strings.ToUpper(string(state))) || strings.Contains(got.out, "DUPLICATE") || strings.Contains(got.out, "476173") {
+					t.Errorf("receipt:\n%s", got.out)
+				}
+			})
+		})
+	}
+}
+
+func TestSaleForPrograms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		sale := saleOf(t, terminal.Declined)
+		sale.Reference = "table 7"
+		s := newStage(t, sale, append([]terminal.Snapshot{}, twoPrompts...)...)
+		defer w.serve(t, s)()
+		got := posRun(t, w, nil, "--json", "sale", "10.525", "--reference", "table 7")
+		var record terminal.Sale
+		if err := json.Unmarshal([]byte(got.out), &record); err != nil || record.ID != 1042 || record.State != terminal.Declined {
+			t.Errorf("%v: %s", err, got.out)
+		}
+		if got.code != 1 || got.errOut != "" || strings.Count(got.out, "\n") != 1 {
+			t.Errorf("exit %d, %q, %q", got.code, got.out, got.errOut)
+		}
+	})
+}
+
+// An amount that is not one never reaches the lane.
+func TestAmountsThatAreRefused(t *testing.T) {
+	for _, amount := range []string{"10.5255", "ten", "-1", "1,000", "", ".", "1.", "99999999999", "0x10", "1e3", " 1"} {
+		t.Run(amount, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{}
+				s := newStage(t, saleOf(t, terminal.Approved))
+				defer w.serve(t, s)()
+				got := posRun(t, w, nil, "sale", "--", amount)
+				if got.code != 2 || len(s.started) != 0 || got.out != "" || strings.Count(got.errOut, "\n") != 1 || !strings.HasPrefix(got.errOut, "pos: ") {
+					t.Errorf("exit %d, %d started: %q", got.code, len(s.started), got.errOut)
+				}
+			})
+		})
+	}
+}
+
+func TestAmountInArabicDigits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, amount := range []string{"١٠٫٥٢٥", "۱۰.۵۲۵"} {
+			w := &wire{}
+			s := newStage(t, saleOf(t, terminal.Approved), append([]terminal.Snapshot{}, twoPrompts...)...)
+			stop := w.serve(t, s)
+			if got := posRun(t, w, nil, "sale", amount); got.code != 0 {
+				t.Errorf("%s: exit %d: %s", amount, got.code, got.errOut)
+			}
+			stop()
+		}
+	})
+}
+
+func TestSaleThatIsNotTaken(t *testing.T) {
+	for _, row := range []struct {
+		err  error
+		code int
+		say  string
+	}{
+		{fmt.Errorf("%w: sale 7", terminal.ErrBusy), 3, "cancel it"},
+		{terminal.ErrCardLeft, 3, "Take the card out"},
+		{fmt.Errorf("%w: amount 0.000", terminal.ErrOrder), 2, "amount 0.000"},
+		{fmt.Errorf("journal: disk full"), 4, "journal"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{}
+			s := newStage(t, saleOf(t, terminal.Approved))
+			s.refuse = row.err
+			defer w.serve(t, s)()
+			got := posRun(t, w, nil, "sale", "10.525")
+			if got.code != row.code || !strings.Contains(got.errOut, row.say) || strings.Count(got.errOut, "\n") != 1 || got.out != "" {
+				t.Errorf("%v: exit %d: %q", row.err, got.code, got.errOut)
+			}
+		})
+	}
+}
+
+func TestNoDaemon(t *testing.T) {
+	for _, args := range [][]string{
+		{"sale", "1"}, {"status"}, {"journal"}, {"show", "1"}, {"receipt", "1"}, {"why", "1"}, {"cancel"}, {"queue"}, {"queue", "send"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			got := posRun(t, &wire{}, nil, append([]string{"--socket", "/nowhere/posd.sock"}, args...)...)
+			if got.code != 4 || !strings.Contains(got.errOut, "/nowhere/posd.sock") || strings.Count(got.errOut, "\n") != 1 || got.out != "" {
+				t.Errorf("%v: exit %d: %q", args, got.code, got.errOut)
+			}
+		})
+	}
+}
+
+// The daemon stops in the middle of a sale and comes back: pos finds the same sale, and its outcome.
+func TestSaleOutlivesTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		s := newStage(t, saleOf(t, terminal.Reversed), append([]terminal.Snapshot{}, twoPrompts...)...)
+		s.hold = make(chan struct{}) // the last watch never gets an answer
+		stop := w.serve(t, s)
+		back := make(chan func())
+		s.onShow = func() {
+			go func() {
+				stop()
+				time.Sleep(5 * time.Second)
+				s.onShow = nil
+				back <- w.serve(t, s)
+			}()
+		}
+		done := make(chan result)
+		go func() { done <- posRun(t, w, nil, "sale", "10.525") }()
+		stop = <-back
+		got := <-done
+		stop()
+		if got.code != 5 || !strings.Contains(got.errOut, "lost") || !strings.Contains(got.out, "REVERSED") || len(s.started) != 1 {
+			t.Errorf("exit %d, %d started\n%s\n%s", got.code, len(s.started), got.errOut, got.out)
+		}
+	})
+}
+
+// A daemon that comes back and does not know the sale had written nothing, so nothing was sent.
+func TestSaleThatTheDaemonForgot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		s := newStage(t, saleOf(t, terminal.Cancelled), append([]terminal.Snapshot{}, twoPrompts[:1]...)...)
+		s.forgotten = true
+		defer w.serve(t, s)()
+		got := posRun(t, w, nil, "sale", "10.525")
+		if got.code != 3 || !strings.Contains(got.errOut, "nothing was charged") || got.out != "" {
+			t.Errorf("exit %d: %q %q", got.code, got.errOut, got.out)
+		}
+	})
+}
+
+// A daemon that stays away: the outcome is not known, and pos says so and how to ask.
+func TestDaemonThatStaysAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		s := newStage(t, saleOf(t, terminal.Approved), append([]terminal.Snapshot{}, twoPrompts...)...)
+		s.hold = make(chan struct{})
+		stop := w.serve(t, s)
+		stopped := make(chan struct{})
+		s.onShow = func() {
+			go func() { stop(); close(stopped) }()
+		}
+		before := time.Now()
+		got := posRun(t, w, nil, "sale", "10.525")
+		<-stopped
+		if got.code != 4 || !strings.Contains(got.errOut, "pos show 1042") || time.Since(before) < reattachFor || got.out != "" {
+			t.Errorf("exit %d after %s: %q", got.code, time.Since(before), got.errOut)
+		}
+	})
+}
+
+// Ctrl-C asks to cancel, and the outcome is still the sale's.
+func TestInterruptAsksToCancel(t *testing.T) {
+	for _, row := range []struct {
+		refuse error
+		state  terminal.State
+		code   int
+		say    string
+	}{
+		{nil, terminal.Cancelled, 3, "Cancelling"},
+		{terminal.ErrNotCancelable, terminal.Approved, 0, "Too late to cancel"},
+		{terminal.ErrNothingRuns, terminal.Approved, 0, "No sale is running"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{}
+			s := newStage(t, saleOf(t, row.state), append([]terminal.Snapshot{}, twoPrompts...)...)
+			s.hold, s.cancelErr = make(chan struct{}), row.refuse
+			defer w.serve(t, s)()
+			signals := make(chan chan<- os.Signal, 1)
+			done := make(chan result)
+			go func() { done <- posRun(t, w, signals, "sale", "10.525") }()
+			c := <-signals
+			synctest.Wait()
+			c <- os.Interrupt
+			got := <-done
+			if got.code != row.code || s.cancelled != 1 || !strings.Contains(got.errOut, row.say) || !strings.Contains(got.out, strings.ToUpper(string(row.state))) {
+				t.Errorf("exit %d, cancelled %d: %q\n%s", got.code, s.cancelled, got.errOut, got.out)
+			}
+		})
+	}
+}

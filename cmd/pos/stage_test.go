@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+
+	"tillway/money"
+	"tillway/terminal"
+	"tillway/terminal/receipt"
+	"tillway/till"
+)
+
+// stage plays lane and journal behind the real till: it compares the one order it gets, shows its snapshots one after
+// another, and has the sale's record in its journal at the end.
+type stage struct {
+	t     *testing.T
+	want  terminal.Order // but for its key
+	sale  terminal.Sale  // as it ended
+	shows []terminal.Snapshot
+
+	refuse    error  // what Start answers
+	cancelErr error  // what Cancel answers
+	onShow    func() // called when the last snapshot is out, before the sale has ended
+	hold      chan struct{}
+
+	mu        sync.Mutex // guards what follows
+	at        int
+	started   []terminal.Order
+	cancelled int
+	forgotten bool // the journal does not know the sale
+	ended     chan struct{}
+}
+
+func newStage(t *testing.T, sale terminal.Sale, shows ...terminal.Snapshot) *stage {
+	t.Helper()
+	s := &stage{t: t, sale: sale, shows: shows, ended: make(chan struct{})}
+	s.want = terminal.Order{Kind: terminal.KindSale, Amount: sale.Amount, Reference: sale.Reference}
+	for i := range s.shows {
+		s.shows[i].Sale, s.shows[i].Version, s.shows[i].Amount = sale.ID, uint64(i+2), sale.Amount
+	}
+	return s
+}
+
+func (s *stage) Start(_ context.Context, o terminal.Order) (terminal.Sale, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := o.Key
+	o.Key = ""
+	if o != s.want || len(key) != 32 {
+		s.t.Errorf("order %+v with key %q, want %+v", o, key, s.want)
+	}
+	if len(s.started) > 0 && s.started[0].Key != key {
+		s.t.Errorf("the order came again with another key")
+	}
+	o.Key = key
+	s.started = append(s.started, o)
+	if s.refuse != nil {
+		return terminal.Sale{}, s.refuse
+	}
+	running := s.sale
+	running.State, running.Outcome = terminal.AwaitCard, terminal.Outcome{}
+	return running, nil
+}
+
+func (s *stage) Cancel(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancelled++
+	if s.hold != nil {
+		close(s.hold)
+		s.hold = nil
+	}
+	return s.cancelErr
+}
+
+func (s *stage) SendQueue(context.Context) error { return nil }
+
+func (s *stage) Current() (terminal.Sale, bool) { return terminal.Sale{}, false }
+
+func (s *stage) Snapshot() terminal.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshotLocked()
+}
+
+func (s *stage) snapshotLocked() terminal.Snapshot {
+	switch {
+	case s.at < len(s.shows):
+		return s.shows[s.at]
+	case len(s.started) == 0:
+		return terminal.Snapshot{Version: 1, State: terminal.Ready}
+	}
+	last := s.sale
+	return terminal.Snapshot{Version: uint64(len(s.shows) + 2), Sale: last.ID, State: last.State, Last: &last, Journal: 12}
+}
+
+func (s *stage) Watch(ctx context.Context, _ uint64) (terminal.Snapshot, error) {
+	s.mu.Lock()
+	hold := s.hold
+	last := s.at+1 >= len(s.shows)
+	s.mu.Unlock()
+	if last && s.onShow != nil {
+		s.onShow()
+	}
+	if last && hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return terminal.Snapshot{}, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at++
+	return s.snapshotLocked(), nil
+}
+
+func (s *stage) Sale(_ context.Context, id terminal.SaleID) (terminal.Sale, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id != s.sale.ID || s.forgotten {
+		return terminal.Sale{}, terminal.ErrNoSale
+	}
+	return s.sale, nil
+}
+
+func (s *stage) Last(context.Context, int) ([]terminal.Sale, error) {
+	return []terminal.Sale{s.sale}, nil
+}
+
+func (s *stage) Rows(_ context.Context, after int64, limit int) ([]terminal.JournalRow, error) {
+	all := journalOf(s.sale)
+	var out []terminal.JournalRow
+	for _, r := range all {
+		if r.Seq > after && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (s *stage) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRow, error) {
+	return journalOf(s.sale)[1:], nil
+}
+
+func (s *stage) Debts(context.Context) ([]terminal.Debt, error) {
+	return []terminal.Debt{{ID: 3, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: terminal.Owed, Attempts: 2, Reason: "no answer"}}, nil
+}
+
+func journalOf(sale terminal.Sale) []terminal.JournalRow {
+	at := sale.Started
+	return []terminal.JournalRow{
+		{Seq: 10, Time: at, Kind: terminal.StartEntry, Note: "release test"},
+		{Seq: 11, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.CardTalk, Event: string(terminal.GoOnline), To: string(terminal.Sending), Duties: []terminal.Duty{terminal.OweReversal}},
+		{Seq: 12, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.FinishApproved, Event: string(terminal.CardAgrees), To: string(sale.State), Duties: []terminal.Duty{terminal.DischargeReversal}},
+	}
+}
+
+// wire is the daemon's socket without an operating system: connections are pipes, so that time can be the test's own.
+type wire struct {
+	mu     sync.Mutex // guards what follows
+	server *http.Server
+	conns  chan net.Conn
+	dials  int
+}
+
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "posd.sock", Net: "unix"} }
+
+// serve starts the daemon; stop ends it, connections and all.
+func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
+	t.Helper()
+	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	srv := &http.Server{Handler: till.New(till.Config{
+		Lane: s, Journal: s, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
+		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = srv.Serve(ln)
+	}()
+	w.mu.Lock()
+	w.server, w.conns = srv, ln.conns
+	w.mu.Unlock()
+	return func() {
+		w.mu.Lock()
+		w.server = nil
+		w.mu.Unlock()
+		_ = srv.Close()
+		<-ended
+	}
+}
+
+func (w *wire) dial(ctx context.Context, _ string) (net.Conn, error) {
+	w.mu.Lock()
+	srv, conns := w.server, w.conns
+	w.dials++
+	w.mu.Unlock()
+	if srv == nil {
+		return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	}
+	here, there := net.Pipe()
+	select {
+	case conns <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), here.Close(), there.Close())
+	}
+}
+
+// result is what one command line did.
+type result struct {
+	code        int
+	out, errOut string
+}
+
+// posRun runs one command line against a wire.
+func posRun(t *testing.T, w *wire, signals chan<- chan<- os.Signal, args ...string) result {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code := run(t.Context(), app{
+		in: bytes.NewReader(nil), out: &out, errOut: &errOut, env: func(string) string { return "" }, dial: w.dial,
+		notify: func(c chan<- os.Signal) {
+			if signals != nil {
+				signals <- c
+			}
+		},
+	}, args)
+	return result{code, out.String(), errOut.String()}
+}
+
+func kwd(t *testing.T, minor int64) money.Amount {
+	t.Helper()
+	c, err := money.ByCode("KWD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return money.New(minor, c)
+}
