@@ -197,7 +197,10 @@ func (s *Slot) TransmitTPDU(ctx context.Context, tpdu []byte, waits byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	return answer.Data, s.Gone() // some readers say so only here, with command status done
+	if err := s.Gone(); err != nil {
+		return nil, err // some readers say so only here, with command status done
+	}
+	return answer.Data, nil
 }
 
 // Gone says why a card that was powered is powered no more: device.ErrRemoved, or device.ErrProtocol when it lost its

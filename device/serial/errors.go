@@ -3,7 +3,6 @@ package serial
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"strconv"
 
@@ -45,8 +44,5 @@ func group(name string) string {
 // ioError words an error on an open port. There is hardly another cause than a port that is gone: it reads as end of
 // file or EIO, and has no settings any more.
 func ioError(name string, err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("%w: %s", device.ErrClosed, name)
-	}
 	return fmt.Errorf("%w: %s: %w", device.ErrUnplugged, name, err)
 }

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,7 +42,8 @@ type Port struct {
 	file *os.File
 
 	closing sync.Once
-	closed  error
+	ended   atomic.Bool // Close was called
+	closed  error       // what closing the file said
 }
 
 // Open opens the port, exclusively among well-behaved programs, and throws away what had arrived before. Errors:
@@ -180,31 +182,35 @@ func (p *Port) fail(ctx context.Context, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if p.ended.Load() {
+		return fmt.Errorf("%w: %s", device.ErrClosed, p.name)
+	}
 	return ioError(p.name, err)
 }
 
-// DiscardInput throws away what has arrived and was not read.
-func (p *Port) DiscardInput() error { return p.flush(unix.TCIFLUSH) }
+// DiscardInput throws away what has arrived and was not read. Errors: device.ErrUnplugged, device.ErrClosed.
+func (p *Port) DiscardInput() error {
+	if err := p.flush(unix.TCIFLUSH); err != nil {
+		return p.fail(context.Background(), err)
+	}
+	return nil
+}
 
 // flush empties the buffers of the port.
 func (p *Port) flush(which int) error {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
-		return ioError(p.name, err)
+		return err
 	}
 	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TCFLSH, which) }); err != nil {
-		return ioError(p.name, err)
-	}
-	if failed != nil {
-		return ioError(p.name, failed)
-	}
-	return nil
+	err = raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TCFLSH, which) })
+	return errors.Join(err, failed)
 }
 
 // Close closes the port. What was not sent yet is thrown away, so that closing does not wait for a stuck line.
 func (p *Port) Close() error {
 	p.closing.Do(func() {
+		p.ended.Store(true)
 		_ = p.flush(unix.TCOFLUSH) // a port that is gone has nothing to throw away
 		p.closed = p.file.Close()
 	})
