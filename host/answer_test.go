@@ -156,6 +156,22 @@ func TestNothingSecretWritten(t *testing.T) {
 	}
 }
 
+// TestNothingForTheScreen: what a stranger sends as its name cannot steer the screen that lists it.
+func TestNothingForTheScreen(t *testing.T) {
+	r := newRig(t)
+	m, _ := r.sale(credit, 1, 10_525)
+	m.Set(41, "\x1b[2J\r\n\x00x")
+	m.Set(60, "\x1b]0;hello\x07")
+	if got := r.code(m); got != "30" {
+		t.Errorf("code %s, want 30", got)
+	}
+	for _, line := range r.h.Messages() {
+		if line.Terminal != "?[2J???x" || line.Batch != "?]0;hello?" {
+			t.Errorf("listed as %q, %q", line.Terminal, line.Batch)
+		}
+	}
+}
+
 // TestMessagesBounded: the list keeps the latest thousand in their order.
 func TestMessagesBounded(t *testing.T) {
 	r := newRig(t)

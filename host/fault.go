@@ -45,10 +45,8 @@ func testAmount(a money.Amount) (force string, f fault) {
 // replies turns a decision into what happens on the wire.
 func (h *Host) replies(q query, a answer, now time.Time) []Reply {
 	m := compose(q, a)
-	out := Message{
-		Time: now, Direction: Out, MTI: m.MTI(), STAN: q.stan, Terminal: q.terminal, Batch: q.batch, Amount: q.amount,
-		PAN: q.pan, Code: a.code,
-	}
+	out := q.message(now, "")
+	out.Direction, out.MTI, out.Code = Out, m.MTI(), a.code
 	if a.fault == faultWrongSTAN {
 		out.STAN = nextSTAN(q.stan)
 		m.Set(11, out.STAN)

@@ -84,6 +84,7 @@ func read(m *iso8583.Message, currency money.Currency) query {
 	default:
 		return q
 	}
+	q.readNumbers()
 	q.readAmount(text(4), text(49), currency)
 	q.readCard(text(2), text(14), text(35))
 	q.chip, _ = m.Bytes(55)
@@ -103,6 +104,15 @@ func (q *query) need(fields ...int) {
 func (q *query) refuse(why string) {
 	if q.wrong == "" {
 		q.wrong = why
+	}
+}
+
+// readNumbers checks batch and invoice: six digits where they are there.
+func (q *query) readNumbers() {
+	for _, n := range []int{60, 62} {
+		if v, _ := q.in.Get(n); v != "" && (len(v) != 6 || strings.Trim(v, "0123456789") != "") {
+			q.refuse(fmt.Sprintf("field %d is not six digits", n))
+		}
 	}
 }
 
@@ -174,7 +184,17 @@ func compose(q query, a answer) *iso8583.Message {
 // message is the request's line in the log.
 func (q query) message(now time.Time, note string) Message {
 	return Message{
-		Time: now, Direction: In, MTI: q.in.MTI(), STAN: q.stan, Terminal: q.terminal, Batch: q.batch,
+		Time: now, Direction: In, MTI: q.in.MTI(), STAN: q.stan, Terminal: printable(q.terminal), Batch: printable(q.batch),
 		Amount: q.amount, PAN: q.pan, Note: note,
 	}
+}
+
+// printable bounds text from the wire for a listing, and leaves nothing in it that a screen would obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s[:min(len(s), 16)])
 }

@@ -31,7 +31,7 @@ func listing(name, short string) *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(body)
 				return err //nolint:wrapcheck // standard output is gone: nothing to add
 			}
-			return print(cmd.OutOrStdout(), name, body)
+			return tabulate(cmd.OutOrStdout(), name, body)
 		},
 	}
 	cmd.Flags().StringVar(&address, "http", defaultHTTP, "address that hostsim was given as --http")
@@ -76,8 +76,8 @@ type row struct {
 	Opening, Balance money.Amount
 }
 
-// print shows a listing as a table.
-func print(w io.Writer, name string, body []byte) error {
+// tabulate shows a listing as a table.
+func tabulate(w io.Writer, name string, body []byte) error {
 	var rows []row
 	if err := json.Unmarshal(body, &rows); err != nil {
 		return fmt.Errorf("answer is not a list of %s: %w", name, err)

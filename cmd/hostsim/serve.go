@@ -73,13 +73,13 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return fmt.Errorf("ready line: %w", err)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
-	return both(ctx, log,
+	return together(ctx, log,
 		func(ctx context.Context) error { return h.Serve(ctx, tls.NewListener(tcp, config)) },
 		func(ctx context.Context) error { return serveHTTP(ctx, web, h) })
 }
 
-// both runs two services; the first to end ends the other. It waits for both.
-func both(ctx context.Context, log *slog.Logger, services ...func(context.Context) error) error {
+// together runs services; the first to end ends the others. It waits for all.
+func together(ctx context.Context, log *slog.Logger, services ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(services))
