@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const output = `goos: linux
+const printed = `goos: linux
 pkg: tillway/iso8583
 BenchmarkPack/ours-2         	  500000	      2400 ns/op	     480 B/op	       3 allocs/op
 BenchmarkPack/ours-2         	  500000	      2600 ns/op	     480 B/op	       3 allocs/op
@@ -36,7 +36,7 @@ func TestReport(t *testing.T) {
 		"iso8583.Pack/ours:moov 0.50 ratio-ns/op",
 		"iso8583.Pack/ours:moov 0.50 ratio-B/op",
 	}
-	if got := report("iso8583", output); !slices.Equal(got, want) {
+	if got := report("iso8583", printed); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if got := report("x", "PASS\nok tillway/x 0.1s\n"); len(got) != 0 {
