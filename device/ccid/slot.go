@@ -238,10 +238,11 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 	}
 	limit := s.patience + wait
 	extensions, stale := 0, 0
+	out := false // the card's removal was told since the command
 	for {
 		answer, err := s.receive(ctx, limit)
 		if err != nil {
-			if s.icc == NoICC && errors.Is(err, device.ErrTimeout) && m.Type != GetSlotStatus {
+			if out && errors.Is(err, device.ErrTimeout) {
 				return Message{}, fmt.Errorf("command %02X: %w", m.Type, device.ErrRemoved)
 			}
 			return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
@@ -249,7 +250,7 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		if answer.Type == NotifySlotChange {
 			s.moved = true
 			if s.icc = Inactive; answer.Params[0]&1 == 0 {
-				s.icc = NoICC
+				s.icc, out = NoICC, true
 				limit = graceAfterMove
 			}
 			continue

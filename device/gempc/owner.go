@@ -99,7 +99,7 @@ func (o *owner) drop(cause error) {
 	}
 	o.line, o.slot, o.greeted = nil, nil, false
 	o.next = reopenEvery
-	if errors.Is(cause, device.ErrTimeout) || errors.Is(cause, device.ErrProtocol) {
+	if !errors.Is(cause, device.ErrUnplugged) && !errors.Is(cause, device.ErrClosed) {
 		o.next = retryEvery
 		cause = fmt.Errorf("%w: %s is there, but no GemPC Twin answers on it: is the reader plugged in and powered?",
 			device.ErrTimeout, o.reader.config.Port)

@@ -87,10 +87,10 @@ func describe(t *testing.T, wire []byte) string {
 		t.Fatalf("sent %X: %v", wire, err)
 	}
 	name := names[b.PCB]
-	switch b.Kind() {
-	case Information:
+	if b.Kind() == Information {
 		name = fmt.Sprintf("I(%d,%d)", b.NS(), b.PCB>>5&1)
-	case Receipt:
+	}
+	if b.Kind() == Receipt {
 		name = fmt.Sprintf("R(%d)", b.NR()) + []string{"", " edc", " other"}[b.Reports()]
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %X", name, b.INF))
