@@ -269,12 +269,20 @@ func (g *GemPC) hear(b []byte) {
 		case res.left:
 			g.cfg.Log.Info("card left the slot")
 			g.away = before
-			g.plan(g.cfg.Hand.PutBack, g.putBack)
+			g.plan(0, nil)
 		case res.poweredUp:
 			g.plan(0, nil)
 		case res.powerOff:
 			g.plan(g.cfg.Hand.TakeOut, g.takeOut)
 		}
+		g.comeBack()
+	}
+}
+
+// comeBack lets the hand put the card back a while after the driver was told that the slot is empty.
+func (g *GemPC) comeBack() {
+	if g.away != nil && g.due == nil && g.reader.emptyTold {
+		g.plan(g.cfg.Hand.PutBack, g.putBack)
 	}
 }
 
@@ -291,7 +299,7 @@ func (g *GemPC) plan(after time.Duration, move func()) {
 func (g *GemPC) takeOut() {
 	g.away = g.reader.chip
 	g.take()
-	g.plan(g.cfg.Hand.PutBack, g.putBack)
+	g.comeBack()
 }
 
 func (g *GemPC) putBack() {

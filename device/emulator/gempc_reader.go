@@ -44,6 +44,7 @@ type twin struct {
 	faults      []armed
 	synchronous bool // card moves are told after the next command's echo only
 	moved       bool // and one is to be told
+	emptyTold   bool // the driver has been told that the slot is empty
 	parameters  []byte
 	protocol    byte
 	lastAnswer  []byte
@@ -73,7 +74,7 @@ func (r *twin) insert(c Chip) []byte {
 	if r.chip != nil {
 		r.faults = nil // they were meant for the card that goes
 	}
-	r.chip, r.wire, r.carried, r.transmitted = c, nil, 0, false
+	r.chip, r.wire, r.carried, r.transmitted, r.emptyTold = c, nil, 0, false, false
 	if c != nil {
 		c.Reset()
 	}
@@ -87,6 +88,7 @@ func (r *twin) insert(c Chip) []byte {
 func (r *twin) move() []byte {
 	r.moved = false
 	if r.chip == nil {
+		r.emptyTold = true
 		return []byte{ccid.NotifySlotChange, moveAway}
 	}
 	return []byte{ccid.NotifySlotChange, moveIn}
@@ -166,6 +168,7 @@ func (r *twin) carry(m ccid.Message, fault WireFault) result {
 	answer, res := r.answer(m, fault == FaultMute)
 	sent := frame(ccid.Append(nil, answer))
 	r.lastAnswer = sent
+	r.emptyTold = r.emptyTold || answer.Status().ICC == ccid.NoICC
 	switch fault {
 	case FaultSlow:
 		wait := ccid.Message{Type: answer.Type, Seq: m.Seq, Params: ccid.Status{ICC: r.icc(), Command: ccid.TimeExtension, Error: 2}.Params(0)}

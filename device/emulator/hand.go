@@ -6,7 +6,8 @@ import "time"
 type Hand struct {
 	// TakeOut is how long after the terminal took the power off a card that it had used the card is taken out. 0: never.
 	TakeOut time.Duration
-	// PutBack is how long after it was taken out, or left the slot by itself, the card is put back. 0: never.
+	// PutBack is how long after it was taken out, or left the slot by itself, the card is put back, counted from when the
+	// terminal has been told that the slot is empty: nobody swaps a card between two looks of a reader. 0: never.
 	PutBack time.Duration
 }
 

@@ -233,7 +233,7 @@ func readAll(t *testing.T, card *emulator.Card, r []byte) {
 	for e := range bytesOf(afl, 4) {
 		for n := int(e[1]); n <= int(e[2]); n++ {
 			got := card.Transmit(command(0x00, 0xB2, byte(n), e[0]|4, nil))
-			if got != nil && len(got) == 2 && got[0] == 0x6A && got[1] == 0x83 {
+			if len(got) == 2 && got[0] == 0x6A && got[1] == 0x83 {
 				t.Fatalf("the locator names record %d of file %d, which is not there", n, e[0]>>3)
 			}
 		}
