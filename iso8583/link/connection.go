@@ -171,7 +171,10 @@ func (c *connection) frame() ([]byte, error) {
 	if err := c.net.SetReadDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
 	}
-	if n, err := io.ReadFull(c.net, head[:]); err != nil {
+	switch n, err := io.ReadFull(c.net, head[:]); {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%w by the host", ErrClosed)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %d of 2 length bytes: %w", ErrClosed, n, err)
 	}
 	length := int(binary.BigEndian.Uint16(head[:]))

@@ -14,8 +14,13 @@ type codeRow struct {
 // notFound answers a reversal whose original never reached the host: there is nothing to reverse, and the debt is paid.
 const notFound = "25"
 
-func (r codeRow) accepted() codeRow {
+func nothingToReverse() codeRow {
 	return codeRow{terminal.VerdictApproved, "The bank has nothing to reverse.", "Nothing is left to do.", false}
+}
+
+// refusal is what a code means that is in no table.
+func refusal() codeRow {
+	return codeRow{terminal.VerdictDeclined, "The bank declined.", anotherWay, false}
 }
 
 func (r codeRow) outcome(code string) terminal.Outcome {
@@ -56,7 +61,7 @@ func meaning(code string) codeRow {
 	case "04", "07", "33", "34", "35", "36", "37", "38", "41", "43", "67":
 		return codeRow{declined, "The bank declined and wants the card back.", keepCard, false}
 	case "05":
-		return codeRow{declined, "The bank declined.", anotherWay, false}
+		return refusal()
 	case "12":
 		return codeRow{declined, "The bank does not take this kind of transaction.", anotherWay, false}
 	case "13":
@@ -96,5 +101,5 @@ func meaning(code string) codeRow {
 	case "95":
 		return codeRow{declined, "The bank's totals differ from ours.", callHelp, false}
 	}
-	return codeRow{declined, "The bank declined.", anotherWay, false}
+	return refusal()
 }

@@ -269,6 +269,13 @@ func TestSaleIsRefused(t *testing.T) {
 		{"no unpredictable number", func(r *terminal.Request) { r.Tags.Delete(emv.TagUnpredictableNumber) }},
 		{"too much chip data", func(r *terminal.Request) { r.Tags.Put(emv.TagDFName, make([]byte, 200)) }},
 		{"no account number", func(r *terminal.Request) { r.Card.PAN = emv.PAN{} }},
+		{"another account number than track 2", func(r *terminal.Request) {
+			pan, err := emv.NewPAN("5413330089604111")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Card.PAN = pan
+		}},
 		{"expiry of three digits", func(r *terminal.Request) { r.Card.Expiry = "281" }},
 		{"no terminal", func(r *terminal.Request) { r.TerminalID = "" }},
 		{"terminal too long", func(r *terminal.Request) { r.TerminalID = "TILL00011" }},

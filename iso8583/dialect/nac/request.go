@@ -102,6 +102,9 @@ func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
 	if req.Card.PAN.IsZero() {
 		return nil, fmt.Errorf("%w: no account number", ErrRequest)
 	}
+	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
+		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
+	}
 	fields := map[int]string{
 		processingCode: purchase, amount: minor, entryMode: d.settings.ChipEntry, networkID: d.settings.NII, condition: normal,
 	}

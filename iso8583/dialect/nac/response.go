@@ -33,8 +33,8 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	if err != nil {
 		return terminal.Response{}, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
-	reversal := m.MTI() == reversalAnswer || m.MTI() == repeatAnswer
-	if !reversal && m.MTI() != saleAnswer && m.MTI() != networkAnswer {
+	reversal, sale := m.MTI() == reversalAnswer || m.MTI() == repeatAnswer, m.MTI() == saleAnswer
+	if !reversal && !sale && m.MTI() != networkAnswer {
 		return terminal.Response{}, fmt.Errorf("%w: message type %s", ErrAnswer, m.MTI())
 	}
 	code, ok := m.Get(responseCode)
@@ -43,14 +43,18 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	}
 	r := terminal.Response{Code: code, ARC: [2]byte{code[0], code[1]}}
 	row := meaning(code)
-	if row.verdict == "" {
+	switch {
+	case row.verdict != "":
+	case sale:
 		return terminal.Response{}, fmt.Errorf("%w: %s: code %s approves something other than what was asked", ErrAnswer, m.MTI(), code)
+	default: // it makes no sense there, and people look into it
+		row = refusal()
 	}
 	if reversal && code == notFound {
-		row = row.accepted()
+		row = nothingToReverse()
 	}
 	r.Verdict, r.Advice = row.verdict, row.outcome(code)
-	if r.Issuer, err = issuerData(m); err != nil && r.Verdict == terminal.VerdictApproved {
+	if r.Issuer, err = issuerData(m); err != nil && sale && r.Verdict == terminal.VerdictApproved {
 		return terminal.Response{}, err
 	}
 	r.RRN, r.AuthCode = text(m, retrieval), text(m, authorisation)
@@ -85,7 +89,7 @@ func text(m *iso8583.Message, field int) string {
 
 func alphanumeric(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return false
 		}
 	}

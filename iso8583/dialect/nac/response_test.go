@@ -103,6 +103,8 @@ func TestResponseCodes(t *testing.T) {
 		{"reversal: malfunction", "answer-0410", "96", later},
 		{"reversal refused", "answer-0410", "30", declined},
 		{"reversal: a duplicate number is looked into by people", "answer-0410", "94", declined},
+		{"reversal: a code that only a sale can have", "answer-0410", "10", declined},
+		{"sale: lower-case code", "answer-0210", "a1", declined},
 		{"sign-on accepted", "answer-0810", "00", approved},
 		{"sign-on: unknown terminal", "answer-0810", "89", declined},
 	} {
@@ -213,6 +215,10 @@ func TestHostileChipData(t *testing.T) {
 			}
 			if r, err = d.Response(b); err != nil || r.Verdict != terminal.VerdictDeclined || r.Issuer != nil {
 				t.Fatalf("%s: refusal gives %s with %d bytes (%v)", c.Note, r.Verdict, len(r.Issuer), err)
+			}
+			reversed := answer(t, d, "answer-0410", map[int]string{55: string(unhex(t, c.DE55))})
+			if r, err = d.Response(reversed); err != nil || r.Verdict != terminal.VerdictApproved || r.Issuer != nil {
+				t.Fatalf("%s: acknowledged reversal gives %s with %d bytes (%v)", c.Note, r.Verdict, len(r.Issuer), err)
 			}
 		})
 	}
