@@ -11,17 +11,19 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Counter gives ascending numbers from 1, none twice, whatever happens to the power or to the database. Its file, outside
 // the database, says up to which number a block is leased; it says so, flushed, before the first number of the block is
-// given. After a crash the rest of the block is skipped. Safe for concurrent use; one process at a time, which the
-// journal's lock ensures where the journal is opened first.
+// given. After a crash the rest of the block is skipped. Safe for concurrent use. One process at a time: a lock on
+// path.lock, which ends with the process, refuses a second.
 //
 // What a Counter cannot see: its own file put back from an old backup. Raise, with what the journal knows, narrows that.
 type Counter struct {
 	path  string
 	block uint64
+	lock  *os.File
 	turn  chan struct{} // one slot: who writes the file
 
 	mu     sync.Mutex
@@ -60,13 +62,17 @@ func OpenCounter(path string, block uint64) (*Counter, error) {
 	if block == 0 || block > maxBlock {
 		return nil, fmt.Errorf("counter %s: block of %d numbers, must be 1 to %d", path, block, maxBlock)
 	}
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCounter, err)
+	}
 	leased, err := readLease(path)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
-	c := &Counter{path: path, block: block, turn: make(chan struct{}, 1), last: leased, leased: leased}
+	c := &Counter{path: path, block: block, lock: lock, turn: make(chan struct{}, 1), last: leased, leased: leased}
 	if err := c.lease(context.Background(), leased+1); err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
 	return c, nil
 }
@@ -175,10 +181,26 @@ func (c *Counter) Close() error {
 	closed, last, leased := c.closed, c.last, c.leased
 	c.closed = true
 	c.mu.Unlock()
-	if closed || last == leased {
+	if closed {
 		return nil
 	}
-	return writeLease(c.path, last)
+	var err error
+	if last != leased {
+		err = writeLease(c.path, last)
+	}
+	return errors.Join(err, c.lock.Close())
+}
+
+// lockFile makes and locks a file for this process, until it is closed or the process ends (fcntl(2), advisory locks).
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is held by another process: stop the other daemon: %w", path, err), f.Close())
+	}
+	return f, nil
 }
 
 func encodeLease(leased uint64) string {

@@ -235,6 +235,18 @@ func read(path string, mode fs.FileMode, limit int) ([]byte, error) {
 	return b, nil
 }
 
+// lockFile makes and locks a file for this process, until it is closed or the process ends (fcntl(2), advisory locks).
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s is held by another process: stop the other daemon: %w", ErrFiles, path, err), f.Close())
+	}
+	return f, nil
+}
+
 // replace writes a file beside path, flushes it, renames it over path and flushes the folder.
 func replace(path string, content []byte, mode fs.FileMode) error {
 	fresh := path + ".new"

@@ -5,19 +5,23 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"os"
 	"sync"
 )
 
 // File is a Module within the calling process. Two files hold its keys: the device key at path.device (mode 0400), and
 // at path (mode 0600) the named keys, sealed under the device key. Each is replaced atomically and flushed, file and
 // folder. DestroyKey makes a new device key too, so that an older copy of the sealed file, say in a backup, cannot be
-// opened with the device key of today; the backup must therefore leave path.device out. One process at a time.
+// opened with the device key of today; the backup must therefore leave path.device out. One process at a time: a lock on
+// path.lock, which ends with the process, refuses a second.
 //
 // Between calls File holds ciphers, not key bytes; Go offers no way to clear a cipher's key schedule, nor copies that the
 // runtime makes. The bytes that it does handle (file contents, new keys) are cleared after use.
 type File struct {
 	path string
+	lock *os.File
 	turn chan struct{} // one slot: who rewrites the files
 
 	mu      sync.Mutex
@@ -28,13 +32,29 @@ var _ Module = (*File)(nil)
 
 // OpenFile opens the keys at path. Both files must be there, plain files of the calling user that nobody else can read:
 // else ErrFiles with the fix in the text. An unfinished replacement, left by a power cut, is finished or undone.
-func OpenFile(path string) (*File, error) {
+func OpenFile(path string) (*File, error) { return open(path, false) }
+
+func open(path string, first bool) (f *File, err error) {
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if first {
+		if err := create(path); err != nil {
+			return nil, err
+		}
+	}
 	all, err := load(path)
 	if err != nil {
 		return nil, err
 	}
 	defer all.clear()
-	f := &File{path: path, turn: make(chan struct{}, 1), ciphers: make(map[string]cipher.AEAD, len(all.keys))}
+	f = &File{path: path, lock: lock, turn: make(chan struct{}, 1), ciphers: make(map[string]cipher.AEAD, len(all.keys))}
 	for name, key := range all.keys {
 		if f.ciphers[name], err = newCipher(key); err != nil {
 			return nil, err
@@ -46,12 +66,7 @@ func OpenFile(path string) (*File, error) {
 // CreateFile is OpenFile for a first start: it makes the sealed file, with no key in it, where there is none, and a device
 // key where there is neither. A sealed file without its device key is refused, as by OpenFile: the key is lost, and what
 // it sealed with it.
-func CreateFile(path string) (*File, error) {
-	if err := create(path); err != nil {
-		return nil, err
-	}
-	return OpenFile(path)
-}
+func CreateFile(path string) (*File, error) { return open(path, true) }
 
 // CreateKey is Module's.
 func (f *File) CreateKey(ctx context.Context, name string) error {
@@ -151,12 +166,17 @@ func (f *File) Open(ctx context.Context, name string, associated, sealed []byte)
 	return plain, nil
 }
 
-// Close lets go of the keys; every later call returns ErrClosed.
+// Close waits for a change of keys under way and lets go of the keys; every later call returns ErrClosed.
 func (f *File) Close() error {
+	f.turn <- struct{}{}
+	defer f.end()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ciphers == nil {
+		return nil
+	}
 	f.ciphers = nil
-	return nil
+	return f.lock.Close()
 }
 
 func (f *File) begin(ctx context.Context) error {

@@ -214,8 +214,8 @@ func TestPowerCutWhileDestroying(t *testing.T) {
 				}
 			}
 			files, err := filepath.Glob(path + "*")
-			if err != nil || len(files) != 2 {
-				t.Errorf("files left: %v (%v), want two", files, err)
+			if err != nil || len(files) != 3 {
+				t.Errorf("files left: %v (%v), want sealed file, device key and lock", files, err)
 			}
 			if c.destroyed && !bytes.Equal(get(devicePath(path)), device1) {
 				t.Error("the old device key is still there")
