@@ -248,9 +248,13 @@ func (o *owner) present(ctx context.Context, r *Reader) (device.Presented, error
 		o.settle()
 		return device.Presented{}, errNotNow
 	case errors.Is(err, device.ErrMute), errors.Is(err, device.ErrProtocol):
-		o.fault = "card cannot be used: " + err.Error()
+		o.fault = "the card's chip does not answer, or not as EMV demands: put it in the right way round, or take another card"
 		o.settle()
-		return device.Presented{}, fmt.Errorf("%w (%w)", device.ErrMute, err)
+		o.reader.config.Log.Info("card cannot be used", "cause", err)
+		if !errors.Is(err, device.ErrMute) {
+			err = fmt.Errorf("%w: %w", device.ErrMute, err)
+		}
+		return device.Presented{}, err
 	}
 	if err := o.failed(ctx, err); err != nil {
 		return device.Presented{}, err
