@@ -3,6 +3,7 @@ package till
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -144,7 +145,11 @@ func (h *handler) find(r *http.Request) (terminal.Sale, error) {
 	if sale, running := h.cfg.Lane.Current(); running && sale.ID == id {
 		return sale, nil
 	}
-	return h.cfg.Journal.Sale(r.Context(), id)
+	sale, err := h.cfg.Journal.Sale(r.Context(), id)
+	if err != nil {
+		return sale, fmt.Errorf("sale %s: %w", id, err)
+	}
+	return sale, nil
 }
 
 // receipt draws a sale's receipt. Only the last sale's may be asked for as the original; everything else is a duplicate

@@ -21,12 +21,12 @@ type Problem struct {
 	Do     string `json:"do"`   // what to do, for the cashier or the caller's programmer
 }
 
-// Error makes a Problem an error for clients.
+// Error makes a Problem an error for clients: its detail, which says all that its title does.
 func (p *Problem) Error() string {
 	if p.Detail == "" {
 		return p.Title
 	}
-	return p.Title + ": " + p.Detail
+	return p.Detail
 }
 
 // problemRow says what one error of the terminal is to a client.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -242,20 +243,17 @@ func parseSet(set []string) (map[tlv.Tag][]byte, error) {
 // fixedAmount is the amount that --set 9F02 and 5F2A say, so that what the kernel compares is what the card is told; one
 // whole unit of the profile's currency when they say nothing. A currency that is not in the table is only told.
 func fixedAmount(fixed map[tlv.Tag][]byte, c money.Currency) (money.Amount, error) {
-	if b, ok := fixed[emv.TagTransactionCurrencyCode]; ok && len(b) == 2 {
-		var numeric uint16
-		if _, err := fmt.Sscanf(hex.EncodeToString(b), "%d", &numeric); err == nil {
-			if known, err := money.ByNumeric(numeric); err == nil {
-				c = known
-			}
+	if n, err := strconv.ParseUint(hex.EncodeToString(fixed[emv.TagTransactionCurrencyCode]), 10, 16); err == nil {
+		if known, err := money.ByNumeric(uint16(n)); err == nil {
+			c = known
 		}
 	}
 	b, ok := fixed[emv.TagAmountAuthorised]
 	if !ok {
 		return money.Parse("1", c)
 	}
-	var minor int64
-	if _, err := fmt.Sscanf(hex.EncodeToString(b), "%d", &minor); err != nil || len(b) != 6 {
+	minor, err := strconv.ParseInt(hex.EncodeToString(b), 10, 64)
+	if err != nil || len(b) != 6 {
 		return money.Amount{}, usage("--set 9F02=%X: it takes twelve decimal digits", b)
 	}
 	return money.New(minor, c), nil

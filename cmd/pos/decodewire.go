@@ -201,7 +201,7 @@ func (a *app) decodeAPDU(b []byte, response, clear bool) error {
 		return a.printJSON(out)
 	}
 	if response {
-		a.printf("%s (%s)\n", out.Name, out.SW)
+		a.printf("%s\n", out.Name)
 	} else {
 		a.printf("%s  CLA %s INS %s P1 %s P2 %s", out.Name, out.CLA, out.INS, out.P1, out.P2)
 		if out.Lc > 0 {
@@ -255,7 +255,7 @@ func responseAPDU(b []byte, clear bool) (decodedAPDU, error) {
 		return decodedAPDU{}, usage("an answer has at least SW1 and SW2")
 	}
 	data, sw := b[:len(b)-2], b[len(b)-2:]
-	out := decodedAPDU{Name: "done", SW: fmt.Sprintf("%X", sw)}
+	out := decodedAPDU{Name: "9000: done", SW: fmt.Sprintf("%X", sw)}
 	if _, err := emv.SplitResponse(b); err != nil {
 		out.Name = err.Error()
 	}

@@ -44,6 +44,7 @@ func dialCard(ctx context.Context, where string) (openedCard, error) {
 	}
 	card := &vpcdCard{conn}
 	if err := card.powerOn(ctx); err != nil {
+		_ = conn.Close() // the first error says it all
 		return openedCard{}, usage("%w at %s: %w", errDial, address, err)
 	}
 	return opened(card, func() error {
