@@ -141,15 +141,18 @@ func (ws *workspace) wipe() {
 	for _, number := range ws.inside {
 		c := ws.cells[number]
 		c.SetValue(nil)
-		clear(c.rule.out)
-		clear(c.rule.padded)
+		scrub(c.rule.out)
+		scrub(c.rule.padded)
 		if c.rule.nibbles != nil {
-			clear(c.rule.nibbles.buf)
+			scrub(c.rule.nibbles.buf)
 		}
 	}
-	clear(ws.input)
+	scrub(ws.input)
 	ws.input = ws.input[:0]
 }
+
+// scrub clears a buffer to its full capacity: what was refused half-way stands behind its length.
+func scrub(b []byte) { clear(b[:cap(b)]) }
 
 // unpack runs moov's scanner over the bytes behind the TPDU.
 func (ws *workspace) unpack(body []byte) (*Message, error) {
@@ -246,11 +249,11 @@ func (ws *workspace) scan(scanner *moov.MessageScanner, bits []byte) (*Message, 
 
 // forget lets go of the frame and clears the buffers that card data passed through.
 func (ws *workspace) forget() {
-	clear(ws.text)
+	scrub(ws.text)
 	for _, c := range ws.all {
 		c.SetValue(nil)
 		if c.rule.nibbles != nil {
-			clear(c.rule.nibbles.buf)
+			scrub(c.rule.nibbles.buf)
 		}
 	}
 }
