@@ -36,6 +36,15 @@ func (w *world) audit(ctx context.Context, done []outcome) ([]check, error) {
 	if err != nil {
 		return nil, err
 	}
+	last := done[len(done)-1].sale
+	reprint, err := w.reprint(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	again, err := w.orderAgain(ctx, last)
+	if err != nil {
+		return nil, err
+	}
 	terminalTotal, err := total(approved(done))
 	if err != nil {
 		return nil, err
@@ -49,9 +58,34 @@ func (w *world) audit(ctx context.Context, done []outcome) ([]check, error) {
 		{"sale by sale", "agree", disagreement(done, entries)},
 		{"every reversal is with the bank before the next request", "yes", overtaken(done, log)},
 		{"answers that nobody waited for, in the journal", fmt.Sprint(straysExpected), fmt.Sprint(strays)},
+		{"the merchant's copy, printed later, says that it is a reprint", "yes", reprint},
+		{"the same order again, with its key, gives the same sale", last.ID.String(), again},
 		{"still owed to the bank, or parked", "0", fmt.Sprint(status.Owed + status.Parked)},
 		{"files with a card number in clear", "none", orNone(clear)},
 	}, nil
+}
+
+// reprint asks for the merchant's copy of a sale and shows it.
+func (w *world) reprint(ctx context.Context, sale terminal.Sale) (says string, err error) {
+	printed, status, err := w.cashier(ctx, "receipt", sale.ID.String(), "--copy", "merchant")
+	if err != nil || status != 0 {
+		return "", fmt.Errorf("pos receipt ended with %d: %w; it said:\n%s", status, err, printed)
+	}
+	_, _ = fmt.Fprintf(w.out, "\nThe merchant's copy, later: pos receipt %s --copy merchant\n%s", sale.ID, indent(printed))
+	if !strings.Contains(printed, "DUPLICATE") {
+		return "no", nil
+	}
+	return "yes", nil
+}
+
+// orderAgain sends the order of a sale once more, as a till does that never heard its answer.
+func (w *world) orderAgain(ctx context.Context, sale terminal.Sale) (id string, err error) {
+	order := terminal.Order{Kind: sale.Kind, Amount: sale.Amount, Reference: sale.Reference, Key: sale.Key}
+	var same terminal.Sale
+	if err := post(ctx, w.local, "http://posd/v1/sales", order, &same); err != nil {
+		return "", err
+	}
+	return same.ID.String(), nil
 }
 
 // straysExpected: the late answer, the answer with another's number, and the second of two.

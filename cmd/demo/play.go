@@ -15,8 +15,8 @@ import (
 
 // The demo's terminal is the shipped one with short deadlines, so that a silent bank costs seconds and not minutes.
 const (
-	answerTimeout = "1s"
-	lateBy        = "1500ms" // later than answerTimeout
+	answerTimeout = "2s"
+	lateBy        = "3s" // later than answerTimeout
 )
 
 const configText = `# The demo's terminal: cmd/posd/posd.toml with short deadlines.

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	readyWithin = 20 * time.Second       // from start to ready; a cold disk and a first database included
-	endWithin   = 15 * time.Second       // from SIGTERM to the end; posd waits out its host deadline
-	pollEvery   = 10 * time.Millisecond  // how often a condition is looked at
-	tailBytes   = 4096                   // of a program's log, shown when it fails
-	lookWithin  = 500 * time.Millisecond // one look at a program over its local interface
+	readyWithin = 20 * time.Second      // from start to ready; a cold disk and a first database included
+	endWithin   = 15 * time.Second      // from SIGTERM to the end; posd waits out its host deadline
+	pollEvery   = 10 * time.Millisecond // how often a condition is looked at
+	tailBytes   = 4096                  // of a program's log, shown when it fails
+	lookWithin  = 5 * time.Second       // one look at a program over its local interface
 )
 
 // A program is one child process. Its output goes to a file; it is ended by its own process id and by no other means.

@@ -118,19 +118,33 @@ func (w *world) settled(ctx context.Context) error {
 
 // get reads one JSON answer of a local interface.
 func get(ctx context.Context, client *http.Client, url string, into any) error {
-	ctx, stop := context.WithTimeout(ctx, lookWithin)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return call(ctx, client, http.MethodGet, url, nil, into)
+}
+
+// post sends one JSON object to a local interface and reads the answer.
+func post(ctx context.Context, client *http.Client, url string, what, into any) error {
+	body, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
+	return call(ctx, client, http.MethodPost, url, body, into)
+}
+
+func call(ctx context.Context, client *http.Client, method, url string, body []byte, into any) error {
+	ctx, stop := context.WithTimeout(ctx, lookWithin)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
 	answer, err := client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = answer.Body.Close() }() // read to its end or given up
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, answer.Status)
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("%s %s: %s", method, url, answer.Status)
 	}
 	return json.NewDecoder(io.LimitReader(answer.Body, 16<<20)).Decode(into)
 }
