@@ -89,10 +89,10 @@ func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 		}
 		s.explain("outcome", reason+": the card gave a TC", section)
 		return ending{emv.Approved, reason}, nil
-	case got == emv.AAC && s.asked == emv.TC:
-		return s.refused(cid, "the card declined what was approved", section), nil
 	case got == emv.AAC && s.answer.Result == emv.HostUnable:
 		return s.refused(cid, "declined, the issuer was not reached", section), nil
+	case got == emv.AAC && s.asked == emv.TC:
+		return s.refused(cid, "the card declined what was approved", section), nil
 	case got == emv.AAC:
 		return s.refused(cid, "declined by the issuer", section), nil
 	default:

@@ -2,7 +2,6 @@ package contact_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -130,12 +129,4 @@ func complete(t *testing.T, txn emv.Transaction, answer emv.HostAnswer) emv.Outc
 		t.Fatal(err)
 	}
 	return out
-}
-
-// first is a cardholder who takes the first of the list.
-type first struct{ asked [][]emv.Candidate }
-
-func (f *first) Choose(_ context.Context, c []emv.Candidate) (int, bool, error) {
-	f.asked = append(f.asked, c)
-	return 0, true, nil
 }

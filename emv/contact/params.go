@@ -19,9 +19,7 @@ func terminalData(p emv.Params) (emv.Data, error) {
 		return d, err
 	}
 	d.Put(emv.TagAmountAuthorised, digits(uint64(p.Amount.Minor), 6))
-	d.Put(emv.TagAmountAuthorisedBinary, fourBytes(p.Amount.Minor))
 	d.Put(emv.TagAmountOther, digits(uint64(p.AmountOther.Minor), 6))
-	d.Put(emv.TagAmountOtherBinary, fourBytes(p.AmountOther.Minor))
 	d.Put(emv.TagTransactionCurrencyCode, digits(uint64(p.Amount.Currency.Numeric), 2))
 	d.Put(emv.TagTransactionCurrencyExponent, digits(uint64(p.Amount.Currency.Exponent), 1))
 	d.Put(emv.TagTransactionType, []byte{p.TransactionType})
@@ -49,7 +47,28 @@ func terminalData(p emv.Params) (emv.Data, error) {
 	}
 	d.Put(emv.TagTVR, make([]byte, 5))
 	d.Put(emv.TagTSI, make([]byte, 2))
-	return d, putFixed(&d, p.Fixed)
+	if err := putFixed(&d, p.Fixed); err != nil {
+		return d, err
+	}
+	return d, keepBinaryAmounts(&d, p.Fixed)
+}
+
+// keepBinaryAmounts makes 81 and 9F04 say what a fixed 9F02 or 9F03 says, unless they are fixed themselves.
+func keepBinaryAmounts(d *emv.Data, fixed map[tlv.Tag][]byte) error {
+	for _, pair := range [][2]tlv.Tag{
+		{emv.TagAmountAuthorised, emv.TagAmountAuthorisedBinary},
+		{emv.TagAmountOther, emv.TagAmountOtherBinary},
+	} {
+		if _, ok := fixed[pair[1]]; ok {
+			continue
+		}
+		n, ok := number(d.Value(pair[0]))
+		if !ok || n > math.MaxUint32 {
+			return fmt.Errorf("%s does not fit the four bytes of tag %s: %w", pair[0], pair[1], ErrParams)
+		}
+		d.Put(pair[1], fourBytes(n))
+	}
+	return nil
 }
 
 func putText(d *emv.Data, tag tlv.Tag, text string) {
