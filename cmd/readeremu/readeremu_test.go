@@ -81,7 +81,7 @@ func (p *program) tell(order ...string) emulator.GemPCStatus {
 // shortDir is a folder whose name leaves room for a socket's.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "re")
+	dir, err := os.MkdirTemp("", "re") //nolint:usetesting // t.TempDir has the test's name in it: too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

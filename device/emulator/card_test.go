@@ -90,23 +90,26 @@ func TestIssuerAuthenticationFails(t *testing.T) {
 		x.data.Put(0x91, x.answer("05"))
 		x.wants(x.ask(tc, 0x8D), aac)
 	})
-	t.Run("none where it is mandatory", func(t *testing.T) {
-		x := online(t, "credit", visa)
-		x.data.Put(0x8A, []byte("00"))
-		x.wants(x.ask(tc, 0x8D), aac)
-		if got := x.cvr(); got != "200400" {
-			t.Errorf("CVR %s", got)
-		}
-	})
-	t.Run("none where it is optional", func(t *testing.T) {
-		p := ready(t, "credit")
-		p.Applications[0].Risk.IssuerAuthentication = "optional"
-		x := insertCard(t, emulator.NewCard(p))
-		x.read(visa)
-		x.wants(x.ask(arqc, 0x8C), arqc)
-		x.data.Put(0x8A, []byte("00"))
-		x.wants(x.ask(tc, 0x8D), tc)
-	})
+	for _, row := range []struct {
+		name, rule, cvr string
+		want            byte
+	}{
+		{"none where it is mandatory", "mandatory", "200400", aac},
+		{"none where it is optional", "optional", "600400", tc},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := ready(t, "credit")
+			p.Applications[0].Risk.IssuerAuthentication = row.rule
+			x := insertCard(t, emulator.NewCard(p))
+			x.read(visa)
+			x.wants(x.ask(arqc, 0x8C), arqc)
+			x.data.Put(0x8A, []byte("00"))
+			x.wants(x.ask(tc, 0x8D), row.want)
+			if got := x.cvr(); got != row.cvr {
+				t.Errorf("CVR %s, want %s", got, row.cvr)
+			}
+		})
+	}
 	t.Run("wrong length", func(t *testing.T) {
 		x := online(t, "credit", visa)
 		x.send(0x6700, command(0x00, 0x82, 0, 0, unhex(t, "1122334455667788")))

@@ -113,7 +113,7 @@ func TestProfileRefused(t *testing.T) {
 		{"version", `cvn = 10`, `cvn = 17`, "cvn"},
 		{"first", `first = "tc"`, `first = "maybe"`, "risk.first"},
 		{"second", `second = "tc"`, `second = "arqc"`, "risk.second"},
-		{"authentication", `"mandatory"`, `"sometimes"`, "issuer_authentication"},
+		{"authentication", `"optional"`, `"sometimes"`, "issuer_authentication"},
 		{"no account number", `"5A" = "4761739001010119"`, ``, "5A"},
 		{"account number", `"5A" = "4761739001010119"`, `"5A" = "476F"`, "5A"},
 		{"not a tag", `"5F20" =`, `"5F" =`, "tag"},

@@ -16,24 +16,24 @@ import (
 // terminal is the smallest terminal that can bring a card through a sale, written for these tests: it follows the lists
 // that the card gives out and knows nothing of the emulator.
 type terminal struct {
-	t        *testing.T
+	t        testing.TB
 	transmit func(apdu []byte) []byte
 	data     emv.Data
 	afl      []byte
 }
 
-func insert(t *testing.T, name string) *terminal {
+func insert(t testing.TB, name string) *terminal {
 	t.Helper()
 	return insertCard(t, emulator.NewCard(ready(t, name)))
 }
 
-func insertCard(t *testing.T, card *emulator.Card) *terminal {
+func insertCard(t testing.TB, card *emulator.Card) *terminal {
 	t.Helper()
 	card.Reset()
 	return newTerminal(t, card.Transmit)
 }
 
-func newTerminal(t *testing.T, transmit func([]byte) []byte) *terminal {
+func newTerminal(t testing.TB, transmit func([]byte) []byte) *terminal {
 	t.Helper()
 	term := &terminal{t: t, transmit: transmit}
 	for tag, value := range map[tlv.Tag]string{
@@ -45,7 +45,7 @@ func newTerminal(t *testing.T, transmit func([]byte) []byte) *terminal {
 	return term
 }
 
-func ready(t *testing.T, name string) emulator.Profile {
+func ready(t testing.TB, name string) emulator.Profile {
 	t.Helper()
 	p, err := emulator.Ready(name)
 	if err != nil {
@@ -54,7 +54,7 @@ func ready(t *testing.T, name string) emulator.Profile {
 	return p
 }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
