@@ -43,7 +43,8 @@ type Slot struct {
 	patience  time.Duration
 	seq       byte
 	icc       ICC
-	moved     bool // a movement was told since the last reset: a card without power is not the one that was powered
+	moves     int  // movements told so far
+	moved     bool // one was told since the last reset: a card without power is not the one that was powered
 	atr       iso7816.ATR
 	wait      time.Duration // what a powered card may need before it answers, besides the reader's own time
 }
@@ -59,6 +60,9 @@ func NewSlot(transport Transport, patience time.Duration) *Slot {
 
 // ICC is the last that was heard of the slot's state.
 func (s *Slot) ICC() ICC { return s.icc }
+
+// Moves counts the card movements that were told so far: when it has grown, the slot was empty in between.
+func (s *Slot) Moves() int { return s.moves }
 
 // CommandError is a command that the reader refused or failed to carry out.
 type CommandError struct {
@@ -249,6 +253,7 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		}
 		if answer.Type == NotifySlotChange {
 			s.moved = true
+			s.moves++
 			if s.icc = Inactive; answer.Params[0]&1 == 0 {
 				s.icc, out = NoICC, true
 				limit = graceAfterMove

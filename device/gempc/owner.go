@@ -30,6 +30,7 @@ type owner struct {
 	greeted bool       // the reader has told its version since line was opened
 	card    *card      // powered, or nil
 	fault   string     // why the card in the slot cannot be used
+	moves   int        // of cards, as the slot had counted them when last looked at
 	next    time.Duration
 }
 
@@ -73,9 +74,9 @@ func (r *Reader) connect() {
 	}
 	o.line, o.next = line, pollEvery
 	o.slot = ccid.NewSlot(&wire{line: line}, r.config.Patience)
-	o.greeted = false
+	o.greeted, o.moves = false, 0
 	if status := r.Status(); status.Condition == "" {
-		r.publish(device.Status{Condition: device.Absent, Cause: "reader on " + r.config.Port + " is starting"})
+		r.publish(device.Status{Condition: device.Absent, Cause: "reader on " + r.config.Port + " is starting"}, false)
 	}
 }
 
@@ -85,7 +86,7 @@ func (o *owner) absent(cause error) {
 	if o.reader.Status() != status && !errors.Is(cause, device.ErrClosed) {
 		o.reader.config.Log.Warn("reader absent", "cause", cause)
 	}
-	o.reader.publish(status)
+	o.reader.publish(status, false)
 }
 
 // drop gives the port up; it is opened again later.
@@ -188,15 +189,17 @@ func printable(version []byte) string {
 
 // settle draws the conclusions from the slot's state.
 func (o *owner) settle() {
-	if o.slot.ICC() == ccid.NoICC {
-		o.fault = ""
+	moved := o.slot.Moves() != o.moves
+	o.moves = o.slot.Moves()
+	if moved || o.slot.ICC() == ccid.NoICC {
+		o.fault = "" // it was another card's
 	}
 	if o.card != nil {
 		if gone := o.slot.Gone(); gone != nil {
 			o.end(gone)
 		}
 	}
-	o.reader.publish(conditionOf(o.slot.ICC(), o.fault))
+	o.reader.publish(conditionOf(o.slot.ICC(), o.fault), moved)
 }
 
 // failed draws the conclusions from an exchange with the reader that failed. A reader that is gone is dropped. One that
@@ -248,6 +251,7 @@ func (o *owner) present(ctx context.Context, r *Reader) (device.Presented, error
 		o.settle()
 		return device.Presented{}, errNotNow
 	case errors.Is(err, device.ErrMute), errors.Is(err, device.ErrProtocol):
+		o.settle()
 		o.fault = "the card's chip does not answer, or not as EMV demands: put it in the right way round, or take another card"
 		o.settle()
 		o.reader.config.Log.Info("card cannot be used", "cause", err)

@@ -19,7 +19,7 @@ import (
 // behind a symbolic link. It shares the message and block codecs with the driver, and nothing else; device/emulator has
 // an independent one.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	link string
 
 	mu            sync.Mutex
@@ -45,7 +45,7 @@ type peerT1 struct {
 	last    []byte // block sent last
 }
 
-func newPeer(t *testing.T) *peer {
+func newPeer(t testing.TB) *peer {
 	p := &peer{t: t, link: filepath.Join(t.TempDir(), "port"), faults: map[int]devicetest.Fault{}}
 	p.Replug()
 	t.Cleanup(p.Unplug)
@@ -304,7 +304,7 @@ func (p *peer) t0(tpdu []byte) []byte {
 }
 
 // hear is a T=1 card with blocks of at most 32 bytes out.
-func (c *peerT1) hear(t *testing.T, raw []byte, answer func([]byte) []byte) []byte {
+func (c *peerT1) hear(t testing.TB, raw []byte, answer func([]byte) []byte) []byte {
 	b, err := iso7816.ParseBlock(raw)
 	if err != nil {
 		t.Errorf("block from the driver: %v", err)

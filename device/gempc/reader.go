@@ -36,7 +36,8 @@ type Reader struct {
 	mu      sync.Mutex
 	status  device.Status
 	name    string
-	changed chan struct{} // closed and replaced when status changes
+	turns   int           // how often a card has moved
+	changed chan struct{} // closed and replaced when one of these changes
 
 	owner owner // touched only by the goroutine that runs own, once that is started
 }
@@ -88,23 +89,26 @@ func (r *Reader) Name() string {
 
 // Status is the last known condition, not older than a fraction of a second.
 func (r *Reader) Status() device.Status {
-	status, _ := r.current()
+	status, _, _ := r.current()
 	return status
 }
 
-// current is the status and a channel that is closed when it changes.
-func (r *Reader) current() (device.Status, <-chan struct{}) {
+// current is the status, how often a card has moved, and a channel that is closed when either changes.
+func (r *Reader) current() (device.Status, int, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.status, r.changed
+	return r.status, r.turns, r.changed
 }
 
-// publish sets the status and wakes whoever waits for a change.
-func (r *Reader) publish(status device.Status) {
+// publish sets the status, counts a card that has moved, and wakes whoever waits for either.
+func (r *Reader) publish(status device.Status, moved bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if status == r.status {
+	if status == r.status && !moved {
 		return
+	}
+	if moved {
+		r.turns++
 	}
 	r.status = status
 	close(r.changed)
@@ -117,7 +121,7 @@ var errNotNow = errors.New("no card to power")
 // Present waits for a card and powers it; see device.Reader.
 func (r *Reader) Present(ctx context.Context) (device.Presented, error) {
 	for {
-		_, changed := r.current()
+		_, _, changed := r.current()
 		var presented device.Presented
 		err := r.call(ctx, func(ctx context.Context) (err error) {
 			presented, err = r.owner.present(ctx, r)
@@ -137,14 +141,16 @@ func (r *Reader) Present(ctx context.Context) (device.Presented, error) {
 	}
 }
 
-// AwaitRemoval waits until the slot is empty; see device.Reader.
+// AwaitRemoval waits until the slot is empty; see device.Reader. A card that is swapped for another between two looks at
+// the slot was removed, too.
 func (r *Reader) AwaitRemoval(ctx context.Context) error {
 	if err := r.call(ctx, r.owner.refresh); err != nil {
 		return err
 	}
+	_, before, _ := r.current()
 	for {
-		status, changed := r.current()
-		if status.Condition == device.NoCard || status.Condition == device.Absent {
+		status, turns, changed := r.current()
+		if status.Condition == device.NoCard || status.Condition == device.Absent || turns != before {
 			return nil
 		}
 		if err := r.await(ctx, changed, nil); err != nil {

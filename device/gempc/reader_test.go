@@ -228,6 +228,51 @@ func TestResends(t *testing.T) {
 	})
 }
 
+// A card that is swapped between two looks at the slot was removed; what was wrong with the first is not the second's
+// fault.
+func TestSwappedBetweenLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l log
+		var moves atomic.Pointer[[]byte] // told with the next echo
+		r := begin(t, &l, func() (line, error) {
+			return newLine(func(b []byte) []byte {
+				_, _, m := next(b)
+				back := echo(b)[:len(b)]
+				if told := moves.Swap(nil); told != nil {
+					back = append(back, *told...)
+				}
+				status := ccid.Status{ICC: ccid.Inactive}
+				answer := ccid.Message{Type: ccid.SlotStatus, Seq: m.Seq}
+				switch m.Type {
+				case ccid.PowerOn:
+					status.Command, status.Error, answer.Type = ccid.Failed, ccid.ICCMute, ccid.DataBlock
+				case ccid.Escape:
+					answer.Type = ccid.EscapeAnswer
+				}
+				answer.Params = status.Params(0)
+				return appendFrame(back, answer)
+			}), nil
+		})
+		if _, err := r.Present(t.Context()); !errors.Is(err, device.ErrMute) {
+			t.Fatal(err)
+		}
+		gone := make(chan error, 1)
+		go func() { gone <- r.AwaitRemoval(t.Context()) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if status := r.Status(); len(gone) != 0 || status.Condition != device.CardFailed || status.Cause == "" {
+			t.Fatalf("%+v, %d", status, len(gone))
+		}
+		moves.Store(&[]byte{ccid.NotifySlotChange, ccid.MovedOut, ccid.NotifySlotChange, ccid.MovedIn})
+		if err := <-gone; err != nil {
+			t.Error(err)
+		}
+		if status := r.Status(); status.Condition != device.CardIn || status.Cause != "" {
+			t.Errorf("%+v", status)
+		}
+	})
+}
+
 func TestOpenWithoutAPort(t *testing.T) {
 	if r, err := Open(Config{}); r != nil || err == nil {
 		t.Errorf("%v, %v", r, err)
