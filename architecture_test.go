@@ -156,6 +156,38 @@ func TestDebtTable(t *testing.T) {
 	same(t, want, got)
 }
 
+// TestPathsInPages: a file or folder that a page names is there.
+func TestPathsInPages(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	pathLike := regexp.MustCompile(`^[a-z.][a-z0-9_.-]*(/[a-z0-9_.-]+)+/?$`)
+	elsewhere := regexp.MustCompile(`^(bin|run|testing)/`) // what build and stack make, and the standard library
+	checked := 0
+	for _, name := range []string{page, "README.md", "CHANGELOG.md", "docs/contributing.md", "docs/operating.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths := map[string]string{} // as written: where to look
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			paths[m[1]] = filepath.Join(filepath.Dir(name), m[1])
+		}
+		for _, q := range names(string(text)) {
+			if pathLike.MatchString(q) && !elsewhere.MatchString(q) {
+				paths[q] = q
+			}
+		}
+		for written, where := range paths {
+			checked++
+			if _, err := os.Stat(where); err != nil {
+				t.Errorf("%s names %s: %v", name, written, err)
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d paths were found in the pages", checked)
+	}
+}
+
 // TestNoForeignPlaces finds what ties the project to one machine: absolute paths of a builder's disk, and the hosts
 // of package registries.
 func TestNoForeignPlaces(t *testing.T) {
