@@ -74,7 +74,7 @@ func (o *Owner) debtStep(ctx context.Context, d *terminal.Debt, event terminal.D
 		return err
 	}
 	entry.Time = o.cfg.Clock()
-	if err := o.cfg.Journal.Append(ctx, true, entry); err != nil {
+	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, entry); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	o.cfg.Log.Info("debt", "debt", d.ID, "sale", d.Sale, "kind", d.Kind, "stan", d.STAN, "event", event, "to", d.State, "reason", reason)

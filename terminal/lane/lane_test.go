@@ -137,7 +137,7 @@ type words struct{}
 func (words) SaleRequest(terminal.Request) (request, reversal []byte, err error) {
 	return []byte("sale"), []byte("reversal"), nil
 }
-func (words) Repeat(first []byte, _ int) ([]byte, error) { return first, nil }
+func (words) Repeat(first []byte, _ int) ([]byte, error)               { return first, nil }
 func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
 
 func (words) Response(answer []byte) (terminal.Response, error) {

@@ -103,6 +103,9 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 			next, err = o.rest(ctx, false)
 		}
 		if err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return nil // stopped between two steps: what was Sent is Owed again at the next start
+			}
 			return err
 		}
 		pause.Reset(next)
@@ -280,7 +283,7 @@ func (o *Owner) signOn(ctx context.Context) error {
 	if err != nil {
 		note = err.Error()
 	}
-	if jerr := o.cfg.Journal.Append(ctx, false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: brief(note)}); jerr != nil {
+	if jerr := o.cfg.Journal.Append(context.WithoutCancel(ctx), false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: brief(note)}); jerr != nil {
 		return fmt.Errorf("journal: %w", jerr)
 	}
 	return err
@@ -291,7 +294,7 @@ func (o *Owner) quarantine(ctx context.Context, s terminal.Stray) error {
 		Time: s.Time, Kind: terminal.StrayEntry, Event: s.MTI,
 		Note: brief(fmt.Sprintf("answer %s, trace %s, code %s, not taken: %s", s.MTI, s.STAN, s.Code, s.Reason)),
 	}
-	if err := o.cfg.Journal.Append(ctx, true, e); err != nil {
+	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, e); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"tillway/terminal/profile"
+)
+
+// config is posd.toml. Paths in it are made absolute by loadConfig.
+type config struct {
+	State   string `toml:"state"`
+	Socket  string `toml:"socket"`
+	Profile string `toml:"profile"`
+
+	Log struct {
+		Level  slog.Level `toml:"level"`
+		Format string     `toml:"format"`
+	} `toml:"log"`
+
+	Reader struct {
+		Driver string `toml:"driver"`
+		Port   string `toml:"port"`
+	} `toml:"reader"`
+
+	Acquirer acquirerConfig `toml:"acquirer"`
+}
+
+type acquirerConfig struct {
+	Name        string `toml:"name"`
+	Dialect     string `toml:"dialect"`
+	Address     string `toml:"address"`
+	CA          string `toml:"ca"`
+	ServerName  string `toml:"server_name"`
+	Certificate string `toml:"certificate"`
+	Key         string `toml:"key"`
+
+	ConnectTimeout duration `toml:"connect_timeout"`
+	WriteTimeout   duration `toml:"write_timeout"`
+	AnswerTimeout  duration `toml:"answer_timeout"`
+	Retry          duration `toml:"retry"`
+	RetryMax       duration `toml:"retry_max"`
+	Check          duration `toml:"check"`
+
+	NAC nacConfig `toml:"nac"`
+}
+
+type nacConfig struct {
+	TPDU         string `toml:"tpdu"`
+	NII          string `toml:"nii"`
+	Track2Filler string `toml:"track2_filler"`
+	Repeat       string `toml:"repeat"`
+}
+
+// duration is a time in TOML, written like "5s"; empty is zero.
+type duration time.Duration
+
+// UnmarshalText reads a Go duration that is not negative.
+func (d *duration) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	v, err := time.ParseDuration(string(b))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no time: write it like 5s or 2m", b)
+	}
+	*d = duration(v)
+	return nil
+}
+
+func defaults() config {
+	var c config
+	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
+	c.Log.Format = "text"
+	c.Reader.Driver = "gempc"
+	a := &c.Acquirer
+	a.Name, a.Dialect = "acquirer", "nac"
+	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
+	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
+	a.NAC = nacConfig{Track2Filler: "F", Repeat: "0400"}
+	return c
+}
+
+// loadConfig reads and checks the one config file. Its error is one line that says what to do.
+func loadConfig(path string) (config, error) {
+	c := defaults()
+	text, err := os.ReadFile(path) //nolint:gosec // the technician names the file
+	if errors.Is(err, os.ErrNotExist) {
+		return c, fmt.Errorf("no config file at %s: copy cmd/posd/posd.toml there, or name yours with --config", path)
+	}
+	if err != nil {
+		return c, fmt.Errorf("config: %w", err)
+	}
+	md, err := toml.Decode(string(text), &c)
+	var perr toml.ParseError
+	switch {
+	case errors.As(err, &perr):
+		return c, fmt.Errorf("config %s, line %d: %s", path, perr.Position.Line, perr.Message)
+	case err != nil:
+		return c, fmt.Errorf("config %s: %w", path, err)
+	}
+	if extra := md.Undecoded(); len(extra) > 0 {
+		return c, fmt.Errorf("config %s: unknown key %s: take it out, or see cmd/posd/posd.toml for how it is spelt", path, extra[0])
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("config %s: %w", path, err)
+	}
+	abs, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return c, fmt.Errorf("config: %w", err)
+	}
+	for _, p := range []*string{&c.State, &c.Socket, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(abs, *p)
+		}
+	}
+	if strings.HasSuffix(c.Profile, ".toml") && !filepath.IsAbs(c.Profile) {
+		c.Profile = filepath.Join(abs, c.Profile)
+	}
+	return c, nil
+}
+
+func (c *config) check() error {
+	a := &c.Acquirer
+	switch {
+	case c.Reader.Driver != "gempc":
+		return fmt.Errorf("reader.driver %q is not known: this release drives gempc", c.Reader.Driver)
+	case c.Reader.Port == "":
+		return errors.New("reader.port is missing: the serial port of the card reader, like /dev/ttyUSB0")
+	case a.Dialect != "nac":
+		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac", a.Dialect)
+	case a.Address == "":
+		return errors.New("acquirer.address is missing: the host and port your acquirer gave you, like pos.example.com:8583")
+	case a.CA == "":
+		return errors.New("acquirer.ca is missing: the file with the acquirer's CA certificate (PEM)")
+	case (a.Certificate == "") != (a.Key == ""):
+		return errors.New("acquirer.certificate and acquirer.key go together")
+	case c.Log.Format != "text" && c.Log.Format != "json":
+		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
+	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
+		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
+	}
+	host, port, err := net.SplitHostPort(a.Address)
+	if err != nil || host == "" || port == "" {
+		return fmt.Errorf("acquirer.address %q: write it as host:port", a.Address)
+	}
+	if a.ServerName == "" {
+		a.ServerName = host
+	}
+	return nil
+}
+
+// loadProfile reads the profile that the config names.
+func (c *config) loadProfile() (profile.Profile, error) {
+	if !strings.HasSuffix(c.Profile, ".toml") {
+		return profile.Ready(c.Profile)
+	}
+	text, err := os.ReadFile(c.Profile)
+	if err != nil {
+		return profile.Profile{}, fmt.Errorf("profile: %w", err)
+	}
+	p, err := profile.Parse(text)
+	if err != nil {
+		return p, fmt.Errorf("profile %s: %w", c.Profile, err)
+	}
+	return p, nil
+}
+
+// trust reads the pinned CA and, where there is one, the terminal's own certificate.
+func (a *acquirerConfig) trust() (*x509.CertPool, *tls.Certificate, error) {
+	text, err := os.ReadFile(a.CA)
+	if err != nil {
+		return nil, nil, fmt.Errorf("acquirer.ca: %w: put the acquirer's CA certificate (PEM) there", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, nil, fmt.Errorf("acquirer.ca %s holds no certificate: it must be PEM, as the acquirer sent it", a.CA)
+	}
+	if a.Certificate == "" {
+		return pool, nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(a.Certificate, a.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("acquirer.certificate and acquirer.key: %w", err)
+	}
+	return pool, &pair, nil
+}

@@ -1,0 +1,66 @@
+// Command posd is the terminal: a daemon at the till that reads cards, asks the acquirer, keeps the journal and answers
+// pos and the till on a local socket. It has one config file, posd.toml.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // the terminal's zone must be there on the smallest machine
+
+	"github.com/spf13/cobra"
+
+	"tillway/emv/contact"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command(os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "posd:", err)
+		os.Exit(exitStatus(err)) //nolint:gocritic // stop has nothing left to do
+	}
+}
+
+// errUsage marks errors of flags and arguments: exit status 2.
+var errUsage = errors.New("see posd --help")
+
+func exitStatus(err error) int {
+	if errors.Is(err, errUsage) {
+		return 2
+	}
+	return 1
+}
+
+func command(out, errOut io.Writer) *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:           "posd",
+		Short:         "the Tillway terminal daemon",
+		Long:          "posd is the terminal: it reads cards, asks the acquirer and keeps the journal. It stays in the foreground; SIGTERM\nends it after the sale that is with the bank has its answer.",
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), path, out, errOut)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
+	return c
+}
+
+// version is the program's own, as the build stamped it, and the kernel's.
+func version() string {
+	v := "development"
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		v = b.Main.Version
+	}
+	return v + ", kernel " + contact.Version
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"tillway/device/secure"
+	"tillway/iso8583/link"
+	"tillway/store"
+	"tillway/terminal/lane"
+	"tillway/terminal/receipt"
+	"tillway/till"
+)
+
+// leaseBlock is how many numbers a counter takes at once: one flush a block, and at most a block lost in a power cut.
+const leaseBlock = 200
+
+const cardTalkLimit = 60 * time.Second
+
+// serve runs the daemon until ctx ends. Its error is one line that says what to do.
+func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) {
+	c, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	p, err := c.loadProfile()
+	if err != nil {
+		return err
+	}
+	log := logger(c, errOut)
+	unlock, err := lockState(c.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	disk, err := openDisk(ctx, c.State, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.close()) }()
+
+	pool, certificate, err := c.Acquirer.trust()
+	if err != nil {
+		return err
+	}
+	reader, err := openReader(c, log)
+	if err != nil {
+		return fmt.Errorf("reader: %w", err)
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	s, err := assemble(ctx, parts{
+		profile: p, acquirer: c.Acquirer, reader: reader, journal: disk.journal, sales: disk.sales, traces: disk.traces,
+		dial: link.TLSDialer(link.TLSConfig{
+			Address: c.Acquirer.Address, ServerName: c.Acquirer.ServerName, RootCAs: pool, Certificate: certificate,
+			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
+		}),
+		clock: time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
+	})
+	if err != nil {
+		return err
+	}
+	for _, sale := range s.recovered {
+		log.Warn("sale found unfinished and ended", "sale", sale.ID, "state", sale.State)
+	}
+	ln, err := listen(ctx, c.Socket)
+	if err != nil {
+		return err
+	}
+	handler := till.New(till.Config{
+		Lane: s.lane, Journal: disk.journal, Log: log,
+		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location},
+		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+	})
+	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	return runAll(ctx, s, disk, ln, handler, log)
+}
+
+// runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.
+func runAll(ctx context.Context, s *stack, d *disk, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	var wg sync.WaitGroup
+	var serveErr error
+	wg.Go(func() {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			serveErr = err
+			stop()
+		}
+	})
+	wg.Go(func() { d.housekeeping(ctx, s.lane, log) })
+	err := s.run(ctx)
+	stop()
+	drain, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer done()
+	if serr := server.Shutdown(drain); serr != nil {
+		log.Warn("local interface closed with requests open", "err", serr)
+		err = errors.Join(err, server.Close())
+	}
+	wg.Wait()
+	return errors.Join(err, serveErr)
+}
+
+func logger(c config, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Log.Level}
+	if c.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// lockState makes the state folder and holds it: two daemons on one journal would give numbers twice.
+func lockState(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w: name a folder that this user may write, with state = in the config", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("state folder %s is in use: another posd runs on it; stop that one first", dir), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// listen opens the local socket, for this user only. A socket that a killed daemon left behind is taken over.
+func listen(ctx context.Context, path string) (net.Listener, error) {
+	var d net.Dialer
+	if c, err := d.DialContext(ctx, "unix", path); err == nil {
+		return nil, errors.Join(fmt.Errorf("socket %s is in use: another posd answers there; stop it, or name another with socket = in the config", path), c.Close())
+	}
+	if fi, err := os.Lstat(path); err == nil {
+		if fi.Mode()&os.ModeSocket == 0 {
+			return nil, fmt.Errorf("socket %s: a file that is no socket is in the way; move it, or name another with socket = in the config", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("socket: %w", err)
+		}
+	}
+	old := syscall.Umask(0o177)
+	defer syscall.Umask(old)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("socket %s: %w", path, err)
+	}
+	return ln, nil
+}
+
+// disk is everything that posd keeps: key file, counters, journal.
+type disk struct {
+	keys          *secure.File
+	sales, traces *store.Counter
+	journal       *store.Store
+}
+
+// openDisk opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a
+// journal without them is refused, because a key would be lost or a number given twice.
+func openDisk(ctx context.Context, dir string, log *slog.Logger) (d *disk, err error) {
+	path := filepath.Join(dir, "journal.db")
+	keys, counter := secure.OpenFile, store.OpenCounter
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		keys, counter = secure.CreateFile, store.CreateCounter
+	}
+	d = &disk{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.keys, err = keys(filepath.Join(dir, "keys")); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if d.sales, err = counter(filepath.Join(dir, "sale.counter"), leaseBlock); err != nil {
+		return nil, err
+	}
+	if d.traces, err = counter(filepath.Join(dir, "stan.counter"), leaseBlock); err != nil {
+		return nil, err
+	}
+	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: log, Clock: time.Now}); err != nil {
+		return nil, err
+	}
+	highest, err := d.journal.Highest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.sales.Raise(ctx, uint64(highest))
+}
+
+// close closes what is open, the journal first.
+func (d *disk) close() error {
+	var errs []error
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+	}
+	for _, c := range []*store.Counter{d.sales, d.traces} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	if d.keys != nil {
+		errs = append(errs, d.keys.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// housekeeping does between sales what would cost a sale a flush: it leases numbers ahead and checkpoints the journal.
+func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger) {
+	var seen uint64
+	for {
+		snap, err := l.Watch(ctx, seen)
+		if err != nil {
+			return
+		}
+		seen = snap.Version
+		if _, running := l.Current(); running {
+			continue
+		}
+		for _, c := range []*store.Counter{d.sales, d.traces} {
+			if err := c.Refill(ctx); err != nil && ctx.Err() == nil {
+				log.Error("leasing numbers", "err", err)
+			}
+		}
+		if err := d.journal.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+			log.Error("checkpoint", "err", err)
+		}
+	}
+}

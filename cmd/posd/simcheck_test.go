@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tillway/terminal"
+)
+
+// wireMessage is a captured frame, read by a parser of the checker's own: the few fields it looks at, from the layout
+// that public NAC messages agree on. It shares no code with the codec, the dialect or the host.
+type wireMessage struct {
+	mti, pan, amount, stan, rc, tid, batch string
+	track2                                 bool
+}
+
+// layout is one field: how its length is given, and whether its content is packed digits.
+type layout struct {
+	fixed  int // bytes; 0 where a length stands before
+	prefix int // bytes of BCD length
+	digits bool
+}
+
+var nacLayout = map[int]layout{
+	2: {0, 1, true}, 3: {3, 0, true}, 4: {6, 0, true}, 11: {3, 0, true}, 12: {3, 0, true}, 13: {2, 0, true}, 14: {2, 0, true},
+	22: {2, 0, true}, 23: {2, 0, true}, 24: {2, 0, true}, 25: {1, 0, true}, 35: {0, 1, true}, 37: {12, 0, false}, 38: {6, 0, false},
+	39: {2, 0, false}, 41: {8, 0, false}, 42: {15, 0, false}, 49: {2, 0, true}, 55: {0, 2, false}, 60: {0, 2, false}, 62: {0, 2, false},
+}
+
+func readWire(b []byte) (m wireMessage, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("frame %x: %v", b, r)
+		}
+	}()
+	b = b[5:] // TPDU
+	m.mti = hex.EncodeToString(b[:2])
+	bitmap := b[2:10]
+	b = b[10:]
+	for n := 2; n <= 64; n++ {
+		if bitmap[(n-1)/8]&(0x80>>((n-1)%8)) == 0 {
+			continue
+		}
+		l, known := nacLayout[n]
+		if !known {
+			return m, fmt.Errorf("field %d is not in the checker's layout", n)
+		}
+		size, odd := l.fixed, false
+		if l.prefix > 0 {
+			count, err := strconv.Atoi(hex.EncodeToString(b[:l.prefix]))
+			if err != nil {
+				return m, err
+			}
+			if size = count; l.digits {
+				size, odd = (count+1)/2, count%2 == 1
+			}
+			b = b[l.prefix:]
+		}
+		value := string(b[:size])
+		if l.digits {
+			if value = strings.ToUpper(hex.EncodeToString(b[:size])); odd {
+				value = strings.TrimSuffix(strings.TrimPrefix(value, "0"), "F")
+			}
+		}
+		b = b[size:]
+		m.keep(n, value)
+	}
+	if len(b) != 0 {
+		return m, fmt.Errorf("%d bytes behind the last field", len(b))
+	}
+	return m, nil
+}
+
+func (m *wireMessage) keep(n int, value string) {
+	switch n {
+	case 2:
+		m.pan = value
+	case 4:
+		m.amount = value
+	case 11:
+		m.stan = value
+	case 35:
+		m.track2 = true
+		m.pan, _, _ = strings.Cut(value, "D")
+	case 39:
+		m.rc = value
+	case 41:
+		m.tid = value
+	case 60:
+		m.batch = value
+	}
+}
+
+// posting is what the checker itself makes of the wire: what must stand at the host.
+type posting struct {
+	amount, pan string
+	reversed    bool
+}
+
+// check recomputes host and terminal from what went over the wire and what the cashier was shown, and compares.
+func (w *world) check(ctx context.Context) []string {
+	c := &checker{world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{}}
+	if w.defect != nil {
+		c.say("defect: %v", w.defect)
+	}
+	c.readSales(ctx)
+	for _, e := range w.wire {
+		m, err := readWire(e.data)
+		if err != nil {
+			c.say("%c at %v cannot be read: %v", e.dir, e.at, err)
+			continue
+		}
+		c.event(e, m)
+	}
+	c.books()
+	c.disk()
+	return c.found
+}
+
+type checker struct {
+	*world
+	found    []string
+	sales    map[string]terminal.Sale // by STAN: what the journal says in the end
+	posted   map[string]*posting      // by STAN
+	rejected map[string]bool          // STANs whose reversal the host took before their request
+	sent     map[string]int           // requests written, by STAN
+	open     map[string]bool          // STANs whose reversal is owed and not yet acknowledged to the terminal
+	asked    wireMessage              // the request that the host works on
+}
+
+func (c *checker) say(format string, args ...any) {
+	c.found = append(c.found, fmt.Sprintf("seed %d: ", c.seed)+fmt.Sprintf(format, args...))
+}
+
+// readSales opens the journal as it lies on disk after the last boot.
+func (c *checker) readSales(ctx context.Context) {
+	c.sales = map[string]terminal.Sale{}
+	d, err := openDisk(ctx, c.dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		c.say("the journal does not open any more: %v", err)
+		return
+	}
+	defer func() {
+		if err := d.close(); err != nil {
+			c.say("closing: %v", err)
+		}
+	}()
+	all, err := d.journal.Last(ctx, 1000)
+	if err != nil {
+		c.say("sales: %v", err)
+	}
+	keys := map[string]terminal.SaleID{}
+	byID := map[terminal.SaleID]terminal.Sale{}
+	for _, s := range all {
+		byID[s.ID] = s
+		c.states["end "+string(s.State)+" "+s.Outcome.Code]++
+		if !s.State.Final() {
+			c.say("sale %s is left in %s", s.ID, s.State)
+		}
+		if s.STAN != 0 {
+			stan := fmt.Sprintf("%06d", s.STAN)
+			if old, twice := c.sales[stan]; twice {
+				c.say("sales %s and %s share STAN %s", old.ID, s.ID, stan)
+			}
+			c.sales[stan] = s
+		}
+		if old, twice := keys[s.Key]; twice {
+			c.say("order %s was sold twice: sales %s and %s", s.Key, old, s.ID)
+		}
+		keys[s.Key] = s.ID
+	}
+	for id, s := range c.shown {
+		if now := byID[id]; now.State != s.State || now.Outcome != s.Outcome {
+			c.say("sale %s was shown %s (%s) and is %s (%s) in the journal", id, s.State, s.Outcome.Code, now.State, now.Outcome.Code)
+		}
+	}
+	debts, err := d.journal.Debts(ctx)
+	if err != nil || len(debts) > 0 {
+		c.say("%d debts are left: %+v %v", len(debts), debts, err)
+	}
+}
+
+// event takes one frame in the order of the wire.
+func (c *checker) event(e wireEvent, m wireMessage) {
+	sale, known := c.sales[m.stan]
+	switch {
+	case m.mti == "0800" || m.mti == "0810":
+	case e.dir == '>' && m.mti == "0200":
+		c.request(m, sale, known)
+	case e.dir == '>' && m.mti == "0400":
+		if sale.State != terminal.Reversed {
+			c.say("STAN %s is reversed and the sale is %s", m.stan, sale.State)
+		}
+		if m.track2 || m.pan == "" || (known && m.amount != fmt.Sprintf("%012d", sale.Amount.Minor)) {
+			c.say("the reversal of STAN %s is not its request's: amount %s, PAN there %v, track 2 %v", m.stan, m.amount, m.pan != "", m.track2)
+		}
+	case e.dir == '>':
+		c.say("the terminal wrote a %s", m.mti)
+	case e.dir == 'h':
+		c.asked = m
+	case e.dir == 'a':
+		c.host(m)
+	case e.dir == '<' && m.mti == "0410" && (m.rc == "00" || m.rc == "25"): // 25: the host has nothing to reverse
+		delete(c.open, m.stan)
+	}
+}
+
+func (c *checker) request(m wireMessage, sale terminal.Sale, known bool) {
+	stan, _ := strconv.Atoi(m.stan)
+	if !c.saved[uint32(stan)] {
+		c.say("request %s left before Sending was on disk", m.stan)
+	}
+	if c.sent[m.stan]++; c.sent[m.stan] > 1 {
+		c.say("request %s was sent %d times", m.stan, c.sent[m.stan])
+	}
+	for old := range c.open {
+		c.say("request %s left while the reversal of %s was owed", m.stan, old)
+	}
+	if !known {
+		c.say("request %s is of no sale", m.stan)
+		return
+	}
+	if m.amount != fmt.Sprintf("%012d", sale.Amount.Minor) || m.tid != "TILL0001" {
+		c.say("request %s: amount %s, terminal %s", m.stan, m.amount, m.tid)
+	}
+	if sale.State == terminal.Reversed {
+		c.open[m.stan] = true
+	}
+}
+
+// host books what the host said, as the host should have.
+func (c *checker) host(m wireMessage) {
+	stan := c.asked.stan // an answer may carry a wrong one on purpose
+	switch c.asked.mti {
+	case "0200":
+		if m.rc == "00" && c.posted[stan] == nil && !c.rejected[stan] {
+			c.posted[stan] = &posting{amount: c.asked.amount, pan: c.asked.pan}
+		}
+	case "0400":
+		if p := c.posted[stan]; p != nil {
+			if p.amount != c.asked.amount || p.pan != c.asked.pan {
+				c.say("reversal of %s has another amount or card than its request", stan)
+			}
+			p.reversed = true
+		} else {
+			c.rejected[stan] = true
+		}
+	}
+}
+
+// books compares the three books: the checker's from the wire, the host's ledger, the terminal's journal.
+func (c *checker) books() {
+	ledger := map[string]string{}
+	for _, p := range c.world.host.Ledger() {
+		ledger[p.STAN] = string(p.State)
+		mine := c.posted[p.STAN]
+		// An answer that the test amounts keep back never passes the wire: the ledger alone knows it was posted.
+		if mine == nil {
+			mine = &posting{amount: fmt.Sprintf("%012d", p.Amount.Minor), pan: p.PAN.Clear(), reversed: p.ReversedAt != nil}
+			c.posted[p.STAN] = mine
+			if s, ok := c.sales[p.STAN]; !ok || s.Amount.Minor%1000 != 101 {
+				c.say("the host's ledger has STAN %s, which it never answered", p.STAN)
+			}
+		}
+		if mine.amount != fmt.Sprintf("%012d", p.Amount.Minor) || mine.reversed != (p.ReversedAt != nil) {
+			c.say("STAN %s: the ledger says %s %s, the wire %+v", p.STAN, p.Amount.Format(), p.State, *mine)
+		}
+	}
+	stands := map[string]int64{}
+	for stan, p := range c.posted {
+		if ledger[stan] == "" {
+			c.say("STAN %s was approved on the wire and is not in the ledger", stan)
+		}
+		sale, known := c.sales[stan]
+		if !p.reversed {
+			n, _ := strconv.ParseInt(p.amount, 10, 64)
+			stands[p.pan] += n
+			if !known || sale.State != terminal.Approved {
+				c.say("STAN %s stands at the host with %s, the terminal says %q", stan, p.amount, sale.State)
+			}
+		}
+	}
+	for stan, s := range c.sales {
+		p := c.posted[stan]
+		if s.State == terminal.Approved && (p == nil || p.reversed || p.amount != fmt.Sprintf("%012d", s.Amount.Minor)) {
+			c.say("sale %s is approved with %s, the host has %+v", s.ID, s.Amount.Format(), p)
+		}
+	}
+	for _, a := range c.world.host.Accounts() {
+		if a.Opening.Minor-a.Balance.Minor != stands[a.PAN.Clear()] {
+			c.say("account %s lost %d, the wire says %d", a.Name, a.Opening.Minor-a.Balance.Minor, stands[a.PAN.Clear()])
+		}
+	}
+	for id, s := range c.shown {
+		if s.State != terminal.Approved {
+			continue
+		}
+		if !slices.ContainsFunc(c.wire, func(e wireEvent) bool {
+			m, err := readWire(e.data)
+			return err == nil && e.dir == '<' && m.mti == "0210" && m.rc == "00" && m.stan == fmt.Sprintf("%06d", s.STAN)
+		}) {
+			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
+		}
+	}
+}
+
+// disk looks for the cards' numbers in the clear, as text and packed, in everything that was written.
+func (c *checker) disk() {
+	err := filepath.WalkDir(c.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, a := range c.world.host.Accounts() {
+			pan := a.PAN.Clear()
+			packed, err := hex.DecodeString(pan)
+			if err != nil {
+				return err
+			}
+			for _, form := range [][]byte{[]byte(pan), packed, []byte(hex.EncodeToString([]byte(pan)))} {
+				if bytes.Contains(b, form) {
+					c.say("%s holds a card number in the clear", filepath.Base(path))
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		c.say("reading the state folder: %v", err)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"tillway/device"
+	"tillway/device/gempc"
+	"tillway/emv"
+	"tillway/emv/contact"
+	"tillway/iso8583/dialect/nac"
+	"tillway/iso8583/link"
+	"tillway/terminal"
+	"tillway/terminal/lane"
+	"tillway/terminal/profile"
+)
+
+// openReader is the list of readers that posd drives, a line each.
+func openReader(c config, log *slog.Logger) (device.Reader, error) {
+	switch c.Reader.Driver {
+	case "gempc":
+		return gempc.Open(gempc.Config{Port: c.Reader.Port, Log: log})
+	}
+	return nil, fmt.Errorf("reader.driver %q is not known", c.Reader.Driver)
+}
+
+// parts is what a terminal is assembled from: all that touches the world comes from outside.
+type parts struct {
+	profile  profile.Profile
+	acquirer acquirerConfig
+	reader   device.Reader
+	journal  lane.Journal
+	sales    lane.Counter
+	traces   lane.Counter
+	dial     func(context.Context) (net.Conn, error)
+	clock    func() time.Time
+	random   io.Reader
+	log      *slog.Logger
+
+	cardTalk time.Duration
+	table    []terminal.Row     // nil: terminal.Table()
+	debts    []terminal.DebtRow // nil: terminal.DebtTable()
+}
+
+// stack is an assembled terminal.
+type stack struct {
+	lane      *lane.Lane
+	owner     *lane.Owner
+	recovered []terminal.Sale
+}
+
+// assemble recovers what the journal holds and puts the terminal together. Nothing runs yet.
+func assemble(ctx context.Context, p parts) (*stack, error) {
+	settings := nac.Settings{
+		TPDU: p.acquirer.NAC.TPDU, NII: p.acquirer.NAC.NII, Track2Filler: p.acquirer.NAC.Track2Filler, Repeat: p.acquirer.NAC.Repeat,
+		Zone: p.profile.Zone, Now: p.clock,
+	}
+	dialect, err := nac.New(settings)
+	if err != nil {
+		return nil, fmt.Errorf("acquirer.nac: %w", err)
+	}
+	recovered, err := lane.Recover(ctx, lane.Recovery{
+		Journal: p.journal, Acquirer: p.acquirer.Name, Now: p.clock(), Table: p.table, Debts: p.debts,
+		Note: "kernel " + contact.Version + ", profile " + p.profile.Name,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("recovery: %w", err)
+	}
+	answer := time.Duration(p.acquirer.AnswerTimeout)
+	if answer == 0 {
+		answer = p.profile.Deadlines.Answer
+	}
+	s := &stack{recovered: recovered}
+	s.owner = lane.NewOwner(lane.OwnerConfig{
+		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces,
+		Link: link.New(link.Config{
+			Dial: p.dial, Codec: dialect.Codec(), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
+			Quarantine: func(st link.Stray) {
+				s.owner.Stray(terminal.Stray{Time: p.clock(), MTI: st.MTI, STAN: st.STAN, Code: st.Code, Reason: st.Reason})
+			},
+			Log: p.log,
+		}),
+		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
+		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
+		Clock: p.clock, Debts: p.debts, Log: p.log,
+	})
+	s.lane = lane.New(lane.Config{
+		Journal: p.journal, Kernel: contact.New(contact.Config{Log: p.log}), Reader: p.reader, Owner: s.owner,
+		Sales: p.sales, Traces: p.traces,
+		Params: func(o terminal.Order, at time.Time, sale terminal.SaleID) emv.Params {
+			params := p.profile.Params(o, at, uint32(sale%99_999_999)+1)
+			params.Random = p.random
+			return params
+		},
+		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
+		CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
+		Clock: p.clock, Table: p.table, Log: p.log,
+	})
+	return s, nil
+}
+
+// run runs lane and owner until ctx ends or one fails, and waits for both. The owner outlives the lane, so that a sale
+// whose request has left gets its answer.
+func (s *stack) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	owning, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	owned := make(chan error, 1)
+	go func() {
+		err := s.owner.Run(owning)
+		stop() // without its owner a lane sells nothing
+		owned <- err
+	}()
+	err := s.lane.Run(ctx)
+	release()
+	return errors.Join(err, <-owned)
+}
