@@ -170,35 +170,40 @@ type disk struct {
 
 // openDisk opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a
 // journal without them is refused, because a key would be lost or a number given twice.
-func openDisk(ctx context.Context, dir string, log *slog.Logger) (d *disk, err error) {
+func openDisk(ctx context.Context, dir string, log *slog.Logger) (*disk, error) {
 	path := filepath.Join(dir, "journal.db")
 	keys, counter := secure.OpenFile, store.OpenCounter
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		keys, counter = secure.CreateFile, store.CreateCounter
 	}
-	d = &disk{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
+	d := &disk{}
+	if err := d.open(ctx, path, dir, keys, counter, log); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *disk) open(
+	ctx context.Context, path, dir string, keys func(string) (*secure.File, error), counter func(string, uint64) (*store.Counter, error),
+	log *slog.Logger,
+) (err error) {
 	if d.keys, err = keys(filepath.Join(dir, "keys")); err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return fmt.Errorf("keys: %w", err)
 	}
 	if d.sales, err = counter(filepath.Join(dir, "sale.counter"), leaseBlock); err != nil {
-		return nil, err
+		return err
 	}
 	if d.traces, err = counter(filepath.Join(dir, "stan.counter"), leaseBlock); err != nil {
-		return nil, err
+		return err
 	}
 	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: log, Clock: time.Now}); err != nil {
-		return nil, err
+		return err
 	}
 	highest, err := d.journal.Highest(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return d, d.sales.Raise(ctx, uint64(highest))
+	return d.sales.Raise(ctx, uint64(highest))
 }
 
 // close closes what is open, the journal first.

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A daemon that cannot start says why in one line, and what to do; it leaves nothing running.
+func TestRefusesToStart(t *testing.T) {
+	base := func(t *testing.T, dir string) string { return benchConfig(t, dir) }
+	for name, c := range map[string]struct {
+		arrange func(t *testing.T, dir string) string // the config's text; "-" means no file
+		says    []string
+	}{
+		"no config": {func(*testing.T, string) string { return "-" }, []string{"no config file", "--config"}},
+		"broken config": {
+			func(t *testing.T, dir string) string { return "state = \n" + base(t, dir) }, []string{"posd.toml", "line 1"},
+		},
+		"unknown key": {
+			func(t *testing.T, dir string) string { return "stat = \"x\"\n" + base(t, dir) }, []string{"unknown key stat"},
+		},
+		"bad time": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "ca = ", "retry = \"soon\"\nca = ", 1)
+			},
+			[]string{"soon", "5s"},
+		},
+		"unknown reader": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "[reader]", "[reader]\ndriver = \"abacus\"", 1)
+			},
+			[]string{"abacus", "gempc"},
+		},
+		"unknown profile": {
+			func(t *testing.T, dir string) string { return "profile = \"mars\"\n" + base(t, dir) }, []string{"mars", "kuwait"},
+		},
+		"address without a port": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "127.0.0.1:1", "localhost", 1)
+			},
+			[]string{"acquirer.address", "host:port"},
+		},
+		"no CA file": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), `"ca.pem"`, `"nowhere.pem"`, 1)
+			},
+			[]string{"acquirer.ca", "nowhere.pem", "PEM"},
+		},
+		"CA that is none": {
+			func(t *testing.T, dir string) string {
+				text := base(t, dir)
+				write(t, filepath.Join(dir, "ca.pem"), "not a certificate")
+				return text
+			},
+			[]string{"acquirer.ca", "no certificate"},
+		},
+		"TPDU that is none": {
+			func(t *testing.T, dir string) string { return strings.Replace(base(t, dir), "6000030000", "60", 1) },
+			[]string{"acquirer.nac", "TPDU"},
+		},
+		"another daemon on the socket": {
+			func(t *testing.T, dir string) string {
+				var lc net.ListenConfig
+				ln, err := lc.Listen(t.Context(), "unix", filepath.Join(dir, "posd.sock"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = ln.Close() })
+				return base(t, dir)
+			},
+			[]string{"in use", "posd.sock"},
+		},
+		"a file where the socket goes": {
+			func(t *testing.T, dir string) string {
+				write(t, filepath.Join(dir, "posd.sock"), "precious")
+				return base(t, dir)
+			},
+			[]string{"no socket", "posd.sock"},
+		},
+		"another daemon on the state": {
+			func(t *testing.T, dir string) string {
+				unlock, err := lockState(filepath.Join(dir, "state"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(unlock)
+				return base(t, dir)
+			},
+			[]string{"in use", "another posd"},
+		},
+		"a journal without its counters": {
+			func(t *testing.T, dir string) string {
+				text := base(t, dir)
+				runFor(t, dir, text)
+				if err := os.Remove(filepath.Join(dir, "state", "stan.counter")); err != nil {
+					t.Fatal(err)
+				}
+				return text
+			},
+			[]string{"stan.counter"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			text := c.arrange(t, dir)
+			if text != "-" {
+				write(t, filepath.Join(dir, "posd.toml"), text)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+			defer stop()
+			var out bytes.Buffer
+			err := serve(ctx, filepath.Join(dir, "posd.toml"), &out, &out)
+			if err == nil {
+				t.Fatalf("it started: %s", out.String())
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %v", err)
+			}
+			for _, word := range c.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%v: does not say %q", err, word)
+				}
+			}
+		})
+	}
+}
+
+// A socket that a killed daemon left behind is no obstacle, and neither an absent reader nor an absent host keeps the
+// daemon from being ready.
+func TestStartsOverALeftSocketWithoutReaderAndHost(t *testing.T) {
+	dir := t.TempDir()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "unix", filepath.Join(dir, "posd.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, ok := ln.(*net.UnixListener)
+	if !ok {
+		t.Fatalf("%T", ln)
+	}
+	left.SetUnlinkOnClose(false)
+	if err := left.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runFor(t, dir, benchConfig(t, dir))
+	if fi, err := os.Stat(filepath.Join(dir, "state")); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("state folder: %v %v", fi.Mode(), err)
+	}
+}
+
+// runFor runs the daemon until it is ready, and ends it as SIGTERM does.
+func runFor(t *testing.T, dir, text string) {
+	t.Helper()
+	path := filepath.Join(dir, "posd.toml")
+	write(t, path, text)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	ready := writerFunc(func(b []byte) (int, error) {
+		if strings.HasPrefix(string(b), "posd ready") {
+			if fi, err := os.Stat(filepath.Join(dir, "posd.sock")); err != nil || fi.Mode().Perm() != 0o600 {
+				t.Errorf("socket: %v %v", fi, err)
+			}
+			stop()
+		}
+		return len(b), nil
+	})
+	if err := serve(ctx, path, ready, writerFunc(func(b []byte) (int, error) { return len(b), nil })); err != nil {
+		t.Fatal(err)
+	}
+	if ctx.Err() != context.Canceled {
+		t.Fatal("the daemon was not ready in time")
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The config that is shipped is one that works: every key in it is known, and its commented defaults are the program's.
+func TestShippedConfig(t *testing.T) {
+	text, err := os.ReadFile("posd.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "shipped.toml"), string(text))
+	c, err := loadConfig(filepath.Join(dir, "shipped.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string // with every commented key switched on
+	for line := range strings.Lines(string(text)) {
+		if key, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(key, " = ") {
+			line = key
+		}
+		all = append(all, line)
+	}
+	write(t, filepath.Join(dir, "all.toml"), strings.Join(all, ""))
+	full, err := loadConfig(filepath.Join(dir, "all.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full != c {
+		t.Errorf("the commented keys are not the defaults:\n%+v\n%+v", full, c)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	c := command(&bytes.Buffer{}, &bytes.Buffer{})
+	c.SetArgs([]string{"--no-such-flag"})
+	if err := c.ExecuteContext(t.Context()); exitStatus(err) != 2 {
+		t.Errorf("%v: exit status %d", err, exitStatus(err))
+	}
+}
