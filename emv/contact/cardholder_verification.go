@@ -68,8 +68,10 @@ func (s *session) cardholderVerification(context.Context) (ending, error) {
 			s.setTVR(emv.TVRVerificationNotSuccessful, "the rule says that verification fails", sectionCVM)
 			s.cvmResults(code, condition, cvmFailed, "fail CVM processing")
 			return goOn, nil
-		case cvmPlaintextPIN, cvmOnlinePIN, cvmPlaintextSignature, cvmEnciphered, cvmEncipheredSigned, cvmSignature:
-			s.explain("CVM", fmt.Sprintf("rule %02X%02X: the terminal does not perform this method", code, condition), sectionCVM)
+		case cvmPlaintextPIN, cvmOnlinePIN, cvmPlaintextSignature, cvmEnciphered, cvmEncipheredSigned:
+			s.setTVR(emv.TVRPINPadMissing, fmt.Sprintf("rule %02X%02X, and the terminal takes no PIN", code, condition), "Book 3, 10.5.1 and 10.5.2")
+		case cvmSignature:
+			s.explain("CVM", fmt.Sprintf("rule %02X%02X: the terminal takes no signature", code, condition), "Book 3, 10.5.3")
 		default:
 			s.setTVR(emv.TVRUnrecognisedCVM, fmt.Sprintf("rule %02X%02X", code, condition), sectionCVM)
 		}

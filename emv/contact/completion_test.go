@@ -64,7 +64,9 @@ func TestComplete(t *testing.T) {
 		{name: "a warning is no failure", section: "Book 3, 10.10", answers: "8401=6200 8402=6310", result: approved, issuer: "710C860484010000860484020000", want: emv.Approved, sent: "84010000 84020000", tags: "9F5B=2000000000 95=8000008000"},
 		{name: "failure after", section: "Book 3, 10.10", answers: "8401=6A80", result: approved, issuer: "7206860484010000", want: emv.Approved, tags: "9F5B=1100000000 95=8000008010", why: "TVR byte 5 bit 5"},
 		{name: "script that makes no sense", section: "Book 3, 10.10", result: approved, issuer: script71 + "842400", want: emv.Approved, tags: "9F5B=0011223344 95=8000008020 9B=6C00", never: "84"},
+		{name: "command that is none", section: "ISO/IEC 7816-4, 5.1", answers: "8401=9000", result: approved, issuer: "710F860484010000860784020000031122", want: emv.Approved, sent: "84010000 80AE40", never: "8402", tags: "9F5B=1200000000 95=8000008020"},
 		{name: "script too long", section: "Book 4, 12.2.4", result: approved, issuer: "717F" + "867D84240000" + strings.Repeat("11", 121), want: emv.Approved, tags: "9F5B=0000000000 95=8000008020", never: "84"},
+		{name: "eleven scripts, ten are run", section: "Book 3, 10.10", answers: "84=9000", result: approved, issuer: strings.Repeat("7206860484010000", 10) + "7206860484020000", want: emv.Approved, sent: "84010000", never: "8402", why: "issuer script"},
 		{name: "no scripts without the issuer", section: "Book 3, 10.10", result: unable, issuer: "7206860484010000", want: emv.Declined, never: "84", tags: "9F5B=-"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
@@ -148,6 +150,7 @@ func TestErrors(t *testing.T) {
 		"no applications":      func(p *emv.Params) { p.Applications = nil },
 		"too many":             func(p *emv.Params) { p.Applications = make([]emv.Application, 65) },
 		"AID too short":        func(p *emv.Params) { p.Applications[0].AID = []byte{1, 2, 3, 4} },
+		"AID too long":         func(p *emv.Params) { p.Applications[0].AID = make([]byte, 17) },
 		"floor limit":          func(p *emv.Params) { p.Applications[0].FloorLimitMinor = -1 },
 		"target over maximum":  func(p *emv.Params) { p.Applications[0].RandomTarget = 1 },
 		"threshold":            func(p *emv.Params) { p.Applications[0].RandomThreshold = 1 },

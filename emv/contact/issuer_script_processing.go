@@ -119,17 +119,31 @@ func (s *session) runScript(ctx context.Context, sc script) (result byte, err er
 		return scriptNotPerformed, nil
 	}
 	for i, command := range sc.commands {
+		if !wholeCommand(command) {
+			return failedAt(i), nil
+		}
 		_, err := s.transmit(ctx, "script command", command)
 		status, answered := statusOf(err)
 		var bad *cardFault
 		if err == nil || answered && (status.Warning() || status.SW1 == 0x90) {
 			continue
 		}
-		result = scriptFailed | byte(min(i+1, 15)) //nolint:gosec // at most 15
 		if answered || errors.As(err, &bad) {
-			return result, nil
+			return failedAt(i), nil
 		}
-		return result, err
+		return failedAt(i), err
 	}
 	return scriptSuccessful, nil
+}
+
+func failedAt(i int) byte { return scriptFailed | byte(min(i+1, 15)) }
+
+// wholeCommand says whether a command is of one of the four cases of a short APDU (ISO/IEC 7816-4, 5.1): a reader cannot
+// send any other, and an issuer's slip is not to look like a card that left.
+func wholeCommand(c []byte) bool {
+	if len(c) <= 5 {
+		return len(c) >= 4
+	}
+	lc := int(c[4])
+	return lc > 0 && (len(c) == 5+lc || len(c) == 6+lc)
 }

@@ -182,3 +182,41 @@ func TestBackToSelection(t *testing.T) {
 	}
 	wantTags(t, out.Data, "4F=A0000000032010 84=A0000000032010 9F12=- 50=42")
 }
+
+// A blocked card is left alone after the first 6A81 (Book 1, 12.3.3).
+func TestCardBlocked(t *testing.T) {
+	apps := []emv.Application{{AID: unhex("A0000000041010")}, {AID: unhex(visaAID)}}
+	card := newChip("", "00A4040007A0000000041010=6A81")
+	_, out := begin(t, card, terminal(apps...), nil)
+	if out.Decision != emv.Terminated || !strings.Contains(out.Reason, "card blocked") || card.sent("00A4040007"+visaAID) != 0 {
+		t.Errorf("%s: %s %v", out.Decision, out.Reason, card.said)
+	}
+}
+
+// endless is a card that has another application behind each one, and refuses them all when they are started.
+type endless struct{ count int }
+
+func (e *endless) Transmit(_ context.Context, command []byte) ([]byte, error) {
+	e.count++
+	if command[1] != 0xA4 || command[4] != 5 {
+		return []byte{0x69, 0x85}, nil
+	}
+	return unhex(file(fmt.Sprintf("%X%04X", command[5:10], e.count), "500141")), nil
+}
+
+func TestEndlessCard(t *testing.T) {
+	var apps []emv.Application
+	for i := range byte(64) {
+		apps = append(apps, emv.Application{AID: []byte{0xA0, 0, 0, 0, i}, PartialSelect: true})
+	}
+	card := &endless{}
+	_, out := begin(t, card, terminal(apps...), nil)
+	if out.Decision != emv.Terminated || !strings.Contains(out.Reason, "more than 400 commands") || card.count != 400 {
+		t.Errorf("%s: %s after %d commands", out.Decision, out.Reason, card.count)
+	}
+	card = &endless{}
+	_, out = begin(t, card, terminal(apps[:3]...), nil)
+	if want := 1 + 3*16 + 32; out.Decision != emv.Terminated || card.count != want {
+		t.Errorf("%s: %s after %d commands, want %d: the PSE, 16 SELECTs for an AID, 32 candidates", out.Decision, out.Reason, card.count, want)
+	}
+}

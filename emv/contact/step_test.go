@@ -3,10 +3,14 @@ package contact_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"tillway/emv"
+	"tillway/emv/contact"
 )
 
 var errGone = errors.New("card gone")
@@ -48,6 +52,7 @@ func TestBegin(t *testing.T) {
 		{name: "record cut", section: "Book 3, 10.2", answers: "00B2010C=700357101" + "29000", want: emv.Terminated, reason: "make no sense"},
 		{name: "record twice", section: "Book 3, 10.2", answers: "80A8=800A1C0008010100080101009000", want: emv.Terminated, reason: "twice"},
 		{name: "record with AIP of its own", section: "Book 3, 10.2", objects: "82=FFFF", want: emv.Terminated, reason: "82 twice"},
+		{name: "record repeats the FCI: the FCI stands", section: "Book 3, 10.2", objects: "50=41 84=A0000000041010", want: emv.Online, tags: "50=564953412054455354 84=A0000000031010"},
 		{name: "file 11 of any form", section: "Book 3, 5.3.2.1", answers: "80A8=800A1C0008010100580101009000 00B2015C=FF9000", want: emv.Online},
 		{name: "file 11 with a cut record", section: "Book 3, 5.3.2.1", answers: "80A8=800A1C0008010100580101009000 00B2015C=70030101FF9000", want: emv.Online},
 		{name: "no PAN", section: "Book 3, 7.2", objects: "5A=-", want: emv.Terminated, reason: "lacks tag 5A"},
@@ -89,15 +94,17 @@ func TestBegin(t *testing.T) {
 		{name: "no list", section: "Book 3, 10.5", objects: "8E=-", want: emv.Online, tags: "9F34=3F0000 95=A000008000 9B=2800", why: "TVR byte 1 bit 6"},
 		{name: "no rules", section: "Book 3, 10.5", objects: "8E=0000000000000000", want: emv.Online, tags: "9F34=3F0000 95=8000008000 9B=2800"},
 		{name: "odd list", section: "Book 3, 7.5", objects: "8E=00000000000000001F", want: emv.Terminated, reason: "CVM list of 9 bytes"},
-		{name: "online PIN, fail", section: "Book 3, 10.5", objects: "8E=000000000000000002001F00", want: emv.Online, tags: "9F34=3F0001 95=8000808000 9B=6800", why: "TVR byte 3 bit 8"},
-		{name: "online PIN, else next", section: "Book 3, 10.5", objects: "8E=000000000000000042001F00", want: emv.Online, tags: "9F34=1F0002 95=8000008000"},
+		{name: "online PIN, fail", section: "Book 3, 10.5", objects: "8E=000000000000000002001F00", want: emv.Online, tags: "9F34=3F0001 95=8000908000 9B=6800", why: "TVR byte 3 bit 5"},
+		{name: "online PIN, else next", section: "Book 3, 10.5", objects: "8E=000000000000000042001F00", want: emv.Online, tags: "9F34=1F0002 95=8000108000"},
 		{name: "condition not met is skipped, bit 7 or not", section: "Book 3, 10.5", objects: "8E=000000000000000002011F00", want: emv.Online, tags: "9F34=1F0002 95=8000008000"},
 		{name: "if supported: not supported is skipped", section: "Book 3, 10.5", objects: "8E=00000000000000001E031F03", want: emv.Online, tags: "9F34=1F0302 95=8000008000"},
 		{name: "unknown condition is skipped", section: "Book 3, 10.5", objects: "8E=00000000000000001F0A1F00", want: emv.Online, tags: "9F34=1F0002 95=8000008000"},
 		{name: "unknown method", section: "Book 3, 10.5", objects: "8E=000000000000000046001F00", want: emv.Online, tags: "9F34=1F0002 95=8000408000", why: "TVR byte 3 bit 7"},
 		{name: "unknown method, fail", section: "Book 3, 10.5", objects: "8E=000000000000000006001F00", want: emv.Online, tags: "9F34=3F0001 95=8000C08000"},
 		{name: "fail", section: "Book 3, 10.5", objects: "8E=000000000000000040001F00", want: emv.Online, tags: "9F34=400001 95=8000808000"},
-		{name: "list ends", section: "Book 4, 6.3.4.5", objects: "8E=000000000000000042005E00", want: emv.Online, tags: "9F34=3F0001 95=8000808000"},
+		{name: "list ends", section: "Book 4, 6.3.4.5", objects: "8E=000000000000000044005E00", want: emv.Online, tags: "9F34=3F0001 95=8000908000", why: "TVR byte 3 bit 8"},
+		{name: "signature, fail", section: "Book 3, 10.5.3", objects: "8E=00000000000000001E001F00", want: emv.Online, tags: "9F34=3F0001 95=8000808000", why: "CVM"},
+		{name: "PIN if supported is no PIN pad missing", section: "Book 3, 10.5", objects: "8E=000000000000000041034203020301031F00", want: emv.Online, tags: "9F34=1F0002 95=8000008000"},
 		{name: "no rule applies", section: "Book 4, 6.3.4.5", objects: "8E=00000000000000001F01", want: emv.Online, tags: "9F34=3F0001 95=8000808000 9B=6800"},
 		{name: "terminal without No CVM", section: "Book 3, 10.5", fixed: "9F33=E00000", want: emv.Online, tags: "9F34=3F0001 95=8000808000"},
 		{name: "under X", section: "Book 3, C3", objects: "8E=0000291E000000001F06", want: emv.Online, tags: "9F34=1F0602"},
@@ -172,6 +179,7 @@ func TestRandomSelection(t *testing.T) {
 		{"just under the limit, drawn at the maximum", 9_999, "4F", "8000000000"}, // 79 -> 80, 79 are selected
 	} {
 		p := terminal()
+		p.TerminalType = 0x22
 		a := &p.Applications[0]
 		a.FloorLimitMinor, a.RandomThreshold, a.RandomTarget, a.RandomMaximum = 10_000, 1_000, 20, 80
 		p.Amount.Minor = r.amount
@@ -195,4 +203,39 @@ func TestTerminalData(t *testing.T) {
 	wantTags(t, out.Data, "9F02=000000000999 81=000003E7 9F04=00000064")
 	_, out = begin(t, newChip("", ""), fix(p, "9F02=999999999999 81=00000001"), nil)
 	wantTags(t, out.Data, "9F02=999999999999 81=00000001")
+}
+
+// A terminal that can only go online, or never, draws no lots (Book 3, 10.6.2).
+func TestNoRandomSelection(t *testing.T) {
+	for _, kind := range []byte{0x21, 0x24, 0x23} {
+		p := terminal()
+		p.TerminalType = kind
+		a := &p.Applications[0]
+		a.FloorLimitMinor, a.RandomTarget, a.RandomMaximum = 20_000, 99, 99
+		p.Random = bytes.NewReader(unhex("01020304"))
+		_, out := begin(t, newChip("", ""), p, nil)
+		wantTags(t, out.Data, "95=8000000000 9F37=01020304")
+	}
+}
+
+// Neither the log nor what the outcome says of itself shows card data.
+func TestNothingIsShown(t *testing.T) {
+	var shown strings.Builder
+	log := slog.New(slog.NewJSONHandler(&shown, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	for _, answers := range []string{"", "80AE80=6985", "00B2010C=70035A0247" + "9000"} {
+		txn, out, err := contact.New(contact.Config{Log: log}).Begin(t.Context(), newChip("5F20=54455354 9F1F=39393939", answers), terminal(), nil)
+		fmt.Fprintf(&shown, "%v %+v %#v %v", out, out, out, err)
+		if txn != nil {
+			out, err := txn.Complete(t.Context(), emv.HostAnswer{Result: emv.HostApproved})
+			fmt.Fprintf(&shown, "%v %+v %#v %v", out, out, out, err)
+		}
+	}
+	if !strings.Contains(shown.String(), "first GENERATE AC") {
+		t.Error("nothing was logged")
+	}
+	for _, secret := range []string{"4761739001010119", "73900101", "281231", "D2812", "TEST", "54455354", "39393939"} {
+		if strings.Contains(strings.ReplaceAll(shown.String(), "VISA TEST", ""), secret) {
+			t.Errorf("%s is shown: %s", secret, shown.String())
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 // terminalRiskManagement weighs this transaction by itself: a log of earlier sales and an exception file are not there
 // yet (Book 3, 10.6).
-// Reads: 82, 9F02, 9F13, 9F14, 9F1B, 9F23, 9F36. Writes: 95, 9B.
+// Reads: 82, 9F02, 9F13, 9F14, 9F1B, 9F23, 9F35, 9F36. Writes: 95, 9B.
 func (s *session) terminalRiskManagement(ctx context.Context) (ending, error) {
 	if s.params.ForceOnline {
 		s.setTVR(emv.TVRForcedOnline, "the merchant asked for it", "Book 3, 10.6")
@@ -38,8 +38,9 @@ func (s *session) floorLimit() error {
 		s.setTVR(emv.TVRFloorLimitExceeded, fmt.Sprintf("%d is at or over %d", amount, limit), "Book 3, 10.6.1")
 		return nil
 	}
+	kind := emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
 	target := selectionTarget(amount, limit, s.app)
-	if target == 0 {
+	if target == 0 || kind.OnlineOnly() || kind.OfflineOnly() { // there is nothing to choose
 		return nil
 	}
 	n, err := s.oneToNinetyNine()

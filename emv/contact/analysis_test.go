@@ -1,0 +1,114 @@
+package contact
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"testing"
+
+	"tillway/emv"
+)
+
+// The branches of action analysis that no card reaches while offline data authentication is never performed: a TVR
+// without its bits.
+func TestActionAnalysis(t *testing.T) {
+	floor, expired := emv.TVR{0, 0, 0, 0x80}, emv.TVR{0, 0x40}
+	zero := []byte{0, 0, 0, 0, 0}
+	for _, r := range []struct {
+		name   string
+		kind   byte
+		tvr    emv.TVR
+		iac    []byte // all three, nil: absent
+		denial [5]byte
+		online [5]byte
+		other  [5]byte
+		want   emv.Cryptogram
+		unable emv.Cryptogram
+		arc    string
+	}{
+		{name: "nothing set", kind: 0x22, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "nothing set, no codes", kind: 0x22, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "no codes, any bit", kind: 0x22, tvr: floor, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "codes of zeros, any bit", kind: 0x22, tvr: floor, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "terminal's online code", kind: 0x22, tvr: floor, iac: zero, online: floor, want: emv.ARQC, unable: emv.TC, arc: "Y3"},
+		{name: "terminal's default code", kind: 0x22, tvr: floor, iac: zero, online: floor, other: floor, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "another bit than the code's", kind: 0x22, tvr: expired, iac: zero, online: floor, other: floor, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "denial goes first", kind: 0x22, tvr: floor, iac: zero, denial: floor, online: floor, want: emv.AAC, unable: emv.TC, arc: "Y3"},
+		{name: "denial at an online-only terminal", kind: 0x21, tvr: floor, iac: zero, denial: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "online only", kind: 0x21, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "online only, unattended", kind: 0x24, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "offline only", kind: 0x23, tvr: floor, iac: zero, online: floor, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "offline only, default code", kind: 0x26, tvr: floor, iac: zero, other: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "the minimum: data authentication not performed", kind: 0x22, tvr: emv.TVR{0x80}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "the minimum: SDA failed", kind: 0x22, tvr: emv.TVR{0x40}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "the minimum: DDA failed", kind: 0x22, tvr: emv.TVR{0x08}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "the minimum: CDA failed", kind: 0x23, tvr: emv.TVR{0x04}, iac: zero, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "not of the minimum: ICC data missing", kind: 0x22, tvr: emv.TVR{0x20}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+	} {
+		s := &session{tvr: r.tvr, app: emv.Application{TACDenial: r.denial, TACOnline: r.online, TACDefault: r.other}}
+		s.data.Put(emv.TagTerminalType, []byte{r.kind})
+		if r.iac != nil {
+			s.data.Put(emv.TagIACDenial, r.iac)
+			s.data.Put(emv.TagIACOnline, r.iac)
+			s.data.Put(emv.TagIACDefault, r.iac)
+		}
+		if end, err := s.terminalActionAnalysis(t.Context()); err != nil || end != goOn || s.asked != r.want {
+			t.Errorf("%s: asks for %s, want %s", r.name, s.asked, r.want)
+		}
+		if c, arc := s.unableToGoOnline(); c != r.unable || string(arc[:]) != r.arc {
+			t.Errorf("%s: when unable %s %s, want %s %s", r.name, c, arc, r.unable, r.arc)
+		}
+		if len(s.why) < 2 {
+			t.Errorf("%s: %v", r.name, s.why)
+		}
+	}
+}
+
+// answering is a card that gives one answer to everything.
+type answering []byte
+
+func (a answering) Transmit(context.Context, []byte) ([]byte, error) { return a, nil }
+
+// What was asked for against what the card gave, at both GENERATE ACs (Book 3, 10.8 and 10.11).
+func TestAskedAndGiven(t *testing.T) {
+	const (
+		online, approved, declined, terminated = emv.Online, emv.Approved, emv.Declined, emv.Terminated
+	)
+	for _, r := range []struct {
+		asked, given  emv.Cryptogram
+		first, second emv.Decision
+		arc           string // 8A after the first
+	}{
+		{emv.TC, emv.TC, approved, approved, "Y1"},
+		{emv.TC, emv.ARQC, online, terminated, ""},
+		{emv.TC, emv.AAC, declined, declined, "Z1"},
+		{emv.TC, emv.RFU, terminated, terminated, ""},
+		{emv.ARQC, emv.TC, terminated, "", ""},
+		{emv.ARQC, emv.ARQC, online, "", ""},
+		{emv.ARQC, emv.AAC, declined, "", "Z1"},
+		{emv.ARQC, emv.RFU, terminated, "", ""},
+		{emv.AAC, emv.TC, terminated, terminated, ""},
+		{emv.AAC, emv.ARQC, terminated, terminated, ""},
+		{emv.AAC, emv.AAC, declined, declined, "Z1"},
+		{emv.AAC, emv.RFU, terminated, terminated, ""},
+	} {
+		card := answering{0x80, 11, byte(r.given), 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0x90, 0}
+		at := func(run func(*session, context.Context) (ending, error)) (*session, emv.Decision) {
+			s := &session{log: slog.New(slog.DiscardHandler), card: card, asked: r.asked}
+			s.params.Random = bytes.NewReader([]byte{1, 2, 3, 4})
+			s.answer.Result = emv.HostUnable
+			out, err := s.run(t.Context(), []step{{"", "", run}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s, out.Decision
+		}
+		s, got := at((*session).cardActionAnalysis)
+		if got != r.first || string(s.data.Value(emv.TagAuthorisationResponseCode)) != r.arc {
+			t.Errorf("first, asked %s, given %s: %s %s", r.asked, r.given, got, s.data.Value(emv.TagAuthorisationResponseCode))
+		}
+		if _, got := at((*session).finalCryptogram); r.second != "" && got != r.second {
+			t.Errorf("second, asked %s, given %s: %s", r.asked, r.given, got)
+		}
+	}
+}
