@@ -56,7 +56,7 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", "/v1/sales/"+sale.ID.String())
-	h.answer(w, http.StatusCreated, sale)
+	h.answer(w, http.StatusCreated, h.localSale(sale))
 }
 
 func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +64,7 @@ func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusAccepted, h.cfg.Lane.Snapshot())
+	h.answer(w, http.StatusAccepted, h.snapshot())
 }
 
 func (h *handler) send(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusAccepted, h.cfg.Lane.Snapshot())
+	h.answer(w, http.StatusAccepted, h.snapshot())
 }
 
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
@@ -82,7 +82,7 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
 			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
 		},
-		Snapshot: c.Lane.Snapshot(),
+		Snapshot: h.snapshot(),
 	})
 }
 
@@ -96,7 +96,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	now := h.cfg.Lane.Snapshot()
 	if now.Version != uint64(after) { //nolint:gosec // number gives no negative one
-		h.answer(w, http.StatusOK, now)
+		h.answer(w, http.StatusOK, h.localSnapshot(now))
 		return
 	}
 	ctx, stop := context.WithTimeout(r.Context(), longestWatch)
@@ -109,7 +109,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, snap)
+	h.answer(w, http.StatusOK, h.localSnapshot(snap))
 }
 
 func (h *handler) last(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +123,11 @@ func (h *handler) last(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, Sales{append([]terminal.Sale{}, sales...)})
+	out := Sales{Sales: []terminal.Sale{}}
+	for _, s := range sales {
+		out.Sales = append(out.Sales, h.localSale(s))
+	}
+	h.answer(w, http.StatusOK, out)
 }
 
 func (h *handler) sale(w http.ResponseWriter, r *http.Request) {
@@ -132,7 +136,7 @@ func (h *handler) sale(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, sale)
+	h.answer(w, http.StatusOK, h.localSale(sale))
 }
 
 // find is the sale that the path names: the running one from the lane, since its first rows wait in memory for the
@@ -216,9 +220,10 @@ func (h *handler) journal(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	out := Rows{Rows: append([]terminal.JournalRow{}, rows...), Next: after}
-	if n := len(rows); n > 0 {
-		out.Next = rows[n-1].Seq
+	out := Rows{Rows: []terminal.JournalRow{}, Next: after}
+	for _, row := range rows {
+		out.Rows = append(out.Rows, h.localRow(row))
+		out.Next = row.Seq
 	}
 	h.answer(w, http.StatusOK, out)
 }
@@ -229,7 +234,11 @@ func (h *handler) queue(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, Queue{append([]terminal.Debt{}, debts...)})
+	out := Queue{Debts: []terminal.Debt{}}
+	for _, d := range debts {
+		out.Debts = append(out.Debts, h.localDebt(d))
+	}
+	h.answer(w, http.StatusOK, out)
 }
 
 // number reads a number of the query.

@@ -16,6 +16,7 @@ import (
 	"tillway/emv"
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/receipt"
 )
 
 const goodOrder = `{"kind":"sale","amount":{"minor":10525,"currency":"KWD"},"reference":"table 7","key":"k1"}`
@@ -370,4 +371,31 @@ func FuzzOrder(f *testing.F) {
 			t.Fatalf("%+v came back as %+v, %v", order, back, err)
 		}
 	})
+}
+
+// Times go out in the shop's zone, whatever zone the records are in; what the lane and the journal hold is not changed.
+func TestTimesAreTheShops(t *testing.T) {
+	utc := time.Date(2026, 11, 22, 21, 30, 0, 0, time.UTC)
+	sale := aSale(t, 6, terminal.Approved)
+	sale.Started, sale.Updated, sale.LocalTime = utc, utc, time.Time{}
+	rows := []terminal.JournalRow{{Seq: 1, Time: utc, Record: &sale, Debt: &terminal.Debt{NotBefore: utc}}}
+	snap := terminal.Snapshot{Version: 2, Last: &sale, Oldest: utc}
+	s := newScript(t,
+		call{"Current", nil, []any{sale, true}},
+		call{"Rows", []any{int64(0), 100}, []any{rows, nil}},
+		call{"Current", nil, []any{sale, true}}, call{"SaleRows", []any{terminal.SaleID(6)}, []any{rows, nil}},
+		call{"Snapshot", nil, []any{snap}},
+		call{"Snapshot", nil, []any{snap}},
+		call{"Debts", nil, []any{[]terminal.Debt{{NotBefore: utc}}, nil}},
+		call{"Last", []any{20}, []any{[]terminal.Sale{sale}, nil}})
+	h := New(Config{Lane: s, Journal: s, Header: receipt.Header{Zone: time.FixedZone("Kuwait", 3*3600)}})
+	for _, path := range []string{"/v1/sales/6", "/v1/journal", "/v1/sales/6/why", "/v1/status", "/v1/watch", "/v1/queue", "/v1/sales"} {
+		body := ask(t, h, "GET", path, "").Body.String()
+		if !strings.Contains(body, "2026-11-23T00:30:00+03:00") || strings.Contains(body, "21:30:00Z") {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if !sale.Started.Equal(utc) || sale.Started.Location() != time.UTC || rows[0].Time.Location() != time.UTC {
+		t.Error("the records were changed")
+	}
 }

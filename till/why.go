@@ -48,6 +48,7 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
 	}
 	for _, row := range rows {
+		row = h.localRow(row)
 		out.Steps = append(out.Steps, Step{row.Seq, row.Time, row.Kind, row.From, row.Event, row.To, row.Duties, row.Note})
 	}
 	h.answer(w, http.StatusOK, out)

@@ -66,6 +66,6 @@ func (a *app) printResult(r cardResult) {
 	}
 	a.printf("\nWhy\n")
 	for _, w := range r.Why {
-		a.printf("  %-20s %s (%s)\n", w.Bit, oneLine(w.Reason), w.Section)
+		a.printf("  %-22s %s (%s)\n", w.Bit, oneLine(w.Reason), w.Section)
 	}
 }

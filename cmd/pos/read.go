@@ -184,7 +184,7 @@ func (a *app) printWhy(w till.Why) {
 		a.printf("\nReasons\n")
 	}
 	for _, r := range w.Reasons {
-		a.printf("  %-20s %s (%s)\n", r.Bit, oneLine(r.Reason), r.Section)
+		a.printf("  %-22s %s (%s)\n", r.Bit, oneLine(r.Reason), r.Section)
 	}
 }
 
@@ -285,7 +285,7 @@ func (a *app) printStatus(st till.Status) {
 	if s.Sale != 0 && !s.State.Final() && s.State != terminal.Ready {
 		state = fmt.Sprintf("sale %s, %s, %s", s.Sale, s.Amount.Format(), s.State)
 	} else if s.State.Final() {
-		state = "Ready"
+		state, s.Text, s.Advice = "Ready", "", "" // those are the last sale's
 	}
 	a.printf("State     %s\n", oneLine(strings.TrimSpace(state+"  "+s.Text+"  "+s.Advice)))
 	a.printf("Reader    %s\n", health(s.Reader))
@@ -297,7 +297,7 @@ func (a *app) printStatus(st till.Status) {
 		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
 	}
 	if s.Last != nil {
-		a.printf("Last      sale %s, %s, %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)))
+		a.printf("Last      sale %s, %s, %s: %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), oneLine(s.Last.Outcome.Happened))
 	}
 	if s.CardLeft {
 		a.printf("Card      is still in the reader: take it out\n")

@@ -128,16 +128,44 @@ func (r *Receipt) verdict(sale terminal.Sale) {
 		return
 	}
 	r.Statement = "NOT CHARGED"
-	r.Reason = line(sale.Outcome.Happened)
-	if r.Reason == "" {
-		r.Reason = "No reason was given."
-	}
+	r.Reason = reason(sale.Outcome)
 	switch {
 	case r.Copy == Merchant:
 		r.Advice = line(sale.Outcome.Do)
 	case sale.State == terminal.Reversed:
 		r.Advice = "If your bank shows the amount as held, the reversal releases it."
 	}
+}
+
+// reason is what happened in words for a customer. The record's own may end in a technician's detail, which the journal
+// keeps and paper does not need; what a host answered is its dialect's to say.
+func reason(o terminal.Outcome) string {
+	switch o.Code {
+	case terminal.CodeCardDeclined:
+		return "The card declined."
+	case terminal.CodeCardError:
+		return "The card could not be read."
+	case terminal.CodeCardRemoved:
+		return "The card was taken out too early."
+	case terminal.CodeCancelled:
+		return "The sale was cancelled."
+	case terminal.CodeTimedOut:
+		return "No card was presented in time."
+	case terminal.CodeUnreachable:
+		return "The bank could not be reached."
+	case terminal.CodeNoAnswer:
+		return "The bank did not answer."
+	case terminal.CodeCardRefused:
+		return "The card did not accept the bank's approval."
+	case terminal.CodePowerLost:
+		return "The terminal stopped during the sale."
+	case terminal.CodeTerminalFault:
+		return "The terminal could not ask the bank."
+	}
+	if happened := line(o.Happened); happened != "" {
+		return happened
+	}
+	return "No reason was given."
 }
 
 // when is the time of the request, as host and cryptogram have it; before there was one, the start.

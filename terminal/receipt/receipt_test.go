@@ -293,3 +293,22 @@ func TestReprintIsTheSameButForTheWord(t *testing.T) {
 		t.Errorf("reprint\n%s\nfirst\n%s", second.Text(42), first.Text(42))
 	}
 }
+
+// What a technician needs of a failure stays in the journal.
+func TestReasonsAreForCustomers(t *testing.T) {
+	const detail = "read tcp 127.0.0.1:49118: connection reset"
+	for _, code := range []string{
+		terminal.CodeCardDeclined, terminal.CodeCardError, terminal.CodeCardRemoved, terminal.CodeCancelled, terminal.CodeTimedOut,
+		terminal.CodeUnreachable, terminal.CodeNoAnswer, terminal.CodeCardRefused, terminal.CodePowerLost, terminal.CodeTerminalFault,
+	} {
+		for _, copied := range []Copy{Customer, Merchant} {
+			r, err := Draw(ended(t, terminal.Reversed, "", terminal.Outcome{Code: code, Happened: detail}), header, copied, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := r.Text(96); strings.Contains(text, "127.0.0.1") || !strings.HasSuffix(r.Reason, ".") || !strings.Contains(text, r.Reason) {
+				t.Errorf("%s, %s copy:\n%s", code, copied, text)
+			}
+		}
+	}
+}

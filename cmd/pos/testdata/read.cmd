@@ -5,7 +5,7 @@ State     Ready
 Reader    NOT OK: , 
 Host      NOT OK: , 
 Queue     empty
-Last      sale 1042, KWD 10.525, REVERSED
+Last      sale 1042, KWD 10.525, REVERSED: It is Reversed.
 $ pos show 1042
 ? 0
 Sale        1042

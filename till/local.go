@@ -1,0 +1,51 @@
+package till
+
+import (
+	"time"
+
+	"tillway/terminal"
+)
+
+// The terminal's records may be in any zone. What goes out is in the shop's, so that screen, list and receipt tell the same
+// time; the instants are the same.
+
+func (h *handler) local(t time.Time) time.Time {
+	if h.cfg.Header.Zone == nil || t.IsZero() {
+		return t
+	}
+	return t.In(h.cfg.Header.Zone)
+}
+
+func (h *handler) localSale(s terminal.Sale) terminal.Sale {
+	s.Started, s.Updated, s.LocalTime = h.local(s.Started), h.local(s.Updated), h.local(s.LocalTime)
+	return s
+}
+
+func (h *handler) localDebt(d terminal.Debt) terminal.Debt {
+	d.NotBefore = h.local(d.NotBefore)
+	return d
+}
+
+func (h *handler) localRow(r terminal.JournalRow) terminal.JournalRow {
+	r.Time = h.local(r.Time)
+	if r.Record != nil {
+		s := h.localSale(*r.Record)
+		r.Record = &s
+	}
+	if r.Debt != nil {
+		d := h.localDebt(*r.Debt)
+		r.Debt = &d
+	}
+	return r
+}
+
+func (h *handler) localSnapshot(s terminal.Snapshot) terminal.Snapshot {
+	s.Oldest = h.local(s.Oldest)
+	if s.Last != nil {
+		last := h.localSale(*s.Last)
+		s.Last = &last
+	}
+	return s
+}
+
+func (h *handler) snapshot() terminal.Snapshot { return h.localSnapshot(h.cfg.Lane.Snapshot()) }
