@@ -47,7 +47,7 @@ func (d *desk) do(ctx context.Context, line string) error {
 		if err != nil {
 			return err
 		}
-		return d.reader.Insert(card)
+		return d.insert(ctx, card)
 	case verb == "remove" && len(rest) == 0:
 		return d.reader.Remove()
 	case verb == "unplug" && len(rest) == 0:
@@ -60,6 +60,40 @@ func (d *desk) do(ctx context.Context, line string) error {
 		return pause(ctx, rest[0])
 	}
 	return fmt.Errorf("%w: %.80q; there are\n%s", errOrder, line, orders)
+}
+
+// A hand takes a moment to change cards, and a reader looks a few times a second: a card goes in only when the driver has
+// been told that the slot is empty, or after swapFor when there is no driver.
+const (
+	swapFor  = time.Second
+	lookEach = 10 * time.Millisecond
+)
+
+func (d *desk) insert(ctx context.Context, card *emulator.Card) error {
+	if err := d.reader.Remove(); err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, swapFor)
+	defer cancel()
+	look := time.NewTicker(lookEach)
+	defer look.Stop()
+	for {
+		state, err := d.reader.Status()
+		if err != nil {
+			return err
+		}
+		if state.Seen || state.Port == "" {
+			return d.reader.Insert(card)
+		}
+		select {
+		case <-look.C:
+		case <-within.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return d.reader.Insert(card)
+		}
+	}
 }
 
 func (d *desk) card(name string) (*emulator.Card, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tillway/device"
 	"tillway/device/emulator"
 	"tillway/device/gempc"
 )
@@ -315,4 +317,32 @@ func FuzzOrder(f *testing.F) {
 			t.Fatalf("%q was taken, and then %+v", line, state)
 		}
 	})
+}
+
+// A card that is put in place of another: the driver notices that the first one has gone.
+func TestSwap(t *testing.T) {
+	dir := shortDir(t)
+	link := filepath.Join(dir, "r")
+	p := start(t, dir, "gempc", "--link", link)
+	reader, err := gempc.Open(gempc.Config{Port: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, name := range []string{"debit", "credit"} {
+		before, err := reader.Present(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := p.tell("insert", name); s.Name != name {
+			t.Errorf("%+v", s)
+		}
+		if _, err := before.Card.Transmit(t.Context(), []byte{0x00, 0x84, 0, 0, 0}); !errors.Is(err, device.ErrRemoved) {
+			t.Errorf("the first card: %v", err)
+		}
+		after, err := reader.Present(t.Context())
+		if err != nil || bytes.Equal(after.ATR, before.ATR) {
+			t.Errorf("the second card: %X, %v", after.ATR, err)
+		}
+	}
 }

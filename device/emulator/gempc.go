@@ -202,6 +202,7 @@ type GemPCStatus struct {
 	Powered bool   `json:"powered"` // and has power
 	Carried int    `json:"carried"` // TPDUs and blocks since it went in
 	Armed   int    `json:"armed"`   // faults still to come
+	Seen    bool   `json:"seen"`    // the driver has been told that the slot is empty, since it last became so
 }
 
 // Status is a snapshot. Error: ErrClosed.
@@ -211,6 +212,7 @@ func (g *GemPC) Status() (GemPCStatus, error) {
 		if g.port != nil {
 			s.Port = g.port.name()
 		}
+		s.Seen = g.reader.chip == nil && g.reader.emptyTold
 		s.Name = nameOf(g.reader.chip)
 		s.Card, s.Powered = g.reader.chip != nil, g.reader.wire != nil
 		s.Carried, s.Armed = g.reader.carried, len(g.reader.faults)

@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"tillway/device"
 	"tillway/device/emulator"
 	"tillway/device/gempc"
+	"tillway/device/iso7816"
 )
 
 // bench is a driver and the virtual reader at the other end of its wire.
@@ -140,6 +142,58 @@ func TestOrdersBeforeHand(t *testing.T) {
 	}
 	if s := b.status(); s.Card || s.Powered {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// The driver has seen an empty slot only once it has asked.
+func TestSeen(t *testing.T) {
+	twin, err := emulator.StartGemPC(emulator.GemPCConfig{
+		Link: filepath.Join(t.TempDir(), "reader"), Card: emulator.NewCard(ready(t, "credit")),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeIt(t, twin)
+	b := &bench{T: t, twin: twin}
+	line, err := os.OpenFile(b.status().Link, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeIt(t, line)
+	// Escape 01 01 01 and GetSlotStatus, as frames; the answers are echo and message.
+	talk := func(message string, answer int) {
+		t.Helper()
+		frame := append([]byte{3, 6}, unhex(t, message)...)
+		frame = append(frame, iso7816.LRC(frame))
+		if _, err := line.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(line, make([]byte, len(frame)+answer)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.ReadFull(line, make([]byte, 2)); err != nil { // 50 03: the card that was there from the start
+		t.Fatal(err)
+	}
+	talk("6B030000000000000000010101", 14)
+	if b.status().Seen {
+		t.Error("seen empty while a card is in")
+	}
+	if err := twin.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if b.status().Seen {
+		t.Error("seen before the driver asked")
+	}
+	talk("65000000000001000000", 15) // with the movement, 50 02
+	if !b.status().Seen {
+		t.Error("not seen, and the driver asked")
+	}
+	if err := twin.Insert(emulator.NewCard(ready(t, "credit"))); err != nil {
+		t.Fatal(err)
+	}
+	if b.status().Seen {
+		t.Error("seen empty while a card is in")
 	}
 }
 

@@ -67,6 +67,14 @@ func TestReadAndWrite(t *testing.T) {
 	if err != nil || pairs(again) != pairs(tr) || again.Interface != tr.Interface {
 		t.Errorf("%v", err)
 	}
+	text, err := json.Marshal(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err = transcript.Read(bytes.NewReader(text))
+	if err != nil || pairs(again) != pairs(tr) {
+		t.Errorf("as part of another JSON text: %v", err)
+	}
 }
 
 func TestReadRefuses(t *testing.T) {
@@ -253,12 +261,9 @@ func TestLenient(t *testing.T) {
 	}
 }
 
-// faulty is a card that fails once its transcript has ended.
-type faulty struct{ *transcript.Player }
-
 func TestRecorder(t *testing.T) {
 	tr := session("00A40400=9000 80CA9F3600=9F360200019000")
-	rec := transcript.NewRecorder(faulty{transcript.Strict(tr)})
+	rec := transcript.NewRecorder(transcript.Strict(tr))
 	command := unhex("00A40400")
 	for _, c := range [][]byte{command, unhex("80CA9F3600")} {
 		if _, err := rec.Transmit(t.Context(), c); err != nil {
