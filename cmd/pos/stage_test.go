@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"tillway/money"
 	"tillway/terminal"
@@ -75,7 +76,8 @@ func (s *stage) Cancel(context.Context) error {
 	defer s.mu.Unlock()
 	s.cancelled++
 	if s.hold != nil {
-		close(s.hold)
+		hold := s.hold // the answer to the cancel is there first
+		time.AfterFunc(time.Second, func() { close(hold) })
 		s.hold = nil
 	}
 	return s.cancelErr
