@@ -60,7 +60,7 @@ func (s *session) store(body []byte, from origin) error {
 		case !e.Fits(len(it.Value)) && decisive[it.Tag]:
 			return fault("Book 3, 7.5", "the card's tag %s has %d bytes", it.Tag, len(it.Value))
 		case !e.Fits(len(it.Value)):
-			s.explain("data", fmt.Sprintf("the card's tag %s has %d bytes and is left out", it.Tag, len(it.Value)), "Book 3, 7.5")
+			s.explain(oddData, fmt.Sprintf("the card's tag %s has %d bytes and is left out", it.Tag, len(it.Value)), "Book 3, 7.5")
 			return nil
 		}
 		s.seen[it.Tag] = from
@@ -81,7 +81,7 @@ func (s *session) fromCard(it tlv.Item) (emv.Element, bool) {
 		return e, false
 	}
 	if e.Source != emv.ICC {
-		s.explain("data", fmt.Sprintf("the card sends tag %s, which is not the card's to give: left out", it.Tag), "Book 3, Annex A")
+		s.explain(oddData, fmt.Sprintf("the card sends tag %s, which is not the card's to give: left out", it.Tag), "Book 3, Annex A")
 		return e, false
 	}
 	return e, true

@@ -20,6 +20,7 @@ const (
 	maxNextOccurrence = 16 // SELECT next for one AID
 	maxRecords        = 64 // of one application
 	maxResponse       = 258
+	maxNotes          = 32 // explanations of odd data
 )
 
 // session is one transaction with one card. One goroutine uses it.
@@ -48,11 +49,15 @@ type session struct {
 	asked     emv.Cryptogram // what GENERATE AC asks for next
 	method    emv.Method
 	exchanges int
+	notes     int
 
 	answer  emv.HostAnswer
 	scripts []script
 	results []byte // 9F5B
 }
+
+// oddData is what explain is given for a remark on data that changed nothing.
+const oddData = "data"
 
 // cardFault is a card that broke the rules: the transaction is terminated. It never leaves the package.
 type cardFault struct{ section, reason string }
@@ -86,7 +91,13 @@ func (s *session) put(tag tlv.Tag, value []byte) {
 	}
 }
 
+// explain keeps a reason. Of remarks on odd data, which a card can bring in any number, the first are kept.
 func (s *session) explain(bit, reason, section string) {
+	if bit == oddData {
+		if s.notes++; s.notes > maxNotes {
+			return
+		}
+	}
 	s.why = append(s.why, emv.Why{Bit: bit, Reason: reason, Section: section})
 }
 

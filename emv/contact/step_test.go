@@ -239,3 +239,15 @@ func TestNothingIsShown(t *testing.T) {
 		}
 	}
 }
+
+// A card cannot fill the journal with remarks.
+func TestRemarksAreBounded(t *testing.T) {
+	card := newChip("", "80A8=80061C00080103009000")
+	card.answers["00B2020C"] = []string{"7081C8" + strings.Repeat("9500", 100) + "9000"}
+	card.answers["00B2030C"] = card.answers["00B2020C"]
+	_, out := begin(t, card, terminal(), nil)
+	if out.Decision != emv.Online || len(out.Why) > 60 {
+		t.Errorf("%s with %d explanations", out.Decision, len(out.Why))
+	}
+	wantWhy(t, out.Why, "outcome")
+}

@@ -15,7 +15,7 @@ const sectionTAA = "Book 3, 10.7"
 var minimumTAC = [5]byte{0xCC}
 
 // terminalActionAnalysis decides what to ask the card for (Book 3, 10.7).
-// Reads: 95, 9F0D, 9F0E, 9F0F, 9F35. Writes: nothing; 8A where the terminal itself declines or approves.
+// Reads: 95, 9F0D, 9F0E, 9F0F, 9F35. Writes: nothing, the request only.
 func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
 	kind := emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
 	switch {

@@ -128,7 +128,7 @@ func (s *session) counter(ctx context.Context, tag tlv.Tag) (int, error) {
 	}
 	items, err := tlv.Parse(data)
 	if err != nil || len(items) != 1 || items[0].Tag != tag || len(items[0].Value) != 2 {
-		s.explain("data", "the answer to GET DATA "+tag.String()+" is not that object", "Book 3, 6.5.7.4")
+		s.explain(oddData, "the answer to GET DATA "+tag.String()+" is not that object", "Book 3, 6.5.7.4")
 		return -1, nil
 	}
 	s.data.Put(tag, items[0].Value)
