@@ -30,8 +30,8 @@ type program struct {
 	err   error         // of the process; read after ended
 }
 
-// launch starts a program. The kernel ends the child when this process dies without a chance to do so itself; that is
-// tied to the thread that starts it, so launch is called from the main goroutine, which main locks to its thread.
+// launch starts a program. On Linux the kernel ends the child when this process dies; that is tied to the thread that
+// starts it, so launch is called from the main goroutine, which main locks to its thread.
 func launch(folder, name, binary string, args ...string) (*program, error) {
 	p := &program{name: name, log: filepath.Join(folder, name+".log"), ended: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -46,7 +46,7 @@ func launch(folder, name, binary string, args ...string) (*program, error) {
 	p.from = info.Size()
 	p.cmd = exec.Command(binary, args...) //nolint:noctx // ended by end, in its own time, not by a context's kill
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	p.cmd.SysProcAttr = childAttributes()
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w: run make build first", name, err)
 	}
