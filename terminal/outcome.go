@@ -45,6 +45,9 @@ func Conclude(row Row, cause Outcome, detail string) Outcome {
 func cancelled(row Row, detail string) Outcome {
 	switch row.Event {
 	case TimeOut:
+		if row.From == CardTalk {
+			return Outcome{CodeTimedOut, "The card took too long.", "Nothing was sent. Take the card out and try again.", true}
+		}
 		return Outcome{CodeTimedOut, "No card in time. " + detail, "Nothing was sent. Start again when the customer is ready.", true}
 	case Removed:
 		return Outcome{CodeCardRemoved, "The card was taken out too early. " + detail, "Nothing was sent. Start again and leave the card in.", true}

@@ -78,6 +78,9 @@ func sentence(err error) string {
 			return strings.ToUpper(s[:1]) + s[1:] + "."
 		}
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "The card took too long."
+	}
 	return "The reader failed."
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tillway/device"
 	"tillway/emv"
@@ -158,8 +159,15 @@ func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, err
 		l.cfg.Log.Warn("card not usable", "err", err)
 		l.cardLeft = true
 		l.board.show(*r.rec, terminal.PromptCardError, sentence(err)+" Take the card out and try again.", false)
+		select {
+		case <-time.After(errorPause):
+		case <-wait.Done():
+		}
 	}
 }
+
+// errorPause keeps a reader that fails at once from being asked without end.
+const errorPause = 250 * time.Millisecond
 
 var errTimeOut = errors.New("time is over")
 
@@ -301,8 +309,9 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 	}
 	switch result {
 	case emv.HostApproved:
-		if out.Method == emv.Signature {
-			return terminal.AgreementNeeded
+		if out.Method == emv.Signature { // no profile of this release asks for one
+			r.detail = "The card wants a signature, which this terminal does not take."
+			return terminal.CardRefuses
 		}
 		return terminal.CardAgrees
 	case emv.HostDeclined:
