@@ -226,7 +226,7 @@ func TestTransmitFails(t *testing.T) {
 // BWI 4: 960 x 16 units and 258 characters of 16, of 100 microseconds each), times the extension asked for.
 func TestHowLongItWaits(t *testing.T) {
 	const card = (960*16 + 258*16) * 100 * time.Microsecond
-	in(t, offOK+onT1+paraT1+"> 6F 000000 00A40000\n> 6F 050000 00A40000\n> 65 000000\n", func(t *testing.T, s *Slot) {
+	in(t, offOK+onT1+paraT1+"> 6F 000000 00A40000\n> 6F 050000 00A40000\n> 65 000000\n> 65 000000\nmove 02\n", func(t *testing.T, s *Slot) {
 		if _, err := s.PowerOn(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -244,6 +244,12 @@ func TestHowLongItWaits(t *testing.T) {
 		defer cancel()
 		if _, err := s.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, device.ErrTimeout) {
 			t.Errorf("%v, want the context's", err)
+		}
+		// The card's removal was told, and the answer swallowed: that is known soon.
+		began := time.Now()
+		_, err := s.Refresh(t.Context())
+		if took := time.Since(began); !errors.Is(err, device.ErrRemoved) || took != graceAfterMove {
+			t.Errorf("waited %v: %v", took, err)
 		}
 	})
 }

@@ -120,16 +120,18 @@ func TestT1Conversation(t *testing.T) {
 		> I(1,0) 00A40000
 		< S(WTX request) 07
 		> S(WTX response) 07
-		< I(1,0) 6A82
+		< I(1,1) 02
+		> R(0)
+		< I(0,0) 6A82
 		> I(0,0) 00A40000
-		< I(0,1) 01
-		> R(1)
-		< I(1,0) 9000
+		< I(1,1) 01
+		> R(0)
+		< I(0,0) 9000
 		> I(1,0) 00A40000
 		< damaged
-		> R(0) edc
+		> R(1) edc
 		< damaged
-		> R(0) edc
+		> R(1) edc
 		< damaged
 		> S(RESYNCH request)
 		< damaged
@@ -140,7 +142,7 @@ func TestT1Conversation(t *testing.T) {
 		< I(0,0) 9000
 	`)
 	t1 := NewT1(card, card32(t))
-	for i, want := range []string{"9000", "6A82", "019000", "", "9000"} {
+	for i, want := range []string{"9000", "026A82", "019000", "", "9000"} {
 		got, err := t1.Transmit(t.Context(), []byte{0, 0xA4, 0, 0})
 		if want == "" {
 			if !errors.Is(err, device.ErrProtocol) {
