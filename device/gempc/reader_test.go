@@ -154,6 +154,39 @@ func TestSilentPort(t *testing.T) {
 	})
 }
 
+// A reader that falls silent (its power is cut) is noticed, and works again when it answers again.
+func TestFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l log
+		var silent atomic.Bool
+		r := begin(t, &l, func() (line, error) {
+			return newLine(func(b []byte) []byte {
+				if silent.Load() {
+					return nil
+				}
+				return echo(b)
+			}), nil
+		})
+		for range 3 {
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if status := r.Status(); status.Condition != device.NoCard {
+				t.Fatalf("%+v", status)
+			}
+			silent.Store(true)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if status := r.Status(); status.Condition != device.Absent || !strings.Contains(status.Cause, "powered") {
+				t.Fatalf("%+v", status)
+			}
+			silent.Store(false)
+		}
+		if lost, found := strings.Count(l.String(), "reader absent"), strings.Count(l.String(), "reader connected"); lost != 3 || found != 3 {
+			t.Errorf("lost %d times, connected %d times:\n%s", lost, found, l.String())
+		}
+	})
+}
+
 // A working reader is asked ten times a second, and what it is asked is answered at once.
 func TestPolls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -60,6 +60,9 @@ func TestT1(t *testing.T) {
 		{"chain of the card, acknowledgement damaged", "", hello +
 			"> I(0,0) 00A40000\n< I(0,1) 01\n> R(1)\n< R(1) edc\n> R(1)\n< I(1,0) 9000", "019000"},
 		{"an old block again", "", hello + "> I(0,0) 00A40000\n< I(0,1) 01\n> R(1)\n< I(0,1) 01\n> R(1) other\n< I(1,0) 9000", "019000"},
+		{"an acknowledgement instead of the answer", "", hello + "> I(0,0) 00A40000\n< R(1)\n> R(0) other\n< I(0,0) 9000", "9000"},
+		{"errors do not add up over a chain", "", hello + "> I(0,0) 00A40000\n< damaged\n> R(0) edc\n< damaged\n> R(0) edc\n< I(0,1) 01\n" +
+			"> R(1)\n< damaged\n> R(1) edc\n< damaged\n> R(1) edc\n< I(1,0) 9000", "019000"},
 		{"NAD of another", "", hello + "> I(0,0) 00A40000\n< NAD 21\n> R(0) other\n< I(0,0) 9000", "9000"},
 		{"PCB without meaning", "", hello + "> I(0,0) 00A40000\n< PCB DF\n> R(0) other\n< I(0,0) 9000", "9000"},
 		{"the card asks to resynchronise", "", hello + "> I(0,0) 00A40000\n< S(RESYNCH request)\n> R(0) other\n< I(0,0) 9000", "9000"},
