@@ -11,10 +11,13 @@ import (
 	"tillway/money"
 )
 
-// MaxBytes bounds a profile's text, MaxApplications its list of applications.
+// MaxBytes bounds a profile's text, MaxApplications its list of applications. The other two keep nesting shallow, for which
+// the TOML reader takes time that grows with the square of the depth.
 const (
 	MaxBytes        = 64 << 10
 	MaxApplications = 64
+	maxLineBytes    = 1024
+	maxInlineTables = 64
 )
 
 // Error is what is wrong with a profile: one thing, where it stands, and what would be right.
@@ -94,6 +97,9 @@ func Parse(text []byte) (Profile, error) {
 	if len(text) > MaxBytes {
 		return Profile{}, &Error{Problem: fmt.Sprintf("%d bytes are more than the %d a profile may have", len(text), MaxBytes)}
 	}
+	if err := shallow(string(text)); err != nil {
+		return Profile{}, err
+	}
 	c := checker{where: locate(string(text))}
 	var f file
 	meta, err := toml.Decode(string(text), &f)
@@ -109,6 +115,19 @@ func Parse(text []byte) (Profile, error) {
 		return Profile{}, c.err
 	}
 	return p, nil
+}
+
+func shallow(text string) error {
+	n := 0
+	for line := range strings.Lines(text) {
+		if n++; len(line) > maxLineBytes {
+			return &Error{Line: n, Problem: fmt.Sprintf("has %d bytes: a line takes at most %d", len(line), maxLineBytes)}
+		}
+	}
+	if strings.Count(text, "{") > maxInlineTables {
+		return &Error{Problem: fmt.Sprintf("more than %d inline tables", maxInlineTables)}
+	}
+	return nil
 }
 
 // syntax turns the TOML reader's error into ours.

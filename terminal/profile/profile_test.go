@@ -97,7 +97,7 @@ func TestParams(t *testing.T) {
 		t.Fatalf("%d applications, the placeholder must not be among them", len(got.Applications))
 	}
 	visa := got.Applications[0]
-	if visa.TACDenial != [5]byte{0x00, 0x10} || visa.TACOnline != [5]byte{0xDC, 0x40, 0x04, 0xF8} || visa.Version != [2]byte{0, 0x96} || !visa.PartialSelect {
+	if visa.TACDenial != [5]byte{0x00, 0x10} || visa.TACOnline != [5]byte{0xDC, 0x40, 0x04, 0xF8} || visa.Version != [2]byte{0, 0x8C} || !visa.PartialSelect {
 		t.Errorf("visa %+v", visa)
 	}
 	visa.AID[0] = 0xFF
@@ -196,6 +196,9 @@ func TestRefusalsOfTheWhole(t *testing.T) {
 		"no applications": all[:bytes.Index(all, []byte("[[application]]"))],
 		"key twice":       append([]byte("name = \"x\"\n"), all...),
 		"not UTF-8":       append([]byte("# \xff\xfe\n"), all...),
+		"deep keys":       []byte(strings.Repeat("a.", 30_000) + "a = 1"),
+		"deep tables":     []byte("[" + strings.Repeat("a.", 30_000) + "a]"),
+		"deep values":     []byte("a = " + strings.Repeat("{a =\n", 10_000)),
 		"many applications": append(slices.Clone(all), bytes.Repeat([]byte(`
 [[application]]
 scheme = "x"
