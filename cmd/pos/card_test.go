@@ -184,7 +184,7 @@ func TestCardRunPublicSessions(t *testing.T) {
 	p := cardRun(t, 0, "testdata/bertlv-contact-visa.json", "--replay", "lenient", "--profile", "generic",
 		"--set", "9F02=000000001000", "--set", "9F1A=0036", "--set", "5F2A=0036", "--set", "9A=120316", "--un", "D3173A1F",
 		"--online", "approve", "--arc", "3030", "--issuer-data", "91081122334455667788")
-	if p.Outcome != "approved" || p.AID != "A0000000031010" || p.Tags["9F26"] != "BB31D191BCED0CF2" {
+	if p.Outcome != "approved" || p.AID != "A0000000031010" || p.Tags["9F26"] != "BB31D191BCED0CF2" || p.Tags["95"] != "8000008040" {
 		t.Errorf("%s %s %v", p.Outcome, p.AID, p.Tags)
 	}
 	seen := false
