@@ -36,7 +36,7 @@ func insert(t *testing.T, name string) virtual {
 func schemes() emv.Params {
 	codes := [5]byte{0xDC, 0x40, 0x00, 0xA8, 0x00}
 	return terminal(
-		emv.Application{AID: unhex("A0000000031010"), Scheme: "visa", Version: [2]byte{0, 0x96}, TACOnline: codes, TACDefault: codes},
+		emv.Application{AID: unhex("A0000000031010"), Scheme: "visa", Version: [2]byte{0, 0x8C}, TACOnline: codes, TACDefault: codes},
 		emv.Application{AID: unhex("A0000000041010"), Scheme: "mastercard", Version: [2]byte{0, 2}, TACOnline: codes, TACDefault: codes},
 	)
 }
