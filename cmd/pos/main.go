@@ -9,6 +9,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	_ "time/tzdata" // profiles name their time zone, also on machines that have no list of them
 )
 
 func main() {
