@@ -297,7 +297,7 @@ func (a *app) printStatus(st till.Status) {
 		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
 	}
 	if s.Last != nil {
-		a.printf("Last      sale %s, %s, %s: %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), oneLine(s.Last.Outcome.Happened))
+		a.printf("Last      sale %s, %s, %s: %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), receipt.Reason(s.Last.Outcome))
 	}
 	if s.CardLeft {
 		a.printf("Card      is still in the reader: take it out\n")

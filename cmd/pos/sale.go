@@ -14,6 +14,7 @@ import (
 
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/receipt"
 	"tillway/till"
 )
 
@@ -256,7 +257,7 @@ func (s *selling) finish(ctx context.Context, sale terminal.Sale) error {
 	} else {
 		s.app.printf("%s", text)
 	}
-	s.app.tell(strings.TrimSpace(sale.Outcome.Happened + " " + sale.Outcome.Do))
+	s.app.tell(strings.TrimSpace(receipt.Reason(sale.Outcome) + " " + sale.Outcome.Do))
 	return outcome(sale)
 }
 

@@ -128,7 +128,7 @@ func (r *Receipt) verdict(sale terminal.Sale) {
 		return
 	}
 	r.Statement = "NOT CHARGED"
-	r.Reason = reason(sale.Outcome)
+	r.Reason = Reason(sale.Outcome)
 	switch {
 	case r.Copy == Merchant:
 		r.Advice = line(sale.Outcome.Do)
@@ -137,10 +137,12 @@ func (r *Receipt) verdict(sale terminal.Sale) {
 	}
 }
 
-// reason is what happened in words for a customer. The record's own may end in a technician's detail, which the journal
+// Reason is what happened in words for a customer. The record's own may end in a technician's detail, which the journal
 // keeps and paper does not need; what a host answered is its dialect's to say.
-func reason(o terminal.Outcome) string {
+func Reason(o terminal.Outcome) string {
 	switch o.Code {
+	case terminal.CodeApproved:
+		return "Approved."
 	case terminal.CodeCardDeclined:
 		return "The card declined."
 	case terminal.CodeCardError:

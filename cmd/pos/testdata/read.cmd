@@ -155,7 +155,7 @@ $ pos receipt 1042 --json --format text
 ! {"error":"--json and --format text do not go together","exit":2}
 $ pos receipt 1042 --json
 ? 0
-{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"reversed","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"CARDHOLDER NOT VERIFIED","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007"}
+{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"CARDHOLDER NOT VERIFIED","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007"}
 $ pos refund 1.000
 ? 2
 ! pos: unknown command "refund" for "pos"
