@@ -89,6 +89,8 @@ func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
 
 func (m *memory) Counts(ctx context.Context) (terminal.Counts, error) {
 	due, err := m.Due(ctx, "")
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return terminal.Counts{Owed: len(due), Highest: int64(len(m.rows))}, err
 }
 
