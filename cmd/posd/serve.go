@@ -79,7 +79,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	handler := till.New(till.Config{
 		Lane: s.lane, Journal: disk.journal, Log: log,
-		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location},
+		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 	})
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {

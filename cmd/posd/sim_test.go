@@ -67,7 +67,7 @@ func simulate(t *testing.T, dir string, seed uint64, table []terminal.Row, debts
 				w.fail(err)
 			}
 		}
-		w.calm = true
+		w.calm.Store(true)
 		if w.defect == nil {
 			if _, err := w.boot(t.Context(), simLastBoot, c.drain); err != nil {
 				w.fail(err)

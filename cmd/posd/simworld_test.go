@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillway/device"
@@ -78,11 +79,12 @@ func (s *story) fault(name string) {
 	s.lines = append(s.lines, "fault "+name)
 }
 
-func (s *story) pass(at time.Duration, dir byte, data []byte) {
+func (s *story) pass(at time.Duration, dir byte, data []byte) (index int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wire = append(s.wire, wireEvent{at, dir, bytes.Clone(data)})
 	s.lines = append(s.lines, fmt.Sprintf("%v %c %x", at, dir, data))
+	return len(s.wire) - 1
 }
 
 // world is one seed's machine room: disk, power, network, host, reader, people.
@@ -91,9 +93,9 @@ type world struct {
 	seed   uint64
 	began  time.Time
 	host   *host.Host
-	calm   bool // no faults any more: what is owed must drain
+	calm   atomic.Bool // no faults any more: what is owed must drain
 	conns  int
-	deaf   time.Duration // until when the host takes nothing in
+	deaf   atomic.Int64 // nanoseconds since the story began: until then the host takes nothing in
 	hosts  sync.WaitGroup
 	card   *rand.Rand
 	dialer *rand.Rand
@@ -224,7 +226,7 @@ func (r *simReader) AwaitRemoval(ctx context.Context) error {
 
 func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 	wait := time.Duration(500+r.people.IntN(6000)) * time.Millisecond
-	if !r.w.calm && r.people.IntN(25) == 0 {
+	if !r.w.calm.Load() && r.people.IntN(25) == 0 {
 		r.w.fault("no card")
 		wait = time.Hour
 	}
@@ -232,7 +234,7 @@ func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 		return device.Presented{}, err
 	}
 	r.in = true
-	if !r.w.calm && r.people.IntN(25) == 0 {
+	if !r.w.calm.Load() && r.people.IntN(25) == 0 {
 		r.w.fault("mute card")
 		return device.Presented{}, fmt.Errorf("simulated: %w", device.ErrMute)
 	}
@@ -244,7 +246,7 @@ func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 	card := emulator.NewCard(p)
 	card.Reset()
 	c := &simCard{r: r, card: card, leave: -1}
-	if !r.w.calm {
+	if !r.w.calm.Load() {
 		if r.people.IntN(4) == 0 {
 			r.w.fault("slow card")
 			c.slow = true
@@ -351,7 +353,7 @@ func (w *world) dial(ctx context.Context) (net.Conn, error) {
 	if err := w.cut.step("at a dial"); err != nil {
 		return nil, err
 	}
-	if !w.calm && w.dialer.IntN(12) == 0 {
+	if !w.calm.Load() && w.dialer.IntN(12) == 0 {
 		w.fault("connection refused")
 		if err := pause(ctx, actorNetwork, 100*time.Millisecond); err != nil {
 			return nil, err
@@ -381,9 +383,9 @@ func (w *world) serve(c net.Conn, r *rand.Rand) {
 		}
 		time.Sleep(ns(actorHost, time.Duration(20+r.IntN(400))*time.Millisecond))
 		if w.mishap(r, 40, "host deaf for a while") {
-			w.deaf = w.now() + time.Duration(8+r.IntN(30))*time.Second
+			w.deaf.Store(int64(w.now() + time.Duration(8+r.IntN(30))*time.Second))
 		}
-		if w.now() < w.deaf && !w.calm {
+		if int64(w.now()) < w.deaf.Load() && !w.calm.Load() {
 			continue
 		}
 		if w.mishap(r, 20, "request lost") {
@@ -409,7 +411,7 @@ func (w *world) serve(c net.Conn, r *rand.Rand) {
 }
 
 func (w *world) mishap(r *rand.Rand, oneIn int, name string) bool {
-	if w.calm || r.IntN(oneIn) != 0 {
+	if w.calm.Load() || r.IntN(oneIn) != 0 {
 		return false
 	}
 	w.fault(name)
@@ -528,8 +530,7 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 // deliver writes bytes of which the first whole complete a frame. The frame is noted before the terminal can act on it,
 // and taken back when it did not arrive.
 func (w *world) deliver(c net.Conn, frame, b []byte, whole int) bool {
-	w.pass(w.now(), '<', frame)
-	mark := len(w.wire) - 1
+	mark := w.pass(w.now(), '<', frame)
 	n, err := c.Write(b)
 	if err != nil && n < whole {
 		w.mu.Lock()
@@ -557,10 +558,10 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 		}
 		if !c.open {
 			c.next++
-			c.order = terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm), Key: fmt.Sprintf("order-%d", c.next)}
+			c.order = terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
 			c.open = true
 		}
-		cancels := c.rand.IntN(9) == 0 && !c.w.calm
+		cancels := c.rand.IntN(9) == 0 && !c.w.calm.Load()
 		if cancels {
 			c.w.fault("cashier cancels")
 		}
@@ -607,7 +608,7 @@ func (c *cashier) drain(ctx context.Context, s *stack) bool {
 		if pause(ctx, actorCashier, time.Second) != nil {
 			return false
 		}
-		if !c.w.calm || s.lane.Snapshot().Owed == 0 {
+		if !c.w.calm.Load() || s.lane.Snapshot().Owed == 0 {
 			return true
 		}
 	}
@@ -623,7 +624,7 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane) {
 			return
 		}
 		seen = snap.Version
-		if !strings.HasPrefix(string(snap.State), "Finish") || w.calm {
+		if !strings.HasPrefix(string(snap.State), "Finish") || w.calm.Load() {
 			continue
 		}
 		if r := w.rand(uint64(50_000 + snap.Sale)); r.IntN(3) != 0 || pause(ctx, actorSupervisor, time.Duration(5+r.IntN(300))*time.Millisecond) != nil {
