@@ -1,0 +1,165 @@
+package people
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Action is what somebody asks the terminal for.
+type Action string
+
+// The actions, each a key of the profile's [roles] table.
+const (
+	Status  Action = "status"  // how terminal, reader, host and queue are
+	Sell    Action = "sale"    // a sale, and following it
+	Cancel  Action = "cancel"  // cancel the running sale
+	Receipt Action = "receipt" // print a receipt again
+	Journal Action = "journal" // sales and journal rows, and why
+	Queue   Action = "queue"   // what is owed to the host
+	Send    Action = "send"    // send it now
+	Keys    Action = "keys"    // key loading, destruction, decommissioning
+	Users   Action = "users"   // people: add, list, lock, unlock, role, secret
+	Audit   Action = "audit"   // the audit log: list and verify
+)
+
+// Anyone, in a list of roles, is also somebody who has not logged in.
+const Anyone Role = "anyone"
+
+type need struct {
+	action Action
+	roles  []Role // by default
+	open   bool   // Policy.Open may waive the log-in
+}
+
+// needs is every action, in the order of the documentation.
+func needs() []need {
+	return []need{
+		{Status, []Role{Anyone}, true},
+		{Sell, []Role{Cashier, Supervisor}, true},
+		{Cancel, []Role{Cashier, Supervisor}, true},
+		{Receipt, []Role{Cashier, Supervisor}, true},
+		{Journal, []Role{Cashier, Supervisor, Technician, Administrator}, true},
+		{Queue, []Role{Supervisor, Technician, Administrator}, true},
+		{Send, []Role{Supervisor, Technician}, true},
+		{Keys, []Role{Technician, Administrator}, false},
+		{Users, []Role{Administrator}, false},
+		{Audit, []Role{Administrator}, false},
+	}
+}
+
+// Actions lists all actions.
+func Actions() []Action {
+	var all []Action
+	for _, n := range needs() {
+		all = append(all, n.action)
+	}
+	return all
+}
+
+// Policy is the profile's table of who may do what. The zero value allows nobody anything.
+type Policy struct {
+	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Keys, people
+	// and the audit log ask for their role all the same.
+	Open bool
+
+	Idle    time.Duration // a session without a request ends after it
+	Longest time.Duration // and any session after this
+
+	needs map[Action][]Role
+}
+
+// Bounds of the session times, and their defaults.
+const (
+	DefaultIdle     = 15 * time.Minute
+	DefaultLongest  = 12 * time.Hour
+	shortestSession = time.Minute
+	longestIdle     = time.Hour
+	longestSession  = 24 * time.Hour
+)
+
+// DefaultPolicy is closed, with the default table.
+func DefaultPolicy() Policy {
+	p := Policy{Idle: DefaultIdle, Longest: DefaultLongest, needs: map[Action][]Role{}}
+	for _, n := range needs() {
+		p.needs[n.action] = n.roles
+	}
+	return p
+}
+
+// With is the policy with another list of roles for an action. What only some may ever do stays theirs: people, keys and
+// the audit log are for no cashier and never for anyone, and somebody must be able to administer.
+func (p Policy) With(a Action, roles []Role) (Policy, error) {
+	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })
+	if at < 0 {
+		return p, fmt.Errorf("there is no action %.20q: the actions are %s", a, words(Actions()))
+	}
+	guarded := !needs()[at].open
+	for i, r := range roles {
+		switch {
+		case r != Anyone && !slices.Contains(Roles(), r):
+			return p, fmt.Errorf("%.20q: %w", r, ErrRole)
+		case slices.Contains(roles[:i], r):
+			return p, fmt.Errorf("%s is there twice", r)
+		case r == Anyone && a != Status:
+			return p, fmt.Errorf("anyone may only ask for the status")
+		case r == Cashier && guarded:
+			return p, fmt.Errorf("%s is for no cashier", a)
+		}
+	}
+	if a == Users && !slices.Contains(roles, Administrator) {
+		return p, fmt.Errorf("users must be open to the administrator")
+	}
+	p.needs = maps.Clone(p.needs)
+	if p.needs == nil {
+		p.needs = map[Action][]Role{}
+	}
+	p.needs[a] = slices.Clone(roles)
+	return p, nil
+}
+
+// WithTimes is the policy with other session times.
+func (p Policy) WithTimes(idle, longest time.Duration) (Policy, error) {
+	if idle < shortestSession || idle > longestIdle || longest < idle || longest > longestSession {
+		return p, fmt.Errorf("sessions end after %s to %s without a request, and after at most %s: %s and %s are not that", shortestSession, longestIdle, longestSession, idle, longest)
+	}
+	p.Idle, p.Longest = idle, longest
+	return p, nil
+}
+
+// Needs is who may do a.
+func (p Policy) Needs(a Action) []Role { return slices.Clone(p.needs[a]) }
+
+// Verdict is the table's answer.
+type Verdict int
+
+// The verdicts.
+const (
+	Refused Verdict = iota // somebody of another role
+	LogIn                  // nobody has logged in, and somebody must
+	Allowed
+)
+
+// Judge says whether somebody of a role, or nobody (""), may do a.
+func (p Policy) Judge(r Role, a Action) Verdict {
+	roles := p.needs[a]
+	switch {
+	case slices.Contains(roles, Anyone), r != "" && slices.Contains(roles, r):
+		return Allowed
+	case p.Open && slices.ContainsFunc(needs(), func(n need) bool { return n.action == a && n.open }):
+		return Allowed
+	case r == "":
+		return LogIn
+	}
+	return Refused
+}
+
+func words[T ~string](all []T) string {
+	out := make([]string, len(all))
+	for i := range all {
+		out[i] = string(all[i])
+	}
+	return strings.Join(out, ", ")
+}
