@@ -6,6 +6,7 @@ package emv
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -24,7 +25,33 @@ type Cardholder interface {
 	// Choose picks one of several applications by its place in the list (Book 1, 12.4). It is asked only when there is
 	// a choice or the card wants a confirmation; ok false means the cardholder refused all.
 	Choose(ctx context.Context, candidates []Candidate) (index int, ok bool, err error)
+
+	// OnlinePIN has the PIN pad take the PIN that the issuer will check (Book 3, 10.5.2). Whoever implements it hands the
+	// request to a pad or module that owns the PIN key; neither the PIN nor its block ever comes back to the kernel. An
+	// error ends the transaction: ErrCancelled (wrapped) when the cardholder or the cashier gave up. PINs that the card
+	// checks are other methods of this interface when they come: the pad or module builds their VERIFY, never a kernel.
+	OnlinePIN(ctx context.Context, ask PINRequest) (PINEntry, error)
 }
+
+// ErrCancelled says that the cardholder gave up: the transaction ends, and nothing is sent.
+var ErrCancelled = errors.New("cancelled by the cardholder")
+
+// PINRequest is what the pad needs for an online PIN.
+type PINRequest struct {
+	PAN      PAN          // binds the PIN block to the account
+	Amount   money.Amount // shown beside the prompt
+	Required bool         // the terminal takes this card with its PIN only: bypass is not offered
+}
+
+// PINEntry is what became of asking for a PIN.
+type PINEntry string
+
+// The ways that asking for a PIN ends without ending the transaction.
+const (
+	PINEntered    PINEntry = "entered"
+	PINBypassed   PINEntry = "bypassed"   // the pad is there, the PIN was not entered
+	PINPadMissing PINEntry = "no pin pad" // not there, or not working: also without a PIN key
+)
 
 // Candidate is one application that terminal and card both support (Book 1, 12.3).
 type Candidate struct {
@@ -52,6 +79,9 @@ type Application struct {
 	RandomThreshold int64 // biased random selection (Book 3, 10.6.2), minor units
 	RandomTarget    int   // percent 0 to 99
 	RandomMaximum   int   // percent, at least RandomTarget
+
+	Capabilities [3]byte // 9F33 for this application; zero: Params.Capabilities
+	PINRequired  bool    // taken with an online PIN only: anything else is declined before the host is asked
 }
 
 // Params is everything the terminal brings to one transaction.
@@ -99,7 +129,7 @@ const (
 // Method is how the cardholder was verified, for receipt and message.
 type Method string
 
-// The methods a kernel can end with. Only NoCVM is performed so far; the others come with the PIN boundary.
+// The methods a kernel can end with. NoCVM and OnlinePIN are performed so far.
 const (
 	NoVerification Method = ""
 	NoCVM          Method = "no cvm"

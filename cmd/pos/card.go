@@ -290,4 +290,10 @@ func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
 // firstChoice is a cardholder who takes the first application offered.
 type firstChoice struct{}
 
+// Choose implements emv.Cardholder.
 func (firstChoice) Choose(context.Context, []emv.Candidate) (int, bool, error) { return 0, true, nil }
+
+// OnlinePIN implements emv.Cardholder: this command has no PIN pad.
+func (firstChoice) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
+	return emv.PINPadMissing, nil
+}

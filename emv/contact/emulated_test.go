@@ -77,6 +77,10 @@ type picker struct {
 	lists  []string
 }
 
+func (*picker) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
+	return emv.PINPadMissing, nil
+}
+
 func (p *picker) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
 	var names []string
 	for _, c := range list {

@@ -75,7 +75,7 @@ func (s *session) choose(ctx context.Context) (int, ending, error) {
 }
 
 // finalSelection selects the chosen application; ok is false when the card refuses it (Book 1, 12.4).
-// Writes: 4F, 84, 9F06, 9F09, 9F1B and what the FCI brings (50, 5F2D, 87, 9F11, 9F12, 9F38, …).
+// Writes: 4F, 84, 9F06, 9F09, 9F1B, 9F33 where the application has its own, and what the FCI brings (50, 5F2D, 87, 9F11, 9F12, 9F38, …).
 func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err error) {
 	data, err := s.selectFile(ctx, c.AID, selectFirst)
 	if status, answered := statusOf(err); answered {
@@ -100,6 +100,9 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	s.data.Put(emv.TagADFName, c.AID)
 	s.put(emv.TagAIDTerminal, c.AID)
 	s.put(emv.TagApplicationVersionTerminal, c.app.Version[:])
+	if c.app.Capabilities != [3]byte{} {
+		s.put(emv.TagTerminalCapabilities, c.app.Capabilities[:])
+	}
 	s.put(emv.TagTerminalFloorLimit, fourBytes(c.app.FloorLimitMinor))
 	return true, nil
 }

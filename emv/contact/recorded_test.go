@@ -126,6 +126,10 @@ func TestRecordedRefusals(t *testing.T) {
 // second is a cardholder who takes the second application.
 type second struct{ asked [][]emv.Candidate }
 
+func (*second) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
+	return emv.PINPadMissing, nil
+}
+
 func (s *second) Choose(_ context.Context, c []emv.Candidate) (int, bool, error) {
 	s.asked = append(s.asked, c)
 	return 1, true, nil

@@ -115,6 +115,10 @@ type holder struct {
 	asked []emv.Candidate
 }
 
+func (*holder) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
+	return emv.PINPadMissing, nil
+}
+
 func (h *holder) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
 	h.asked = list
 	return h.index, h.ok, h.err

@@ -68,6 +68,11 @@ func (holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool, 
 	return 0, false, nil
 }
 
+// OnlinePIN implements emv.Cardholder: there is no PIN pad.
+func (holder) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
+	return emv.PINPadMissing, nil
+}
+
 // sentence is an error of card or reader in words for the cashier; the full chain is in the log.
 func sentence(err error) string {
 	for _, known := range []error{

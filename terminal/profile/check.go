@@ -45,29 +45,49 @@ func (c *checker) terminalType(v any) byte {
 
 // methods are the ways to verify a cardholder. A method that is not performed is refused here: were it in 9F33, cards
 // would choose it.
-func (c *checker) methods(v any) []emv.Method {
-	const key = "terminal.cardholder_verification"
+func (c *checker) methods(key string, v any) []emv.Method {
+	const example = `["online_pin", "no_cvm"]`
 	names := c.list(key, v)
 	if len(names) == 0 {
-		c.refuse(key, `is missing or empty: write ["no_cvm"]`)
+		c.refuse(key, `is missing or empty: write %s`, example)
 	}
+	performed := map[string]emv.Method{"no_cvm": emv.NoCVM, "online_pin": emv.OnlinePIN}
 	var out []emv.Method
 	for _, n := range names {
+		m, known := performed[n]
 		switch {
-		case n == "no_cvm" && !slices.Contains(out, emv.NoCVM):
-			out = append(out, emv.NoCVM)
-		case n == "no_cvm":
+		case known && slices.Contains(out, m):
 			c.refuse(key, "names %q twice", n)
-		case slices.Contains([]string{"signature", "online_pin", "offline_pin"}, n):
-			c.refuse(key, `%q is not performed by this release: write ["no_cvm"]`, n)
+		case known:
+			out = append(out, m)
+		case slices.Contains([]string{"signature", "offline_pin"}, n):
+			c.refuse(key, `%q is not performed by this release: write %s`, n, example)
 		default:
-			c.refuse(key, `%q is no method: write ["no_cvm"]`, n)
+			c.refuse(key, `%q is no method: write %s`, n, example)
 		}
 	}
 	return out
 }
 
-func (c *checker) applications(rows []application, cur money.Currency) []Application {
+// pin is how an application is verified where it differs from the terminal: its own methods, a part of the terminal's,
+// and whether it is taken with an online PIN only.
+func (c *checker) pin(key string, row application, a *Application, terminal []emv.Method) {
+	methods := terminal
+	if row.CVM != nil {
+		methods = c.methods(key+".cardholder_verification", row.CVM)
+		for _, m := range methods {
+			if !slices.Contains(terminal, m) {
+				c.refuse(key+".cardholder_verification", "has %q, which terminal.cardholder_verification lacks", m)
+			}
+		}
+		a.Capabilities = capabilities(methods)
+	}
+	if a.PINRequired = c.flag(key+".pin_required", row.PINRequired, false); a.PINRequired && !slices.Contains(methods, emv.OnlinePIN) {
+		c.refuse(key+".pin_required", `needs "online_pin" among the methods of cardholder_verification`)
+	}
+}
+
+func (c *checker) applications(rows []application, cur money.Currency, methods []emv.Method) []Application {
 	if len(rows) > MaxApplications {
 		c.refuse("application", "%d are more than the %d a profile may have", len(rows), MaxApplications)
 		return nil
@@ -75,7 +95,7 @@ func (c *checker) applications(rows []application, cur money.Currency) []Applica
 	var out []Application
 	enabled := 0
 	for i, row := range rows {
-		a := c.application(fmt.Sprintf("application[%d]", i), row, cur)
+		a := c.application(fmt.Sprintf("application[%d]", i), row, cur, methods)
 		for _, b := range out {
 			if len(a.AID) > 0 && slices.Equal(a.AID, b.AID) {
 				c.refuse(fmt.Sprintf("application[%d].aid", i), "%X is there twice", a.AID)
@@ -92,7 +112,7 @@ func (c *checker) applications(rows []application, cur money.Currency) []Applica
 	return out
 }
 
-func (c *checker) application(key string, row application, cur money.Currency) Application {
+func (c *checker) application(key string, row application, cur money.Currency, methods []emv.Method) Application {
 	a := Application{Enabled: c.flag(key+".enabled", row.Enabled, true), Placeholder: c.flag(key+".placeholder", row.Placeholder, false)}
 	a.Scheme = c.text(key+".scheme", row.Scheme, 1, 24)
 	a.PartialSelect = c.flag(key+".partial_selection", row.Partial, false)
@@ -108,6 +128,7 @@ func (c *checker) application(key string, row application, cur money.Currency) A
 	copy(a.TACOnline[:], c.hex(key+".tac_online", row.TACOnline, 5, 5))
 	copy(a.TACDefault[:], c.hex(key+".tac_default", row.TACDefault, 5, 5))
 	a.FloorLimitMinor = c.amount(key+".floor_limit", row.FloorLimit, cur)
+	c.pin(key, row, &a, methods)
 	a.DefaultDDOL = c.dol(key+".default_ddol", row.DDOL)
 	a.DefaultTDOL = c.dol(key+".default_tdol", row.TDOL)
 	if row.Random != nil {

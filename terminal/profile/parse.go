@@ -60,11 +60,13 @@ type file struct {
 		More       any `toml:"additional_capabilities"`
 		IFDSerial  any `toml:"ifd_serial"`
 		CVM        any `toml:"cardholder_verification"`
+		PINBypass  any `toml:"pin_bypass"`
 	} `toml:"terminal"`
 
 	Deadlines struct {
 		Card   any `toml:"card"`
 		Answer any `toml:"answer"`
+		PIN    any `toml:"pin"`
 	} `toml:"deadlines"`
 
 	Application []application `toml:"application"`
@@ -76,6 +78,8 @@ type application struct {
 	Enabled     any     `toml:"enabled"`
 	Placeholder any     `toml:"placeholder"`
 	Partial     any     `toml:"partial_selection"`
+	CVM         any     `toml:"cardholder_verification"`
+	PINRequired any     `toml:"pin_required"`
 	Version     any     `toml:"version"`
 	TACDenial   any     `toml:"tac_denial"`
 	TACOnline   any     `toml:"tac_online"`
@@ -221,12 +225,17 @@ func (c *checker) profile(f file) Profile {
 	p.Zone = c.zone(f.TimeZone)
 	p.Merchant = c.merchant(f)
 	p.Terminal = c.terminal(f)
-	p.Methods = c.methods(f.Terminal.CVM)
+	p.Methods = c.methods("terminal.cardholder_verification", f.Terminal.CVM)
+	p.PINBypass = c.flag("terminal.pin_bypass", f.Terminal.PINBypass, false)
 	p.Deadlines = Deadlines{
 		Card:   c.duration("deadlines.card", f.Deadlines.Card, 5*time.Second, 10*time.Minute),
 		Answer: c.duration("deadlines.answer", f.Deadlines.Answer, time.Second, 2*time.Minute),
+		PIN:    time.Minute,
 	}
-	p.Applications = c.applications(f.Application, p.Currency)
+	if f.Deadlines.PIN != nil {
+		p.Deadlines.PIN = c.duration("deadlines.pin", f.Deadlines.PIN, 5*time.Second, 5*time.Minute)
+	}
+	p.Applications = c.applications(f.Application, p.Currency, p.Methods)
 	return p
 }
 

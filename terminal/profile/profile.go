@@ -33,6 +33,7 @@ type Profile struct {
 	Country      uint16         // ISO 3166-1 numeric: 414
 	Zone         *time.Location // the terminal's local time
 	Methods      []emv.Method   // how cardholders are verified
+	PINBypass    bool           // a PIN may be left out with the pad's enter key; never where an application requires it
 	Applications []Application  // in the file's order, disabled ones too
 	Deadlines    Deadlines
 }
@@ -65,6 +66,7 @@ type Application struct {
 type Deadlines struct {
 	Card   time.Duration // for a card, from the start of the sale
 	Answer time.Duration // for the host's answer, from the last byte sent
+	PIN    time.Duration // for the PIN, from its prompt
 }
 
 // ErrNoProfile says that no ready profile has that name.
@@ -145,11 +147,16 @@ func transactionType(k terminal.Kind) byte {
 
 // Capabilities is 9F33 (Book 4, A2), made of what this release does: it reads contact chips (byte 1, bit 6), performs the
 // profile's methods (byte 2) and no offline data authentication (byte 3 zero).
-func (p Profile) Capabilities() [3]byte {
-	const contactChip, noCVM = 0x20, 0x08
-	c := [3]byte{contactChip}
-	if slices.Contains(p.Methods, emv.NoCVM) {
-		c[1] |= noCVM
+func (p Profile) Capabilities() [3]byte { return capabilities(p.Methods) }
+
+func capabilities(methods []emv.Method) [3]byte {
+	var c emv.Capabilities
+	c.Set(emv.CapabilityICWithContacts)
+	if slices.Contains(methods, emv.NoCVM) {
+		c.Set(emv.CapabilityNoCVM)
+	}
+	if slices.Contains(methods, emv.OnlinePIN) {
+		c.Set(emv.CapabilityEncipheredOnlinePIN)
 	}
 	return c
 }

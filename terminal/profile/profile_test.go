@@ -31,7 +31,7 @@ func TestReadyProfiles(t *testing.T) {
 		if p.Name != name {
 			t.Errorf("%s calls itself %q", name, p.Name)
 		}
-		if p.Terminal.Type != 0x21 || !slices.Equal(p.Methods, []emv.Method{emv.NoCVM}) {
+		if p.Terminal.Type != 0x21 || !slices.Contains(p.Methods, emv.NoCVM) {
 			t.Errorf("%s: type %02X, methods %v", name, p.Terminal.Type, p.Methods)
 		}
 		for _, a := range p.Applications {
@@ -86,7 +86,7 @@ func TestParams(t *testing.T) {
 	}
 	want := emv.Params{
 		Applications: got.Applications, Amount: order.Amount, Time: got.Time, SequenceCounter: 1042,
-		TerminalCountry: 414, TerminalType: 0x21, Capabilities: [3]byte{0x20, 0x08, 0x00},
+		TerminalCountry: 414, TerminalType: 0x21, Capabilities: [3]byte{0x20, 0x48, 0x00},
 		MoreCapabilities: [5]byte{0x60, 0x00, 0xA0, 0xF0, 0x01}, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		MerchantCategory: 5411, MerchantName: "TILLWAY TEST SHOP", IFDSerial: "TILLWAY1",
 	}
@@ -100,9 +100,23 @@ func TestParams(t *testing.T) {
 	if visa.TACDenial != [5]byte{0x00, 0x10} || visa.TACOnline != [5]byte{0xDC, 0x40, 0x04, 0xF8} || visa.Version != [2]byte{0, 0x8C} || !visa.PartialSelect {
 		t.Errorf("visa %+v", visa)
 	}
+	// Credit has fewer methods than the terminal, debit is taken with its PIN only.
+	if maestro := got.Applications[3]; visa.Capabilities != [3]byte{0x20, 0x08} || visa.PINRequired ||
+		maestro.Capabilities != [3]byte{0x20, 0x40} || !maestro.PINRequired {
+		t.Errorf("visa %X, maestro %X", visa.Capabilities, maestro.Capabilities)
+	}
 	visa.AID[0] = 0xFF
 	if p.Applications[0].AID[0] == 0xFF {
 		t.Error("a kernel can change the profile")
+	}
+}
+
+// TestApplicationWithinTerminal: an application's methods are a part of the terminal's.
+func TestApplicationWithinTerminal(t *testing.T) {
+	text, _ := edit(t, `["online_pin", "no_cvm"]`, `["no_cvm"]`)
+	_, err := Parse(text)
+	if perr, ok := errors.AsType[*Error](err); !ok || perr.Key != "application[3].cardholder_verification" || !strings.Contains(perr.Problem, "lacks") {
+		t.Errorf("%v, want application[3].cardholder_verification refused", err)
 	}
 }
 
@@ -129,10 +143,14 @@ func TestRefusals(t *testing.T) {
 		{`type        = "21"`, `type = "99"`, "terminal.type", "no terminal type"},
 		{`type        = "21"`, `type = "2"`, "terminal.type", "hex digits"},
 		{`type        = "21"`, `typ = "21"`, "terminal.typ", "unknown key"},
-		{`["no_cvm"]`, `["no_cvm", "online_pin"]`, "terminal.cardholder_verification", "not performed"},
-		{`["no_cvm"]`, `["smile"]`, "terminal.cardholder_verification", "no method"},
-		{`["no_cvm"]`, `["no_cvm", "no_cvm"]`, "terminal.cardholder_verification", "twice"},
-		{`["no_cvm"]`, `[]`, "terminal.cardholder_verification", "empty"},
+		{`["online_pin", "no_cvm"]`, `["no_cvm", "signature"]`, "terminal.cardholder_verification", "not performed"},
+		{`pin_required = true`, "pin_required = 1", "application[3].pin_required", "neither true nor false"},
+		{`version     = "008C"`, "pin_required = true\nversion = \"008C\"", "application[0].pin_required", "needs"},
+		{`pin_bypass = false`, `pin_bypass = "no"`, "terminal.pin_bypass", "neither true nor false"},
+		{`pin    = "60s"`, `pin = "1h"`, "deadlines.pin", "not a time"},
+		{`["online_pin", "no_cvm"]`, `["smile"]`, "terminal.cardholder_verification", "no method"},
+		{`["online_pin", "no_cvm"]`, `["no_cvm", "no_cvm"]`, "terminal.cardholder_verification", "twice"},
+		{`["online_pin", "no_cvm"]`, `[]`, "terminal.cardholder_verification", "empty"},
 		{`currency  = "KWD"`, `currency = "kwd"`, "currency", "ISO 4217"},
 		{`country   = 414`, `country = 0`, "country", "1 to 999"},
 		{`country   = 414`, `country = 70000`, "country", "1 to 999"},
@@ -163,8 +181,8 @@ func TestRefusals(t *testing.T) {
 		{"country   = 414 ", "#", "country", "missing"},
 		{`country   = 414`, `country = "414"`, "country", "whole number"},
 		{`enabled     = false`, `enabled = "no"`, "application[4].enabled", "neither"},
-		{`["no_cvm"]`, `"no_cvm"`, "terminal.cardholder_verification", "list"},
-		{`["no_cvm"]`, `[1]`, "terminal.cardholder_verification", "quotes"},
+		{`["online_pin", "no_cvm"]`, `"no_cvm"`, "terminal.cardholder_verification", "list"},
+		{`["online_pin", "no_cvm"]`, `[1]`, "terminal.cardholder_verification", "quotes"},
 		{"name      = \"kuwait\"", "name = kuwait", "name", ""},
 	} {
 		t.Run(row.key+" "+row.replacement, func(t *testing.T) {
