@@ -11,3 +11,7 @@ var (
 	ErrOrder         = errors.New("order refused")
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
 )
+
+// ErrQuarantined says that a record on disk was changed, moved or damaged: it does not authenticate, and nothing is shown or
+// done that rests on it.
+var ErrQuarantined = errors.New("the record does not authenticate: it is in quarantine")

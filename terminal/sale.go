@@ -66,7 +66,8 @@ type Sale struct {
 	Invoice    uint32    `json:"invoice,omitempty"`
 	LocalTime  time.Time `json:"local_time,omitzero"` // of the request: DE 12, 13 and tags 9A, 9F21
 
-	MaskedPAN string     `json:"pan,omitempty"` // first six and last four
+	MaskedPAN string     `json:"pan,omitempty"`   // first six and last four
+	Token     string     `json:"token,omitempty"` // keyed token of the card, hex: finds its sales without its number; the journal's
 	Scheme    string     `json:"scheme,omitempty"`
 	Label     string     `json:"label,omitempty"`
 	AID       string     `json:"aid,omitempty"`   // hex

@@ -64,6 +64,9 @@ type Snapshot struct {
 	Parked   int          `json:"parked"`
 	Oldest   time.Time    `json:"oldest,omitzero"`     // when the oldest debt came to be
 	CardLeft bool         `json:"card_left,omitempty"` // sale over, card still in
+
+	Quarantined int    `json:"quarantined,omitempty"` // rows on disk that do not authenticate: left out, and the rest goes on
+	Clock       string `json:"clock,omitempty"`       // warning: the clock was set back
 }
 
 // Health is how a part of the terminal is: a word, and when it is not well the cause and the fix.
@@ -80,4 +83,7 @@ type Counts struct {
 	Parked  int
 	Oldest  time.Time // zero when nothing waits
 	Highest int64     // committed journal sequence
+
+	Quarantined int    // rows that did not authenticate when they were read
+	Clock       string // what is wrong with the clock, or nothing
 }

@@ -255,5 +255,6 @@ func (l *Lane) dress(s terminal.Snapshot) terminal.Snapshot {
 		l.cfg.Log.Error("counting what is owed", "err", err)
 	}
 	s.Owed, s.Parked, s.Oldest, s.Journal = counts.Owed, counts.Parked, counts.Oldest, counts.Highest
+	s.Quarantined, s.Clock = counts.Quarantined, counts.Clock
 	return s
 }
