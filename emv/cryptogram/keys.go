@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func MasterKey(imk []byte, pan, psn string) ([]byte, error) {
 		return nil, fmt.Errorf("account and sequence number: %w", ErrInput)
 	}
 	sum := sha1.Sum(b) //nolint:gosec // Book 2, A1.4.2 names it
-	return diversify(imk, decimalize(hex.EncodeToString(sum[:])))
+	return diversify(imk, decimalize(hex.EncodeToString(sum[:]), 16))
 }
 
 // MasterKeyA derives a card's master key by option A whatever the length of the PAN: the rightmost 16 digits of PAN and
@@ -59,17 +58,17 @@ func panAndSequence(pan, psn string) (string, error) {
 	return x, nil
 }
 
-// decimalize takes the first sixteen decimal digits of a hash; where there are fewer, its letters follow as digits
-// a=0 to f=5 (Book 2, A1.4.2). SHA-1 gives 40 hex digits, so sixteen are always found.
-func decimalize(hash string) string {
-	digits := make([]byte, 0, 16)
-	for _, c := range []byte(hash) {
-		if c <= '9' && len(digits) < 16 {
+// decimalize takes the first n decimal digits of hexadecimal text; where there are fewer, its letters follow as digits a=0
+// to f=5 (Book 2, A1.4.2; the same rule makes CVV and PVV). It gives fewer than n when the text is shorter than that.
+func decimalize(text string, n int) string {
+	digits := make([]byte, 0, n)
+	for _, c := range []byte(text) {
+		if c <= '9' && len(digits) < n {
 			digits = append(digits, c)
 		}
 	}
-	for _, c := range []byte(hash) {
-		if c >= 'a' && len(digits) < 16 {
+	for _, c := range []byte(text) {
+		if c >= 'a' && len(digits) < n {
 			digits = append(digits, c-'a'+'0')
 		}
 	}
@@ -89,9 +88,7 @@ func diversify(imk []byte, digits string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("master key: %w", err)
 	}
-	for i, b := range mk {
-		mk[i] = b&0xFE | byte(1-bits.OnesCount8(b>>1)%2)
-	}
+	x9.SetOddParity(mk)
 	return mk, nil
 }
 
@@ -114,4 +111,12 @@ func SessionKeyFrom(mk []byte, r [8]byte) ([]byte, error) {
 		return nil, fmt.Errorf("session key: %w", err)
 	}
 	return sk, nil
+}
+
+// SessionKeyMChip is the session key of M/Chip: SessionKeyFrom with the ATC, two zeros and the unpredictable number.
+// Error: ErrInput.
+func SessionKeyMChip(mk []byte, atc uint16, unpredictable [4]byte) ([]byte, error) {
+	r := [8]byte{byte(atc >> 8), byte(atc)}
+	copy(r[4:], unpredictable[:])
+	return SessionKeyFrom(mk, r)
 }

@@ -18,13 +18,15 @@ var (
 	ErrIssuer     = errors.New("issuer authentication data is not the issuer's")
 )
 
-// Version is a cryptogram version number, the third byte of the issuer application data (tag 9F10).
+// Version is a cryptogram version number out of the issuer application data (tag 9F10): its third byte in the form that
+// starts with 06, its second in the form that starts with 1F.
 type Version byte
 
 // The versions with a recipe.
 const (
 	Version10 Version = 0x0A // the card's key itself, zeros as padding, ARPC method 1
 	Version18 Version = 0x12 // common session key, padding 80, ARPC method 2
+	Version22 Version = 0x22 // as version 18, over issuer application data of 32 bytes
 )
 
 // element is a data object that goes into a cryptogram, and its length in bytes.
@@ -48,9 +50,16 @@ var elements = [...]element{
 	{emv.TagATC, 2},
 }
 
-// VersionOf reads the cryptogram version number out of tag 9F10. It is ErrMissing where that is not of the form
-// 06, key index, version, four bytes of card verification results, and ErrVersion where there is no recipe for it.
+// VersionOf reads the cryptogram version number out of tag 9F10. It is ErrMissing where that is neither of the form 06, key
+// index, version, four bytes of card verification results, nor of the form 1F, version and thirty bytes more; and
+// ErrVersion where there is no recipe for it.
 func VersionOf(iad []byte) (Version, error) {
+	if len(iad) == 32 && iad[0] == 0x1F {
+		if Version(iad[1]) != Version22 {
+			return 0, fmt.Errorf("version %d: %w", iad[1], ErrVersion)
+		}
+		return Version22, nil
+	}
 	if len(iad) < 7 || len(iad) > 32 || iad[0] != 6 {
 		return 0, fmt.Errorf("issuer application data of %d bytes: %w", len(iad), ErrMissing)
 	}
@@ -63,7 +72,7 @@ func VersionOf(iad []byte) (Version, error) {
 }
 
 // Input concatenates the data of the cryptogram as the version in 9F10 wants them: the elements, then the card
-// verification results (version 10) or all of 9F10 (version 18). Errors: ErrMissing, ErrVersion.
+// verification results (version 10) or all of 9F10 (versions 18 and 22). Errors: ErrMissing, ErrVersion.
 // Reads: 9F02, 9F03, 9F1A, 95, 5F2A, 9A, 9C, 9F37, 82, 9F36, 9F10.
 func Input(d emv.Data) ([]byte, Version, error) {
 	iad := d.Value(emv.TagIssuerApplicationData)
@@ -158,14 +167,14 @@ func arqc(d emv.Data) ([8]byte, error) {
 }
 
 // Reply is what the issuer tells the card: the authorisation response code for version 10, the card status update for
-// version 18. The other one is not used.
+// versions 18 and 22. The other one is not used.
 type Reply struct {
 	ARC [2]byte
 	CSU [4]byte
 }
 
 // Answer builds the value of tag 91 for the ARQC in 9F26: ARPC by method 1 and response code (version 10, ten bytes), or
-// ARPC by method 2 and card status update (version 18, eight bytes). It does not verify the ARQC: call Verify first.
+// ARPC by method 2 and card status update (versions 18 and 22, eight bytes). It does not verify the ARQC: call Verify first.
 // Errors: ErrMissing, ErrVersion. Reads: 9F10, 9F26, 9F36.
 func (k Keys) Answer(d emv.Data, r Reply) ([]byte, error) {
 	v, err := VersionOf(d.Value(emv.TagIssuerApplicationData))
@@ -199,7 +208,7 @@ func (k Keys) CheckAnswer(d emv.Data, issuerAuthenticationData []byte) (Reply, e
 	switch {
 	case v == Version10 && len(issuerAuthenticationData) == 10:
 		r.ARC = [2]byte(issuerAuthenticationData[8:])
-	case v == Version18 && len(issuerAuthenticationData) == 8:
+	case v != Version10 && len(issuerAuthenticationData) == 8:
 		r.CSU = [4]byte(issuerAuthenticationData[4:])
 	default:
 		return Reply{}, fmt.Errorf("tag 91 of %d bytes: %w", len(issuerAuthenticationData), ErrIssuer)
