@@ -262,7 +262,11 @@ func ReadAESDevice(b []byte) (*AESDevice, error) {
 		return nil, ErrState
 	}
 	d := newAESDevice(int(b[0]), [8]byte(b[1:9]))
-	return d, d.r.readState(b[9:])
+	if err := d.r.readState(b[9:]); err != nil {
+		d.Erase()
+		return nil, err
+	}
+	return d, nil
 }
 
 // Format keeps every verb from printing keys.

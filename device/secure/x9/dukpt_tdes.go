@@ -229,7 +229,11 @@ func ReadTDESDevice(b []byte) (*TDESDevice, error) {
 		return nil, ErrState
 	}
 	d := newTDESDevice(KSN(b[:10]))
-	return d, d.r.readState(b[10:])
+	if err := d.r.readState(b[10:]); err != nil {
+		d.Erase()
+		return nil, err
+	}
+	return d, nil
 }
 
 // Format keeps every verb from printing keys.

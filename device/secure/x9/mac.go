@@ -1,8 +1,8 @@
 package x9
 
 import (
-	"crypto/des" //nolint:gosec // as above: the trade's cipher
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -15,26 +15,32 @@ type Padding uint8
 const (
 	Pad1 Padding = 1 // zeros up to the next block boundary; none behind whole blocks, one block when there are no data
 	Pad2 Padding = 2 // a byte 80, then zeros up to the next block boundary; never nothing
+	Pad3 Padding = 3 // a block with the length in bits before the data, zeros behind them as Pad1
 )
 
-// ErrPadding says that a Padding is neither Pad1 nor Pad2.
+// ErrPadding says that a Padding is none of the three.
 var ErrPadding = errors.New("unknown padding")
 
 // Pad returns a padded copy of data. Error: ErrPadding.
 func Pad(data []byte, p Padding) ([]byte, error) {
-	n := len(data)
+	n, before := len(data), 0
 	switch p {
 	case Pad1:
 		n = max(n, 1)
 	case Pad2:
 		n++
+	case Pad3:
+		n, before = max(n, 1), BlockSize
 	default:
 		return nil, fmt.Errorf("padding %d: %w", p, ErrPadding)
 	}
-	out := make([]byte, (n+BlockSize-1)/BlockSize*BlockSize)
-	copy(out, data)
-	if p == Pad2 {
+	out := make([]byte, before+(n+BlockSize-1)/BlockSize*BlockSize)
+	copy(out[before:], data)
+	switch p {
+	case Pad2:
 		out[len(data)] = 0x80
+	case Pad3:
+		binary.BigEndian.PutUint64(out, 8*uint64(len(data)))
 	}
 	return out, nil
 }
@@ -54,20 +60,26 @@ func MAC1(key, data []byte, p Padding) ([8]byte, error) {
 }
 
 // MAC3 is MAC algorithm 3 of ISO/IEC 9797-1 with DES, the "retail MAC": a single-DES chain under the left half of a 16-byte
-// key, its last block deciphered with the right half and enciphered with the left again. Errors: ErrKey, ErrPadding.
+// key, its last block deciphered with the right half and enciphered with the left again. A key of 32 bytes is the same
+// algorithm with double-length triple DES as its cipher. Errors: ErrKey, ErrPadding.
 func MAC3(key, data []byte, p Padding) ([8]byte, error) {
 	var sum [8]byte
-	if len(key) != 16 {
-		return sum, fmt.Errorf("%d bytes, MAC algorithm 3 takes 16: %w", len(key), ErrKey)
+	cipherOf := singleDES
+	switch len(key) {
+	case 16:
+	case 32:
+		cipherOf = tdes
+	default:
+		return sum, fmt.Errorf("%d bytes, MAC algorithm 3 takes 16 or 32: %w", len(key), ErrKey)
 	}
 	padded, err := Pad(data, p)
 	if err != nil {
 		return sum, err
 	}
-	left, errL := des.NewCipher(key[:8])
-	right, errR := des.NewCipher(key[8:])
+	left, errL := cipherOf(key[:len(key)/2])
+	right, errR := cipherOf(key[len(key)/2:])
 	if errL != nil || errR != nil {
-		return sum, fmt.Errorf("single DES: %w", ErrKey)
+		return sum, fmt.Errorf("MAC algorithm 3: %w", ErrKey)
 	}
 	for i := 0; i < len(padded); i += BlockSize {
 		subtle.XORBytes(sum[:], sum[:], padded[i:i+BlockSize])

@@ -10,7 +10,7 @@ import (
 // Errors of PIN blocks. None of them says anything of the PIN.
 var (
 	ErrPIN      = errors.New("PIN is not 4 to 12 decimal digits")
-	ErrPAN      = errors.New("PAN is not 8 to 19 decimal digits")
+	ErrPAN      = errors.New("PAN is not of decimal digits, or too short or long")
 	ErrFill     = errors.New("PIN block fill of a wrong length or value")
 	ErrPINBlock = errors.New("PIN block not valid")
 	ErrFormat   = errors.New("PIN block format not known")
@@ -173,8 +173,8 @@ func checkPIN(pin []byte) error {
 	return nil
 }
 
-func checkPAN(pan string) error {
-	if len(pan) < 8 || len(pan) > 19 {
+func checkPAN(pan string, least int) error {
+	if len(pan) < least || len(pan) > 19 {
 		return fmt.Errorf("%d characters: %w", len(pan), ErrPAN)
 	}
 	for _, d := range []byte(pan) {
@@ -186,9 +186,9 @@ func checkPAN(pan string) error {
 }
 
 // panField is the account field of formats 0 and 3: two bytes of zeros, then the rightmost twelve digits without the check
-// digit, filled with zeros on the left where the account number is shorter (ISO 9564-1, 9.3.2).
+// digit, filled with zeros on the left where the account number is shorter; 8 to 19 digits (ISO 9564-1, 9.3.2).
 func panField(pan string) ([8]byte, error) {
-	if err := checkPAN(pan); err != nil {
+	if err := checkPAN(pan, 8); err != nil {
 		return [8]byte{}, err
 	}
 	digits := pan[max(0, len(pan)-13) : len(pan)-1]

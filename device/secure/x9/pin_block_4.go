@@ -36,9 +36,10 @@ func ReadPINField4(field [16]byte) ([]byte, error) {
 }
 
 // PANField4 is the plain text account field of format 4: the number of digits beyond twelve, the digits (at least twelve,
-// filled with zeros on the left), and zeros (ISO 9564-1:2017, 9.4.2.2). Error: ErrPAN.
+// filled with zeros on the left), and zeros (ISO 9564-1:2017, 9.4.2.2). The format is defined for 1 to 19 digits; whether
+// so short an account number is one is not decided here. Error: ErrPAN.
 func PANField4(pan string) ([16]byte, error) {
-	if err := checkPAN(pan); err != nil {
+	if err := checkPAN(pan, 1); err != nil {
 		return [16]byte{}, err
 	}
 	var nibbles [32]byte

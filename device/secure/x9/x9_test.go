@@ -143,7 +143,7 @@ func TestRefusals(t *testing.T) {
 		"CBC start":    {func() error { _, err := x9.DecryptCBC(good, good, good); return err }, x9.ErrBlock},
 		"CBC block":    {func() error { _, err := x9.DecryptCBC(good, good[:8], good[:15]); return err }, x9.ErrBlock},
 		"MAC1 key":     {func() error { _, err := x9.MAC1(secret, nil, x9.Pad1); return err }, x9.ErrKey},
-		"MAC1 padding": {func() error { _, err := x9.MAC1(good, nil, 3); return err }, x9.ErrPadding},
+		"MAC1 padding": {func() error { _, err := x9.MAC1(good, nil, 4); return err }, x9.ErrPadding},
 		"MAC3 key":     {func() error { _, err := x9.MAC3(make([]byte, 24), nil, x9.Pad1); return err }, x9.ErrKey},
 		"MAC3 padding": {func() error { _, err := x9.MAC3(good, nil, 0); return err }, x9.ErrPadding},
 		"KCV key":      {func() error { _, err := x9.KCV(secret); return err }, x9.ErrKey},
