@@ -22,6 +22,7 @@ type Request struct {
 	Card       CardData
 	Scheme     string // of the profile's application
 	Method     emv.Method
+	PIN        PINBlock // with Method OnlinePIN; of the request alone, never of its reversal
 	Tags       emv.Data // the kernel's store; the dialect takes what its DE 55 table names
 }
 
@@ -46,6 +47,8 @@ type Response struct {
 	Text     string    // the host's text for receipt or screen, printable, may be empty
 	Time     time.Time // the host's time, zero when it sent none
 	Advice   Outcome   // what the code means to the cashier
+	WrongPIN bool      // the issuer refused because of the PIN
+	PINTries int       // tries left, where WrongPIN; below 0: the host did not say
 }
 
 // Stray is an answer nobody waits for. It carries no card data.

@@ -33,6 +33,9 @@ func Conclude(row Row, cause Outcome, detail string) Outcome {
 		}
 		return Outcome{CodeCardDeclined, "Declined by the card. " + detail, notCharged + " Ask for another card.", false}
 	case Cancelled:
+		if cause.Code != "" {
+			return cause
+		}
 		return cancelled(row, detail)
 	case Reversed:
 		return reversed(row, detail)
@@ -80,6 +83,14 @@ func Refusal(code, happened string) Outcome {
 		do = notCharged + " Call the technician: the terminal's set-up is not right."
 	}
 	return Outcome{Code: code, Happened: happened, Do: do, MayRetry: code == CodeCardError}
+}
+
+// NoPIN is the outcome of a sale that ended at the PIN pad: cancelled there, or no PIN in time.
+func NoPIN(end PINEnd) Outcome {
+	if end == PINTimedOut {
+		return Outcome{CodeTimedOut, "No PIN in time.", "Nothing was sent. Start again when the customer is ready.", true}
+	}
+	return Outcome{CodeCancelled, "Cancelled at the PIN pad.", "Nothing was sent.", true}
 }
 
 // Unreachable is the outcome of a request that never left.

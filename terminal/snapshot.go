@@ -15,6 +15,8 @@ const (
 	PromptApproved    Prompt = "03"
 	PromptDeclined    Prompt = "07"
 	PromptCardError   Prompt = "06"
+	PromptEnterPIN    Prompt = "09"
+	PromptWrongPIN    Prompt = "0A"
 	PromptWait        Prompt = "0E"
 	PromptRemoveCard  Prompt = "10"
 	PromptInsertCard  Prompt = "1D"
@@ -31,6 +33,10 @@ func (p Prompt) English() string {
 		return "DECLINED"
 	case PromptCardError:
 		return "CARD ERROR"
+	case PromptEnterPIN:
+		return "ENTER PIN"
+	case PromptWrongPIN:
+		return "INCORRECT PIN"
 	case PromptWait:
 		return "PLEASE WAIT"
 	case PromptRemoveCard:
@@ -56,6 +62,7 @@ type Snapshot struct {
 	Prompt   Prompt       `json:"prompt,omitempty"`
 	Text     string       `json:"text,omitempty"`   // the prompt in English
 	Advice   string       `json:"advice,omitempty"` // for the cashier: what to do now
+	PIN      *PINProgress `json:"pin,omitempty"`    // while a PIN is entered
 	Last     *Sale        `json:"last,omitempty"`   // the last sale that ended
 	Reader   Health       `json:"reader"`
 	Host     Health       `json:"host"`
@@ -67,6 +74,12 @@ type Snapshot struct {
 
 	Quarantined int    `json:"quarantined,omitempty"` // rows on disk that do not authenticate: left out, and the rest goes on
 	Clock       string `json:"clock,omitempty"`       // warning: the clock was set back
+}
+
+// PINProgress is how far the entry of a PIN is. It knows digits by their number only.
+type PINProgress struct {
+	Digits int    `json:"digits"`
+	Socket string `json:"socket,omitempty"` // development: where an on-screen PIN is entered, past the daemon
 }
 
 // Health is how a part of the terminal is: a word, and when it is not well the cause and the fix.

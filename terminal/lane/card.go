@@ -54,25 +54,6 @@ func cardData(d *emv.Data) (terminal.CardData, error) {
 	return c, nil
 }
 
-// holder answers for the cardholder while there is no screen to ask on: the first application that needs no
-// confirmation (Book 1, 12.4, terminals without cardholder selection).
-type holder struct{}
-
-// Choose implements emv.Cardholder.
-func (holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool, error) {
-	for i, c := range candidates {
-		if !c.MustConfirm {
-			return i, true, nil
-		}
-	}
-	return 0, false, nil
-}
-
-// OnlinePIN implements emv.Cardholder: there is no PIN pad.
-func (holder) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
-	return emv.PINPadMissing, nil
-}
-
 // sentence is an error of card or reader in words for the cashier; the full chain is in the log.
 func sentence(err error) string {
 	for _, known := range []error{

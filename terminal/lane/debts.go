@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tillway/terminal"
@@ -37,35 +38,36 @@ func (o *Owner) settle(ctx context.Context, d terminal.Debt) (terminal.Debt, err
 			return d, err
 		}
 	}
-	event, reason := o.sendDebt(ctx, d)
+	event, reason, err := o.sendDebt(ctx, d)
+	if err != nil {
+		return d, err
+	}
 	if event == terminal.DebtNoAnswer || event == terminal.DebtTryLater {
 		d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts))
 	}
 	return d, o.debtStep(ctx, &d, event, reason)
 }
 
-func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (terminal.DebtEvent, string) {
+func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (event terminal.DebtEvent, reason string, err error) {
 	message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
 	if err != nil {
-		return terminal.DebtRefused, "its message cannot be built: " + err.Error()
+		return terminal.DebtRefused, "its message cannot be built: " + err.Error(), nil
 	}
-	answer, _, err := o.cfg.Link.Exchange(ctx, message)
-	if err != nil {
-		o.lost(err)
-		return terminal.DebtNoAnswer, err.Error()
-	}
-	res, err := o.cfg.Dialect.Response(answer)
-	if err != nil {
-		return terminal.DebtNoAnswer, "the answer cannot be read: " + err.Error()
+	res, _, err := o.exchange(ctx, message)
+	switch {
+	case errors.Is(err, errJournal):
+		return "", "", err
+	case err != nil:
+		return terminal.DebtNoAnswer, err.Error(), nil
 	}
 	switch res.Verdict {
 	case terminal.VerdictApproved:
-		return terminal.DebtAccepted, "acknowledged with code " + res.Code
+		return terminal.DebtAccepted, "acknowledged with code " + res.Code, nil
 	case terminal.VerdictTryLater:
-		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code
+		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code, nil
 	case terminal.VerdictDeclined:
 	}
-	return terminal.DebtRefused, "the bank refused it: code " + res.Code
+	return terminal.DebtRefused, "the bank refused it: code " + res.Code, nil
 }
 
 func (o *Owner) debtStep(ctx context.Context, d *terminal.Debt, event terminal.DebtEvent, reason string) error {

@@ -26,6 +26,11 @@ type Config struct {
 	// Params is what the terminal's profile brings to a sale; Random and all.
 	Params func(order terminal.Order, at time.Time, sale terminal.SaleID) emv.Params
 
+	PINPad     PINPad        // nil: none
+	PINTimeout time.Duration // for one entry; needed with a PINPad
+	PINBypass  bool          // the customer may leave the PIN out, unless the application requires it
+	PINSocket  string        // shown with the prompt: where an on-screen PIN is entered, in development
+
 	Currency   money.Currency // the one currency orders may have
 	TerminalID string
 	MerchantID string
@@ -48,7 +53,8 @@ type Lane struct {
 	board board
 
 	// Only Run's goroutine uses what follows.
-	cardLeft bool // a card of a finished sale may still be in the reader
+	cardLeft bool     // a card of a finished sale may still be in the reader
+	wrong    wrongPIN // of the last sale
 }
 
 type startCall struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -133,19 +134,35 @@ func (w *wire) Exchange(ctx context.Context, message []byte) ([]byte, bool, erro
 
 func (w *wire) Close() error { return nil }
 
-// words is a dialect of plain words: "sale", "reversal"; answers are response codes.
-type words struct{}
+// words is a dialect of plain words: "sale", "reversal"; answers are response codes. With macs a message is followed by
+// its key's number and its MAC, "sale#1#m", and an answer by its MAC, "00#m".
+type words struct{ macs bool }
 
-func (words) SaleRequest(terminal.Request) (request, reversal []byte, err error) {
-	return []byte("sale"), []byte("reversal"), nil
+func (words) SaleRequest(r terminal.Request) (request, reversal []byte, err error) {
+	return []byte("sale" + string(r.PIN.Block)), []byte("reversal"), nil
+}
+func (w words) MACed([]byte) bool { return w.macs }
+func (words) WithMAC(message, ksn []byte, mac func([]byte) ([]byte, error)) ([]byte, error) {
+	data := string(message) + "#" + string(ksn)
+	m, err := mac([]byte(data))
+	return []byte(data + "#" + string(m)), err
+}
+
+func (words) AnswerMAC(answer []byte) (terminal.Authentication, error) {
+	data, mac, _ := strings.Cut(string(answer), "#")
+	return terminal.Authentication{Data: []byte(data), MAC: []byte(mac), Stray: terminal.Stray{MTI: "answer", Code: data}}, nil
 }
 func (words) Repeat(first []byte, _ int) ([]byte, error)               { return first, nil }
 func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
 
 func (words) Response(answer []byte) (terminal.Response, error) {
-	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: string(answer), Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
-	if string(answer) == "00" {
+	code, _, _ := strings.Cut(string(answer), "#")
+	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: code, Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
+	switch code {
+	case "00":
 		r.Verdict = terminal.VerdictApproved
+	case "55":
+		r.WrongPIN, r.PINTries = true, 2
 	}
 	return r, nil
 }
@@ -202,19 +219,25 @@ type bench struct {
 
 var kwd, _ = money.ByCode("KWD")
 
-func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string, bool, error)) *bench {
+func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string, bool, error), change ...func(*Config, *OwnerConfig)) *bench {
 	t.Helper()
 	b := &bench{t: t, journal: &memory{}, wire: &wire{answer: answer, fresh: true}, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
-	o := NewOwner(OwnerConfig{
+	owning := OwnerConfig{
 		Name: "acquirer", Journal: b.journal, Dialect: words{}, Link: b.wire, Traces: &counter{}, Retry: 2 * time.Second, RetryMax: time.Minute,
 		Check: time.Hour, Clock: time.Now, Log: log,
-	})
-	b.lane = New(Config{
-		Journal: b.journal, Kernel: k, Reader: r, Owner: o, Sales: &counter{}, Traces: &counter{},
+	}
+	cfg := Config{
+		Journal: b.journal, Kernel: k, Reader: r, Sales: &counter{}, Traces: &counter{},
 		Params:   func(terminal.Order, time.Time, terminal.SaleID) emv.Params { return emv.Params{} },
 		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: time.Now, Log: log,
-	})
+	}
+	for _, f := range change {
+		f(&cfg, &owning)
+	}
+	o := NewOwner(owning)
+	cfg.Owner = o
+	b.lane = New(cfg)
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	go func() {

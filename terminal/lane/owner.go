@@ -18,6 +18,7 @@ type OwnerConfig struct {
 	Dialect    Dialect
 	Link       Link
 	Traces     Counter // STANs, for sign-on
+	Macs       Macs    // nil: none, and a dialect that wants MACs sends nothing
 	TerminalID string
 	MerchantID string
 
@@ -184,7 +185,10 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 }
 
 func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
-	if err := o.connect(ctx); err != nil {
+	switch err := o.connect(ctx); {
+	case errors.Is(err, errJournal):
+		return Reply{}, err
+	case err != nil:
 		return notSent(err.Error()), nil
 	}
 	left, err := o.drain(ctx, true)
@@ -194,17 +198,14 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 	case left != "":
 		return notSent("a reversal must reach the bank first: " + left), nil
 	}
-	answer, sent, err := o.cfg.Link.Exchange(ctx, message)
-	if err != nil {
-		o.lost(err)
-		if !sent {
-			return notSent(err.Error()), nil
-		}
+	res, sent, err := o.exchange(ctx, message)
+	switch {
+	case errors.Is(err, errJournal):
+		return Reply{}, err
+	case err != nil && !sent:
+		return notSent(err.Error()), nil
+	case err != nil:
 		return Reply{Event: terminal.NoAnswer, Note: err.Error()}, nil
-	}
-	res, err := o.cfg.Dialect.Response(answer)
-	if err != nil {
-		return Reply{Event: terminal.NoAnswer, Note: "the answer cannot be read: " + err.Error()}, nil
 	}
 	r := Reply{Event: terminal.HostDeclined, Response: res, Note: "response code " + res.Code}
 	if res.Verdict == terminal.VerdictApproved {
@@ -215,7 +216,10 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 
 // rest is what an owner does between requests: look after the connection, and send what is due.
 func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err error) {
-	if err := o.connect(ctx); err != nil {
+	switch err := o.connect(ctx); {
+	case errors.Is(err, errJournal):
+		return 0, err
+	case err != nil:
 		o.failures++
 		return o.backoff(o.failures), nil
 	}
@@ -273,18 +277,18 @@ func (o *Owner) signOn(ctx context.Context) error {
 		return err
 	}
 	note := "signed on"
-	answer, _, err := o.cfg.Link.Exchange(ctx, message)
-	if err == nil {
-		var res terminal.Response
-		if res, err = o.cfg.Dialect.Response(answer); err == nil && res.Verdict != terminal.VerdictApproved {
-			err = fmt.Errorf("the bank refused the sign-on: code %s", res.Code)
-		}
+	res, _, err := o.exchange(ctx, message)
+	if err == nil && res.Verdict != terminal.VerdictApproved {
+		err = fmt.Errorf("the bank refused the sign-on: code %s", res.Code)
+	}
+	if errors.Is(err, errJournal) {
+		return err
 	}
 	if err != nil {
 		note = err.Error()
 	}
 	if jerr := o.cfg.Journal.Append(context.WithoutCancel(ctx), false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: brief(note)}); jerr != nil {
-		return fmt.Errorf("journal: %w", jerr)
+		return fmt.Errorf("%w: %w", errJournal, jerr)
 	}
 	return err
 }
@@ -295,7 +299,7 @@ func (o *Owner) quarantine(ctx context.Context, s terminal.Stray) error {
 		Note: brief(fmt.Sprintf("answer %s, trace %s, code %s, not taken: %s", s.MTI, s.STAN, s.Code, s.Reason)),
 	}
 	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, e); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	return nil
 }

@@ -60,7 +60,19 @@ type Dialect interface {
 	// SignOn composes the sign-on that a fresh connection starts with; nil when the dialect has none.
 	SignOn(stan uint32, at time.Time, terminalID, merchantID string) ([]byte, error)
 
-	// Response reads the host's answer to a message. The link has matched it already.
+	// MACed says whether a composed message leaves with a message authentication code; its answer then comes with one.
+	MACed(message []byte) bool
+
+	// WithMAC is a composed message with the serial number of its MAC key in it, and behind it the MAC over everything
+	// before: mac gets those bytes as they go over the wire. All else stays as composed. An error of mac comes back
+	// wrapped.
+	WithMAC(message, ksn []byte, mac func(data []byte) ([]byte, error)) ([]byte, error)
+
+	// AnswerMAC says what an answer's MAC is over. An answer without one gives no MAC, and no error.
+	AnswerMAC(answer []byte) (terminal.Authentication, error)
+
+	// Response reads the host's answer to a message. The link has matched it already, and the owner has verified its MAC
+	// where there has to be one.
 	Response(answer []byte) (terminal.Response, error)
 }
 
@@ -75,4 +87,27 @@ type Link interface {
 
 	// Close closes the connection; Ready makes a new one.
 	Close() error
+}
+
+// PINPad takes PINs for the host. Whatever stands behind it, a module or a pad with a key of its own, a PIN never comes
+// out of it.
+type PINPad interface {
+	// EnterPIN prompts and waits. The block is there with PINEntered only, and its key is used up. An error says that no
+	// PIN can be taken: no pad, no key, or the context's.
+	EnterPIN(ctx context.Context, ask terminal.PINAsk) (terminal.PINEnd, terminal.PINBlock, error)
+}
+
+// Macs authenticates messages to and from one acquirer. Keys stay in the secure module.
+type Macs interface {
+	// NextKey takes the key for one message: no other message ever gets it, and its number is on disk before it returns.
+	NextKey(ctx context.Context) (terminal.MACKey, error)
+
+	// MAC makes the MAC of the outgoing message.
+	MAC(ctx context.Context, k terminal.MACKey, data []byte) ([]byte, error)
+
+	// Verify compares an answer's MAC, in constant time; nil is the only yes.
+	Verify(ctx context.Context, k terminal.MACKey, data, mac []byte) error
+
+	// Release lets a key go.
+	Release(ctx context.Context, k terminal.MACKey)
 }

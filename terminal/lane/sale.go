@@ -24,7 +24,8 @@ type run struct {
 	kernel emv.Outcome
 	reply  Reply
 
-	request []byte // composed, in memory and sealed in the journal until the answer
+	pin     terminal.PINBlock // until the request is composed
+	request []byte            // composed, in memory and sealed in the journal until the answer
 	secret  *terminal.Secret
 
 	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
@@ -35,6 +36,7 @@ type run struct {
 // sell brings one sale to a final state. ctx ends when the daemon stops, talk also when the cashier cancels.
 func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
 	r := &run{rec: rec}
+	defer r.dropPIN()
 	for !rec.State.Final() {
 		event, err := l.act(ctx, talk, r)
 		if err != nil {
@@ -123,6 +125,9 @@ func (l *Lane) show(r *run) {
 		prompt, advice = terminal.PromptApproved, r.rec.Outcome.Do
 	case terminal.Declined, terminal.Cancelled, terminal.Reversed:
 		prompt, advice = terminal.PromptDeclined, r.rec.Outcome.Do
+		if r.reply.Response.WrongPIN {
+			prompt, advice = terminal.PromptWrongPIN, r.rec.Outcome.Happened+" "+r.rec.Outcome.Do
+		}
 	case terminal.Ready, terminal.AgreementOnline, terminal.AgreementOffline:
 	}
 	if r.rec.State.Final() {
@@ -189,12 +194,12 @@ func (l *Lane) interrupted(ctx, wait context.Context, r *run, err error) (termin
 
 // cardTalk runs the kernel up to the first cryptogram and, when it wants the host, prepares the messages.
 func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, error) {
-	wait, stop := context.WithTimeoutCause(talk, l.cfg.CardTalk, errTimeOut)
-	defer stop()
+	wait, limit := newCardTime(talk, l.cfg.CardTalk)
+	defer limit.stop()
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
 	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
-	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), holder{})
+	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), &holder{l, r, limit})
 	if err != nil {
 		return l.cardFailed(ctx, wait, r, err)
 	}
@@ -226,6 +231,12 @@ func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (termina
 	switch {
 	case wait.Err() != nil:
 		return l.interrupted(ctx, wait, r, err)
+	case errors.Is(err, emv.ErrCancelled):
+		r.cause = terminal.NoPIN(terminal.PINCancelled)
+		return terminal.Cancel, nil
+	case errors.Is(err, errNoPIN):
+		r.cause = terminal.NoPIN(terminal.PINTimedOut)
+		return terminal.TimeOut, nil
 	case errors.Is(err, device.ErrRemoved), errors.Is(err, device.ErrUnplugged):
 		r.detail = sentence(err)
 		return terminal.Removed, nil
@@ -257,9 +268,10 @@ func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error
 	req := terminal.Request{
 		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
 		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
-		Card: card, Scheme: r.kernel.Scheme, Method: r.kernel.Method, Tags: r.kernel.Data,
+		Card: card, Scheme: r.kernel.Scheme, Method: r.kernel.Method, PIN: r.pin, Tags: r.kernel.Data,
 	}
 	request, reversal, err := l.cfg.Owner.compose(req)
+	r.dropPIN()
 	if err != nil {
 		return fault("The request cannot be composed", err)
 	}
@@ -278,6 +290,9 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 	r.note = r.reply.Note
 	res := r.reply.Response
 	r.rec.ResponseCode, r.rec.RRN, r.rec.AuthCode, r.rec.HostText = res.Code, res.RRN, res.AuthCode, res.Text
+	if l.wrong = (wrongPIN{}); res.WrongPIN {
+		l.wrong = wrongPIN{r.rec.MaskedPAN, res.PINTries}
+	}
 	switch r.reply.Event {
 	case terminal.HostDeclined:
 		r.cause = res.Advice

@@ -80,6 +80,8 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "This terminal may not do this.", callHelp, false}
 	case "61":
 		return codeRow{declined, "The amount is over the card's limit.", anotherWay, false}
+	case "63":
+		return codeRow{declined, "The bank did not accept the security of this message.", callHelp, false}
 	case "65":
 		return codeRow{declined, "The card has been used too often for now.", anotherWay, false}
 	case "75":

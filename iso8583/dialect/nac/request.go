@@ -71,6 +71,9 @@ func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, e
 	}
 	m := d.message(saleRequest, shared)
 	m.SetBytes(chipData, chip)
+	if err := d.setPIN(m, req); err != nil {
+		return nil, nil, err
+	}
 	if req.Card.PSN != "" {
 		m.Set(cardSequence, req.Card.PSN)
 	}

@@ -59,6 +59,9 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	}
 	r.RRN, r.AuthCode = text(m, retrieval), text(m, authorisation)
 	r.Text = text(m, d.settings.TextField)
+	if sale && code == wrongPIN {
+		d.pinTries(m, &r)
+	}
 	r.Time = d.hostTime(m)
 	return r, nil
 }

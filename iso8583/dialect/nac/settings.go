@@ -29,6 +29,14 @@ type Settings struct {
 	Repeat       string    // message type of a reversal sent again: "0400" (unchanged) or "0401"
 	TextField    int       // field of an answer with text for the receipt: 48 or 63; -1 for none
 
+	// How messages and PINs are secured, as security.go does it.
+	MAC           string // "off", "alg3" (ISO 9797-1 algorithm 3, padding 1) or "cmac": DE 64 of sales and reversals, both ways
+	MACBytes      int    // of DE 64's eight: 8, or 4 with zeros behind
+	MACSignOn     bool   // sign-on has a MAC too
+	SecurityField int    // private field of key serial numbers and PIN tries: 48 or 61; -1 for none (session keys)
+	PINBytes      int    // DE 52: 8, or 16 for PIN blocks of format 4
+	PINEntry      string // DE 22 of a chip transaction with a PIN: "051"
+
 	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
 	// DE 13 lacks.
 	Zone *time.Location
@@ -39,6 +47,7 @@ type Settings struct {
 func Defaults() Settings {
 	return Settings{
 		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
+		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051",
 		ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
 			emv.TagTransactionDate, emv.TagTransactionType, emv.TagAmountAuthorised, emv.TagAmountOther,
@@ -57,6 +66,11 @@ func (s Settings) filled() Settings {
 	s.ChipEntry = cmp.Or(s.ChipEntry, d.ChipEntry)
 	s.Repeat = cmp.Or(s.Repeat, d.Repeat)
 	s.TextField = cmp.Or(s.TextField, d.TextField)
+	s.MAC = cmp.Or(s.MAC, d.MAC)
+	s.MACBytes = cmp.Or(s.MACBytes, d.MACBytes)
+	s.SecurityField = cmp.Or(s.SecurityField, d.SecurityField)
+	s.PINBytes = cmp.Or(s.PINBytes, d.PINBytes)
+	s.PINEntry = cmp.Or(s.PINEntry, d.PINEntry)
 	if len(s.ChipTags) == 0 {
 		s.ChipTags = d.ChipTags
 	}
@@ -86,6 +100,9 @@ func (s Settings) check() error {
 	}
 	if s.TextField != 48 && s.TextField != 63 && s.TextField != -1 {
 		return bad("text field %d is not 48, 63 or -1", s.TextField)
+	}
+	if err := s.checkSecurity(); err != nil {
+		return bad("%s", err)
 	}
 	for i, t := range s.ChipTags {
 		if emv.SecretTag(t) {

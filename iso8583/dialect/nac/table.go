@@ -1,6 +1,10 @@
 package nac
 
-import "tillway/iso8583"
+import (
+	"cmp"
+
+	"tillway/iso8583"
+)
 
 // Table is the field table of the dialect: ISO 8583:1987 as terminals of the NAC family write it. MTI and numbers are BCD,
 // lengths one or two BCD bytes, track 2 is nibbles with a filler, text ASCII. DE 24 is the network international
@@ -46,7 +50,7 @@ func Table(s Settings) iso8583.Table {
 			row(45, "Track 1 data", text, ascii, ll, none, 76, all),
 			row(48, "Additional data, private", text, ascii, lll, none, 999, show),
 			row(49, "Currency code, transaction", numeric, bcd, fixed, zero, 3, show),
-			row(52, "PIN data", binary, raw, fixed, none, 8, all),
+			row(52, "PIN data", binary, raw, fixed, none, cmp.Or(s.PINBytes, 8), all),
 			row(53, "Security related control information", numeric, bcd, fixed, none, 16, show),
 			row(54, "Additional amounts", text, ascii, lll, none, 120, show),
 			row(55, "Chip data", binary, raw, lll, none, 999, iso8583.MaskTags),

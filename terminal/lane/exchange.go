@@ -1,0 +1,82 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tillway/terminal"
+)
+
+var (
+	errJournal = errors.New("journal") // the process must end
+	errForged  = errors.New("the answer is not the bank's")
+)
+
+// exchange is the one way over the wire: it takes a MAC key for this sending alone, has the message authenticated, sends
+// it, and lets nothing of the answer be read before its MAC has been verified. The key is taken here and not when the
+// message is composed, so that serial numbers go up in the order of the wire, and no sending, first or repeated, shares
+// one with another. An answer without the MAC that it must have, or with a wrong one, is put aside and is none.
+//
+// sent says whether any byte may have left. The error is errJournal, or why there is no answer that can be used.
+func (o *Owner) exchange(ctx context.Context, message []byte) (res terminal.Response, sent bool, err error) {
+	var key terminal.MACKey
+	signed := o.cfg.Dialect.MACed(message)
+	if signed {
+		if key, message, err = o.authenticate(ctx, message); err != nil {
+			return res, false, fmt.Errorf("the message cannot be authenticated: %w", err)
+		}
+		defer o.cfg.Macs.Release(context.WithoutCancel(ctx), key)
+	}
+	answer, sent, err := o.cfg.Link.Exchange(ctx, message)
+	if err != nil {
+		o.lost(err)
+		return res, sent, err
+	}
+	if signed {
+		if err := o.verify(ctx, key, answer); err != nil {
+			return res, true, err
+		}
+	}
+	if res, err = o.cfg.Dialect.Response(answer); err != nil {
+		return res, true, fmt.Errorf("the answer cannot be read: %w", err)
+	}
+	return res, true, nil
+}
+
+// authenticate gives a message its key's serial number and its MAC.
+func (o *Owner) authenticate(ctx context.Context, message []byte) (key terminal.MACKey, out []byte, err error) {
+	if o.cfg.Macs == nil {
+		return key, nil, errors.New("the terminal has no secure module")
+	}
+	if key, err = o.cfg.Macs.NextKey(ctx); err != nil {
+		return key, nil, err
+	}
+	out, err = o.cfg.Dialect.WithMAC(message, key.KSN, func(data []byte) ([]byte, error) { return o.cfg.Macs.MAC(ctx, key, data) })
+	if err != nil {
+		o.cfg.Macs.Release(context.WithoutCancel(ctx), key)
+	}
+	return key, out, err
+}
+
+// verify believes an answer, or puts it aside.
+func (o *Owner) verify(ctx context.Context, key terminal.MACKey, answer []byte) error {
+	a, err := o.cfg.Dialect.AnswerMAC(answer)
+	switch {
+	case err != nil:
+	case len(a.MAC) == 0:
+		err = errors.New("it has no MAC")
+	default:
+		err = o.cfg.Macs.Verify(ctx, key, a.Data, a.MAC)
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", errForged, err)
+	o.lost(err)
+	a.Stray.Time, a.Stray.Reason = o.cfg.Clock(), err.Error()
+	if jerr := o.quarantine(ctx, a.Stray); jerr != nil {
+		return jerr
+	}
+	return err
+}

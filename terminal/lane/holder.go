@@ -1,0 +1,129 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// errNoPIN says that the customer entered no PIN in time.
+var errNoPIN = errors.New("no PIN in time")
+
+// holder answers for the cardholder of one sale: at the PIN pad where there is one, and by rule where a screen would be
+// asked.
+type holder struct {
+	lane  *Lane
+	run   *run
+	limit *cardTime
+}
+
+// Choose implements emv.Cardholder while there is no screen to ask on: the first application that needs no confirmation
+// (Book 1, 12.4, terminals without cardholder selection).
+func (*holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool, error) {
+	for i, c := range candidates {
+		if !c.MustConfirm {
+			return i, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// OnlinePIN implements emv.Cardholder: the pad takes the PIN while the card's own time stands still. The block stays with
+// the sale until its request is composed; the kernel learns how the entry ended.
+func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntry, error) {
+	l := h.lane
+	if l.cfg.PINPad == nil {
+		return emv.PINPadMissing, nil
+	}
+	h.limit.pause()
+	defer h.limit.resume()
+	progress := terminal.PINProgress{Socket: l.cfg.PINSocket}
+	show := func(digits int) {
+		now := progress
+		now.Digits = digits
+		l.board.change(func(s *terminal.Snapshot) {
+			s.Prompt, s.Advice, s.PIN = terminal.PromptEnterPIN, "Let the customer enter the PIN, and look away.", &now
+		})
+	}
+	show(0)
+	defer func() {
+		l.board.change(func(s *terminal.Snapshot) {
+			s.Prompt, s.Advice, s.PIN = terminal.PromptWait, "Leave the card in the reader.", nil
+		})
+	}()
+	question := terminal.PINAsk{
+		PAN: ask.PAN, Amount: ask.Amount, Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required, Timeout: l.cfg.PINTimeout, Progress: show,
+	}
+	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
+		question.Retry, question.Tries = true, l.wrong.tries
+	}
+	end, block, err := l.cfg.PINPad.EnterPIN(ctx, question)
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("at the PIN pad: %w", ctx.Err())
+	case err != nil:
+		l.cfg.Log.Warn("no PIN can be taken", "sale", h.run.rec.ID, "err", err)
+		return emv.PINPadMissing, nil
+	}
+	switch end {
+	case terminal.PINEntered:
+		h.run.pin = block
+		return emv.PINEntered, nil
+	case terminal.PINBypassed:
+		if question.Bypass {
+			return emv.PINBypassed, nil
+		}
+		return "", emv.ErrCancelled // a pad that offers what it was not asked to
+	case terminal.PINCancelled:
+		return "", emv.ErrCancelled
+	case terminal.PINTimedOut:
+		return "", errNoPIN
+	}
+	return "", fmt.Errorf("the PIN pad ended with %q: %w", end, emv.ErrCancelled)
+}
+
+// wrongPIN remembers the card whose PIN the issuer refused, by its masked number, for the next prompt.
+type wrongPIN struct {
+	pan   string
+	tries int
+}
+
+// dropPIN forgets the PIN block once it stands in the request.
+func (r *run) dropPIN() {
+	clear(r.pin.Block)
+	r.pin = terminal.PINBlock{}
+}
+
+// cardTime limits how long the kernel talks with a card. The time that a person takes at the PIN pad does not count.
+type cardTime struct {
+	timer *time.Timer
+	left  time.Duration
+	since time.Time
+	stop  context.CancelFunc
+}
+
+// newCardTime gives a context that ends with errTimeOut as its cause.
+func newCardTime(ctx context.Context, limit time.Duration) (context.Context, *cardTime) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := &cardTime{left: limit, since: time.Now()}
+	t.timer = time.AfterFunc(limit, func() { cancel(errTimeOut) })
+	t.stop = func() {
+		t.timer.Stop()
+		cancel(context.Canceled)
+	}
+	return ctx, t
+}
+
+func (t *cardTime) pause() {
+	t.timer.Stop()
+	t.left -= time.Since(t.since)
+}
+
+func (t *cardTime) resume() {
+	t.since = time.Now()
+	t.timer.Reset(max(t.left, 0))
+}

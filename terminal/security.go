@@ -1,0 +1,77 @@
+package terminal
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tillway/emv"
+	"tillway/money"
+)
+
+// PINAsk is one PIN that a pad is to take for the host. The pad owns the key; what comes back is enciphered.
+type PINAsk struct {
+	PAN     emv.PAN // binds the block to the account
+	Amount  money.Amount
+	Retry   bool // the PIN before, of the same card, was wrong
+	Tries   int  // tries left where Retry; below 0: not known
+	Bypass  bool // the customer may leave it out
+	Timeout time.Duration
+
+	// Progress is told how many digits are entered, never which. It does not block.
+	Progress func(digits int)
+}
+
+// PINEnd is how an entry ended.
+type PINEnd string
+
+// The ends of an entry.
+const (
+	PINEntered   PINEnd = "entered"
+	PINBypassed  PINEnd = "bypassed"
+	PINCancelled PINEnd = "cancelled"
+	PINTimedOut  PINEnd = "timed out"
+)
+
+// PINBlock is an enciphered PIN and the serial number of the key that it is under. It lives in memory and in the sealed
+// request until the answer, never in a reversal, and shows nothing of itself.
+type PINBlock struct {
+	Block  []byte // 8 bytes, or 16 in format 4
+	KSN    []byte // 10 bytes (TDES) or 12 (AES); nil under a session key
+	Layout byte   // ISO 9564 format: 0, 3 or 4
+}
+
+// IsZero says that there is no PIN block.
+func (b PINBlock) IsZero() bool { return len(b.Block) == 0 }
+
+func (b PINBlock) String() string {
+	if b.IsZero() {
+		return "no PIN block"
+	}
+	return "PIN block"
+}
+
+// GoString shows nothing.
+func (b PINBlock) GoString() string { return b.String() }
+
+// Format shows nothing under every verb.
+func (b PINBlock) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(b.String())) }
+
+// LogValue shows nothing.
+func (b PINBlock) LogValue() slog.Value { return slog.StringValue(b.String()) }
+
+// MarshalText writes nothing of it.
+func (b PINBlock) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// MACKey is the right to use one MAC key for one message and its answer. What it names stays in the secure module.
+type MACKey struct {
+	ID  uint64
+	KSN []byte // nil under a session key
+}
+
+// Authentication is what an answer's MAC is about: the bytes of the wire that it is over, and what the answer says of
+// itself, which nobody believes before the MAC has been verified.
+type Authentication struct {
+	Data, MAC []byte
+	Stray     Stray // for the journal, where the MAC is wrong
+}
