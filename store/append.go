@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,6 +73,7 @@ func (s *Store) Append(ctx context.Context, commit bool, entries ...terminal.Ent
 		}
 		s.seq = r.seq
 		s.waiting = append(s.waiting, r)
+		s.tick(r.time)
 	}
 	if !commit && len(s.waiting) <= maxWaiting {
 		return nil
@@ -119,7 +121,10 @@ func (s *Store) saleRow(ctx context.Context, e *terminal.Entry, r *row) error {
 	}
 	sale := *e.Sale
 	r.sale, r.to = &sale, string(sale.State)
-	var err error
+	err := s.giveToken(ctx, &sale, e.Secret)
+	if err != nil {
+		return err
+	}
 	if r.record, err = json.Marshal(&sale); err != nil {
 		return fmt.Errorf("encode sale %d: %w", sale.ID, err)
 	}
@@ -149,6 +154,31 @@ func (s *Store) saleRow(ctx context.Context, e *terminal.Entry, r *row) error {
 		return nil
 	}
 	return s.seal(ctx, r, requestPurpose, int64(sale.ID), e.Secret.Request)
+}
+
+// tokenBytes of a card's token are kept: enough that no two cards share one.
+const tokenBytes = 16
+
+// giveToken puts the card's token into the record, from the first row that knows the card on. The running sale's record
+// comes from the lane, which has none.
+func (s *Store) giveToken(ctx context.Context, sale *terminal.Sale, secret *terminal.Secret) error {
+	if s.token == nil {
+		return nil
+	}
+	if secret != nil && !secret.Card.PAN.IsZero() {
+		token, err := s.token(ctx, secret.Card.PAN)
+		if err != nil {
+			return fmt.Errorf("token of sale %d's card: %w", sale.ID, err)
+		}
+		s.tokens[sale.ID] = hex.EncodeToString(token[:min(len(token), tokenBytes)])
+	}
+	if token, ok := s.tokens[sale.ID]; ok {
+		sale.Token = token
+	}
+	if sale.State.Final() {
+		delete(s.tokens, sale.ID)
+	}
+	return nil
 }
 
 // owe makes a debt. A reversal's message is sealed with it; an advice may have none yet.

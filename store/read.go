@@ -15,8 +15,12 @@ import (
 // maxRead is the most rows that one read returns.
 const maxRead = 1000
 
-// saleQuery reads a sale's record: that of the journal row which its projection names.
-const saleQuery = "SELECT j.record FROM sale s JOIN journal j ON j.seq = s.seq "
+// saleQuery reads a sale: its projection, the number of its newest transition, and the journal row that the projection
+// names, with its tag. A projection without its row is there too, and fails.
+const saleQuery = `SELECT s.id, s.acquirer, s.batch, s.state, s.final, s.key, s.seq, s.token,
+	(SELECT max(n.seq) FROM journal n WHERE n.sale = s.id AND n.kind = 'sale'),
+	j.seq, j.time, j.kind, j.acquirer, j.sale, j.debt, j.was, j.event, j.becomes, j.duties, j.note, j.record, p.tag
+	FROM sale s LEFT JOIN journal j ON j.seq = s.seq LEFT JOIN proof p ON p.of = 'journal/' || s.seq `
 
 // Sale is one sale as it stands on disk. Error: terminal.ErrNoSale.
 func (s *Store) Sale(ctx context.Context, id terminal.SaleID) (terminal.Sale, error) {
@@ -42,37 +46,54 @@ func (s *Store) ByKey(ctx context.Context, key string) (terminal.Sale, error) {
 
 // Unfinished is lane.Journal's.
 func (s *Store) Unfinished(ctx context.Context) ([]terminal.Sale, error) {
-	return read(ctx, s, scanSale, saleQuery+"WHERE s.final = 0 ORDER BY s.id")
+	return s.sales(ctx, saleQuery+`WHERE s.final = 0 OR s.state NOT IN ('Approved', 'Declined', 'Cancelled', 'Reversed') ORDER BY s.id`)
 }
 
 // Last is the newest n sales on disk (at most 1000), newest first.
 func (s *Store) Last(ctx context.Context, n int) ([]terminal.Sale, error) {
-	return read(ctx, s, scanSale, saleQuery+"ORDER BY s.id DESC LIMIT ?", bound(n))
+	return s.sales(ctx, saleQuery+"ORDER BY s.id DESC LIMIT ?", bound(n))
+}
+
+// OfCard is the newest n sales (at most 1000) of the card that a sale was made with, newest first, the sale itself among
+// them. It finds them by the card's token, never by its number. A sale whose card was not read has none. Error:
+// terminal.ErrNoSale.
+func (s *Store) OfCard(ctx context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error) {
+	sale, err := s.Sale(ctx, id)
+	if err != nil || sale.Token == "" {
+		return nil, err
+	}
+	return s.sales(ctx, saleQuery+"WHERE s.token = ? ORDER BY s.id DESC LIMIT ?", sale.Token, bound(n))
 }
 
 // Rows is the journal behind a sequence, oldest first, at most limit rows (and never more than 1000). Only rows on disk.
 func (s *Store) Rows(ctx context.Context, after int64, limit int) ([]terminal.JournalRow, error) {
-	return read(ctx, s, scanRow, rowQuery+"WHERE seq > ? ORDER BY seq LIMIT ?", after, bound(limit))
+	return s.rows(ctx, rowQuery+"WHERE j.seq > ? ORDER BY j.seq LIMIT ?", after, bound(limit))
 }
 
 // SaleRows is the journal of one sale and its debts, oldest first. Error: terminal.ErrNoSale.
 func (s *Store) SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.JournalRow, error) {
-	rows, err := read(ctx, s, scanRow, rowQuery+"WHERE sale = ? AND sale <> 0 ORDER BY seq LIMIT ?", int64(id), maxRead)
+	rows, err := s.rows(ctx, rowQuery+"WHERE j.sale = ? AND j.sale <> 0 ORDER BY j.seq LIMIT ?", int64(id), maxRead)
 	if err == nil && len(rows) == 0 {
 		err = fmt.Errorf("sale %d: %w", id, terminal.ErrNoSale)
 	}
 	return rows, err
 }
 
-const rowQuery = "SELECT seq, time, kind, sale, was, event, becomes, duties, note, record FROM journal "
+const rowQuery = `SELECT j.seq, j.time, j.kind, j.acquirer, j.sale, j.debt, j.was, j.event, j.becomes, j.duties, j.note, j.record, p.tag
+	FROM journal j LEFT JOIN proof p ON p.of = 'journal/' || j.seq `
 
-const debtQuery = `SELECT o.id, o.sale, o.acquirer, o.kind, o.stan, o.state, o.attempts, o.not_before, o.reason, c.key, c.sealed
-	FROM owed o JOIN sale s ON s.id = o.sale LEFT JOIN card c ON c.purpose = 'message' AND c.id = o.id
-	WHERE o.final = 0 AND s.final = 1 `
+// debtQuery reads a debt with its tag, whether its sale is over, and its message. Neither a flag nor a state that was
+// changed, nor a sale that is not there, hides a debt.
+const debtQuery = `SELECT o.id, o.sale, o.acquirer, o.kind, o.stan, o.state, o.final, o.attempts, o.not_before, o.created, o.reason, p.tag,
+	s.final, c.key, c.sealed
+	FROM owed o LEFT JOIN proof p ON p.of = 'owed/' || o.id LEFT JOIN sale s ON s.id = o.sale
+	LEFT JOIN card c ON c.purpose = 'message' AND c.id = o.id
+	WHERE (o.final = 0 OR o.state NOT IN ('Acknowledged', 'Discharged', 'WrittenOff')) `
 
-// Debts is everything that waits or is parked, of every acquirer, in the order of owing, without messages.
+// Debts is everything that waits or is parked, of every acquirer, in the order of owing, without messages. Debts in
+// quarantine are left out.
 func (s *Store) Debts(ctx context.Context) ([]terminal.Debt, error) {
-	found, err := read(ctx, s, scanDebt, debtQuery+"ORDER BY o.id")
+	found, err := s.waitingDebts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,20 +104,24 @@ func (s *Store) Debts(ctx context.Context) ([]terminal.Debt, error) {
 	return debts, nil
 }
 
-// Due is lane.Journal's. A debt whose message does not open (a row changed, moved, or of a lost key) is left out, logged
-// without its content and counted by Quarantined; the others go on.
+// Due is lane.Journal's. A debt that does not authenticate, or whose message does not open (a row changed, moved, or of a
+// lost key), is left out, logged without its content and counted by Quarantined; the others go on.
 func (s *Store) Due(ctx context.Context, acquirer string) ([]terminal.Debt, error) {
-	found, err := read(ctx, s, scanDebt, debtQuery+"AND o.acquirer = ? AND o.state IN ('Owed', 'Sent') ORDER BY o.id", acquirer)
+	found, err := s.waitingDebts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	due := make([]terminal.Debt, 0, len(found))
 	for _, f := range found {
-		message, err := s.open(ctx, f)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if f.debt.Acquirer != acquirer || (f.debt.State != terminal.Owed && f.debt.State != terminal.Sent) {
+			continue
 		}
-		if s.quarantine(ctx, f.debt, err) {
+		message, err := s.open(ctx, f)
+		bad, err := s.judge(ctx, place("owed", f.debt.ID), err)
+		if err != nil {
+			return nil, err
+		}
+		if bad {
 			continue
 		}
 		f.debt.Message = message
@@ -105,33 +130,45 @@ func (s *Store) Due(ctx context.Context, acquirer string) ([]terminal.Debt, erro
 	return due, nil
 }
 
+// waitingDebts are the debts that wait or are parked, of sales that are over. A sale in quarantine does not run: its debt
+// waits no longer for it.
+func (s *Store) waitingDebts(ctx context.Context) ([]sealedDebt, error) {
+	all, err := read(ctx, s, scanCells, debtQuery+"ORDER BY o.id")
+	if err != nil {
+		return nil, err
+	}
+	found := make([]sealedDebt, 0, len(all))
+	for _, c := range all {
+		over, known := c[12].(int64)
+		if known && over == 0 && !s.quarantined(place("sale", c.number(1))) {
+			continue
+		}
+		of := place("owed", c[0])
+		if err := s.authentic(ctx, c.bytes(11), of, c[:11]...); err != nil {
+			if _, err := s.judge(ctx, of, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		found = append(found, debtOf(c))
+	}
+	return found, nil
+}
+
 var errNoMessage = errors.New("its sealed message is gone")
 
 func (s *Store) open(ctx context.Context, f sealedDebt) ([]byte, error) {
-	if f.key.Valid {
-		return s.sealer.Open(ctx, f.key.String, associated(messagePurpose, f.debt.ID, f.key.String), f.sealed)
+	if f.there {
+		message, err := s.sealer.Open(ctx, f.key, associated(messagePurpose, f.debt.ID, f.key), f.sealed)
+		if err != nil {
+			err = s.blame(ctx, err)
+		}
+		return message, err
 	}
 	if f.debt.Kind == terminal.AdviceDebt {
 		return nil, nil // an advice without a message yet
 	}
 	return nil, errNoMessage
-}
-
-// quarantine notes whether a debt's message opened, and says whether it must be left out.
-func (s *Store) quarantine(ctx context.Context, d terminal.Debt, cause error) bool {
-	s.mu.Lock()
-	_, known := s.forged[d.ID]
-	if cause != nil {
-		s.forged[d.ID] = struct{}{}
-	} else {
-		delete(s.forged, d.ID)
-	}
-	s.mu.Unlock()
-	if cause != nil && !known {
-		s.log.ErrorContext(ctx, "debt cannot be sent: its sealed message does not open; settle it with the acquirer by hand",
-			"debt", d.ID, "sale", uint64(d.Sale), "kind", string(d.Kind), "stan", d.STAN, "cause", cause)
-	}
-	return cause != nil
 }
 
 // Counts is lane.Journal's. Quarantined debts are among those owed.
@@ -143,7 +180,8 @@ func (s *Store) Counts(ctx context.Context) (terminal.Counts, error) {
 	found, err := read(ctx, s, func(rows *sql.Rows) (c counts, err error) {
 		return c, rows.Scan(&c.owed, &c.parked, &c.oldest)
 	}, `SELECT count(*) FILTER (WHERE o.state <> 'Parked'), count(*) FILTER (WHERE o.state = 'Parked'), coalesce(min(o.created), 0)
-		FROM owed o JOIN sale s ON s.id = o.sale WHERE o.final = 0 AND s.final = 1`)
+		FROM owed o LEFT JOIN sale s ON s.id = o.sale
+		WHERE (o.final = 0 OR o.state NOT IN ('Acknowledged', 'Discharged', 'WrittenOff')) AND coalesce(s.final, 1) <> 0`)
 	if err != nil {
 		return terminal.Counts{}, err
 	}
@@ -151,6 +189,7 @@ func (s *Store) Counts(ctx context.Context) (terminal.Counts, error) {
 	defer s.mu.Unlock()
 	return terminal.Counts{
 		Owed: found[0].owed, Parked: found[0].parked, Oldest: instant(found[0].oldest), Highest: s.committed,
+		Quarantined: len(s.bad), Clock: s.clockBack,
 	}, nil
 }
 
@@ -167,76 +206,134 @@ func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error),
 	if err != nil {
 		return nil, explain(s.path, fmt.Errorf("read journal: %w", err))
 	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, explain(s.path, fmt.Errorf("read journal: %w", err))
-		}
-		all = append(all, one)
-	}
-	if err := rows.Err(); err != nil {
+	all, err := collect(rows, scan)
+	if err != nil {
 		return nil, explain(s.path, fmt.Errorf("read journal: %w", err))
 	}
 	return all, nil
 }
 
+// oneSale is the sale that a query finds. Errors: terminal.ErrNoSale, terminal.ErrQuarantined.
 func (s *Store) oneSale(ctx context.Context, query string, arg any) (terminal.Sale, error) {
-	found, err := read(ctx, s, scanSale, query, arg)
+	all, err := read(ctx, s, scanCells, query, arg)
 	if err != nil {
 		return terminal.Sale{}, err
 	}
-	if len(found) == 0 {
+	if len(all) == 0 {
 		return terminal.Sale{}, terminal.ErrNoSale
 	}
-	return found[0], nil
+	sale, err := s.saleOf(ctx, all[0])
+	bad, err := s.judge(ctx, place("sale", all[0][0]), err)
+	if bad && err == nil {
+		err = fmt.Errorf("sale %v: %w", all[0][0], terminal.ErrQuarantined)
+	}
+	if err != nil {
+		return terminal.Sale{}, err
+	}
+	return sale, nil
+}
+
+// sales are the sales that a query finds, without those in quarantine.
+func (s *Store) sales(ctx context.Context, query string, args ...any) ([]terminal.Sale, error) {
+	all, err := read(ctx, s, scanCells, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var found []terminal.Sale
+	for _, c := range all {
+		sale, err := s.saleOf(ctx, c)
+		bad, err := s.judge(ctx, place("sale", c[0]), err)
+		if err != nil {
+			return nil, err
+		}
+		if !bad {
+			found = append(found, sale)
+		}
+	}
+	return found, nil
+}
+
+// rows are the journal rows that a query finds, without those in quarantine.
+func (s *Store) rows(ctx context.Context, query string, args ...any) ([]terminal.JournalRow, error) {
+	all, err := read(ctx, s, scanCells, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var found []terminal.JournalRow
+	for _, c := range all {
+		row, err := s.rowOf(ctx, c)
+		bad, err := s.judge(ctx, place("journal", c[0]), err)
+		if err != nil {
+			return nil, err
+		}
+		if !bad {
+			found = append(found, row)
+		}
+	}
+	return found, nil
 }
 
 func bound(n int) int { return min(max(n, 0), maxRead) }
 
-func scanSale(rows *sql.Rows) (terminal.Sale, error) {
-	var record string
-	if err := rows.Scan(&record); err != nil {
+// Where the journal's columns begin in saleQuery's.
+const journalAt, journalColumns = 9, 12
+
+// saleOf is a sale as its authentic journal row says it; its projection has to say the same, and no newer row of it may be
+// there.
+func (s *Store) saleOf(ctx context.Context, c cells) (terminal.Sale, error) {
+	row := c[journalAt:]
+	if err := s.authentic(ctx, row.bytes(journalColumns), place("journal", row[0]), row[:journalColumns]...); err != nil {
 		return terminal.Sale{}, err
 	}
-	return decodeSale(record)
+	sale, err := decodeSale(row.text(11))
+	if err != nil {
+		return sale, err
+	}
+	if c.number(0) != int64(sale.ID) || c.text(1) != sale.Acquirer || c.number(2) != int64(sale.Batch) || c.text(3) != string(sale.State) || //nolint:gosec // sale numbers stay below 2^63
+		(c.number(4) != 0) != sale.State.Final() || c.text(5) != sale.Key || c.text(7) != sale.Token || c[6] != c[8] {
+		return sale, errors.New("the table and the journal do not say the same of it")
+	}
+	return sale, nil
 }
+
+// errNewerRecord stops a read: it is no damage.
+var errNewerRecord = fmt.Errorf("%w: record", ErrNewer)
 
 func decodeSale(record string) (sale terminal.Sale, err error) {
 	if err := json.Unmarshal([]byte(record), &sale); err != nil {
 		return sale, fmt.Errorf("%w: a sale's record cannot be read", ErrDamaged)
 	}
 	if sale.V > terminal.RecordVersion {
-		return sale, fmt.Errorf("%w: record version %d, this program knows %d", ErrNewer, sale.V, terminal.RecordVersion)
+		return sale, fmt.Errorf("%w version %d, this program knows %d", errNewerRecord, sale.V, terminal.RecordVersion)
 	}
 	return sale, nil
 }
 
-func scanRow(rows *sql.Rows) (terminal.JournalRow, error) {
-	var r terminal.JournalRow
-	var at, kind, was, duties, record string
-	if err := rows.Scan(&r.Seq, &at, &kind, &r.Sale, &was, &r.Event, &r.To, &duties, &r.Note, &record); err != nil {
+// rowOf is a journal row, if it is authentic.
+func (s *Store) rowOf(ctx context.Context, c cells) (r terminal.JournalRow, err error) {
+	if err := s.authentic(ctx, c.bytes(journalColumns), place("journal", c[0]), c[:journalColumns]...); err != nil {
 		return r, err
 	}
-	r.Kind, r.From = terminal.EntryKind(kind), terminal.State(was)
-	for word := range strings.FieldsSeq(duties) {
+	r = terminal.JournalRow{
+		Seq: c.number(0), Kind: terminal.EntryKind(c.text(2)), Sale: terminal.SaleID(c.number(4)), //nolint:gosec // authentic: never negative
+		From: terminal.State(c.text(6)), Event: c.text(7), To: c.text(8), Note: c.text(10),
+	}
+	for word := range strings.FieldsSeq(c.text(9)) {
 		r.Duties = append(r.Duties, terminal.Duty(word))
 	}
-	var err error
-	if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+	if r.Time, err = time.Parse(time.RFC3339Nano, c.text(1)); err != nil {
 		return r, fmt.Errorf("%w: row %d has no time", ErrDamaged, r.Seq)
 	}
 	switch r.Kind {
 	case terminal.SaleEntry:
-		sale, err := decodeSale(record)
+		sale, err := decodeSale(c.text(11))
 		if err != nil {
 			return r, fmt.Errorf("row %d: %w", r.Seq, err)
 		}
 		r.Record = &sale
 	case terminal.DebtEntry:
 		r.Debt = new(terminal.Debt)
-		if err := json.Unmarshal([]byte(record), r.Debt); err != nil {
+		if err := json.Unmarshal([]byte(c.text(11)), r.Debt); err != nil {
 			return r, fmt.Errorf("%w: row %d: a debt's record cannot be read", ErrDamaged, r.Seq)
 		}
 	case terminal.StrayEntry, terminal.SignOnEntry, terminal.StartEntry:
@@ -246,15 +343,19 @@ func scanRow(rows *sql.Rows) (terminal.JournalRow, error) {
 
 type sealedDebt struct {
 	debt   terminal.Debt
-	key    sql.NullString
+	there  bool // a sealed message
+	key    string
 	sealed []byte
 }
 
-func scanDebt(rows *sql.Rows) (f sealedDebt, err error) {
-	var notBefore int64
-	var kind, state string
-	err = rows.Scan(&f.debt.ID, &f.debt.Sale, &f.debt.Acquirer, &kind, &f.debt.STAN, &state, &f.debt.Attempts,
-		&notBefore, &f.debt.Reason, &f.key, &f.sealed)
-	f.debt.Kind, f.debt.State, f.debt.NotBefore = terminal.DebtKind(kind), terminal.DebtState(state), instant(notBefore)
-	return f, err
+// debtOf is a debt of an authentic row, in debtQuery's order.
+func debtOf(c cells) sealedDebt {
+	return sealedDebt{
+		debt: terminal.Debt{
+			ID: c.number(0), Sale: terminal.SaleID(c.number(1)), Acquirer: c.text(2), Kind: terminal.DebtKind(c.text(3)), //nolint:gosec // authentic: never negative
+			STAN: uint32(c.number(4)), State: terminal.DebtState(c.text(5)), Attempts: int(c.number(7)), //nolint:gosec // authentic: was a uint32
+			NotBefore: instant(c.number(8)), Reason: c.text(10),
+		},
+		there: c[13] != nil, key: c.text(13), sealed: c.bytes(14),
+	}
 }

@@ -25,7 +25,9 @@ import (
 	"sync"
 	"time"
 
+	"tillway/emv"
 	"tillway/terminal"
+	"tillway/terminal/people"
 )
 
 // Sealer is the secure module as the store uses it. Safe for concurrent use.
@@ -46,6 +48,9 @@ type Config struct {
 	Sealer Sealer           // secure module
 	Log    *slog.Logger     // nil: nothing is logged
 	Clock  func() time.Time // wall clock for rows that carry no time; nil: time.Now
+
+	// Token makes the keyed token of a card's number, the same for the same card; nil: sales carry none.
+	Token func(context.Context, emv.PAN) ([]byte, error)
 }
 
 // Store is the open journal. Safe for concurrent use. It satisfies lane.Journal.
@@ -54,21 +59,28 @@ type Store struct {
 	sealer Sealer
 	log    *slog.Logger
 	clock  func() time.Time
+	token  func(context.Context, emv.PAN) ([]byte, error)
 	db     *sql.DB
 	stmt   statements
 
 	// turn has one slot: who holds it may use the fields below and write to the database.
 	turn    chan struct{}
-	seq     int64             // of the last row prepared
-	debts   int64             // the last debt's number
-	batches map[string]uint32 // open batch by acquirer
-	waiting []row             // prepared, not committed
-	folded  bool              // nothing was committed since the last Checkpoint
+	seq     int64                      // of the last row prepared
+	debts   int64                      // the last debt's number
+	batches map[string]uint32          // open batch by acquirer
+	waiting []row                      // prepared, not committed
+	folded  bool                       // nothing was committed since the last Checkpoint
+	tokens  map[terminal.SaleID]string // of the sales that run: the lane's record has none
+	audit   people.Row                 // last row of the audit log
 
 	mu        sync.Mutex
-	failed    error              // once set, every method returns it
-	committed int64              // sequence of the last row on disk
-	forged    map[int64]struct{} // debts whose sealed message did not open when last read
+	failed    error               // once set, every method returns it
+	committed int64               // sequence of the last row on disk
+	bad       map[string]struct{} // rows that did not authenticate when last read, by place
+	alarms    []people.Entry      // for the audit log, not yet written
+	latest    time.Time           // of any row
+	clockBack string              // the clock was set back: since when, in words
+	cut       bool                // the audit log is shorter than its anchor knows
 }
 
 // ErrFailed says that a write failed earlier, or that the journal is closed: the process has to end and start again.
@@ -94,8 +106,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, explain(c.Path, err)
 	}
 	s := &Store{
-		path: c.Path, sealer: c.Sealer, log: c.Log, clock: c.Clock, db: db,
-		turn: make(chan struct{}, 1), batches: map[string]uint32{}, forged: map[int64]struct{}{},
+		path: c.Path, sealer: c.Sealer, log: c.Log, clock: c.Clock, token: c.Token, db: db,
+		turn: make(chan struct{}, 1), batches: map[string]uint32{}, tokens: map[terminal.SaleID]string{}, bad: map[string]struct{}{},
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(explain(c.Path, err), db.Close())
@@ -110,6 +122,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.stmt.prepare(ctx, s.db); err != nil {
 		return err
 	}
+	if err := s.proofs(ctx); err != nil {
+		return err
+	}
 	if _, err := s.db.ExecContext(ctx, "UPDATE upkeep SET opens = opens + 1"); err != nil {
 		return err
 	}
@@ -120,24 +135,41 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	s.committed = s.seq
+	if err := s.startAudit(ctx); err != nil {
+		return err
+	}
+	if err := s.startClock(ctx); err != nil {
+		return err
+	}
 	return s.readBatches(ctx)
 }
 
 func (s *Store) readBatches(ctx context.Context) error {
-	rows, err := s.db.QueryContext(ctx, "SELECT acquirer, number FROM batch WHERE state = 'open'")
+	rows, err := s.db.QueryContext(ctx, `SELECT b.acquirer || '/' || b.number, b.state, b.opened, b.acquirer, b.number, p.tag
+		FROM batch b LEFT JOIN proof p ON p.of = 'batch/' || b.acquirer || '/' || b.number WHERE b.state = 'open'`)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var acquirer string
-		var number uint32
-		if err := rows.Scan(&acquirer, &number); err != nil {
+	all, err := collect(rows, scanCells)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		of := place("batch", c[0])
+		bad, err := s.judge(ctx, of, s.authentic(ctx, c.bytes(5), of, c[:3]...))
+		if err != nil {
 			return err
 		}
-		s.batches[acquirer] = number
+		if bad {
+			// It stays as it is but for its state: the next sale opens another behind it.
+			if _, err := s.db.ExecContext(ctx, "UPDATE batch SET state = 'quarantined' WHERE acquirer = ? AND number = ?", c[3], c[4]); err != nil {
+				return err
+			}
+			continue
+		}
+		s.batches[c.text(3)] = uint32(c.number(4)) //nolint:gosec // authentic: 1 to 999999
 	}
-	return rows.Err()
+	return ctx.Err()
 }
 
 // Checkpoint folds the write-ahead log back into the database and empties it, so that what was deleted is in neither.
@@ -229,8 +261,8 @@ func (s *Store) fail(cause error) error {
 	return s.failed
 }
 
-// Batch is the number of the acquirer's open batch. Where there is none it makes batch 1, with its key; that commits,
-// and takes what waits with it.
+// Batch is the number of the acquirer's open batch. Where there is none it makes the next, the first being 1, with its key;
+// that commits, and takes what waits with it.
 func (s *Store) Batch(ctx context.Context, acquirer string) (uint32, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -239,37 +271,44 @@ func (s *Store) Batch(ctx context.Context, acquirer string) (uint32, error) {
 	if n, ok := s.batches[acquirer]; ok {
 		return n, nil
 	}
-	const first = 1
-	if err := s.sealer.CreateKey(ctx, batchKey(acquirer, first)); err != nil {
+	var number int64
+	if err := s.db.QueryRowContext(ctx, `SELECT 1 + max((SELECT coalesce(max(number), 0) FROM batch WHERE acquirer = ?1),
+		(SELECT coalesce(max(batch), 0) FROM sale WHERE acquirer = ?1))`, acquirer).Scan(&number); err != nil {
+		return 0, explain(s.path, fmt.Errorf("next batch of %q: %w", acquirer, err))
+	}
+	if number < 1 || number > maxBatch {
+		return 0, fmt.Errorf("next batch of %q would be %d: %w", acquirer, number, ErrExhausted)
+	}
+	next := uint32(number) //nolint:gosec // bounded above
+	if err := s.sealer.CreateKey(ctx, batchKey(acquirer, next)); err != nil {
 		return 0, fmt.Errorf("key of a new batch of %q: %w", acquirer, err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO batch (acquirer, number, state, opened) VALUES (?, ?, 'open', ?)",
-			acquirer, first, s.clock().Format(time.RFC3339Nano))
-		return err
+		id, opened := fmt.Sprintf("%s/%d", acquirer, next), s.clock().Format(time.RFC3339Nano)
+		if _, err := tx.ExecContext(ctx, "INSERT INTO batch (acquirer, number, state, opened) VALUES (?, ?, 'open', ?)",
+			acquirer, next, opened); err != nil {
+			return err
+		}
+		return s.prove(ctx, tx, place("batch", id), id, "open", opened)
 	}); err != nil {
 		return 0, err
 	}
-	s.batches[acquirer] = first
-	return first, nil
+	s.batches[acquirer] = next
+	return next, nil
 }
+
+// maxBatch is the largest batch number that a message has room for.
+const maxBatch = 999_999
 
 func batchKey(acquirer string, number uint32) string {
 	return fmt.Sprintf("batch/%s/%06d", acquirer, number)
 }
 
-// Quarantined is how many debts had a sealed message that would not open when Due last read them. They stay owed, are
-// logged, and keep no other debt waiting.
-func (s *Store) Quarantined() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.forged)
-}
-
-// Highest is the largest number of any sale on disk, 0 for none: the sale counter must stand at least there.
+// Highest is the largest number of any sale on disk, 0 for none: the sale counter must stand at least there. Sales in
+// quarantine do not count: their numbers may be any.
 func (s *Store) Highest(ctx context.Context) (terminal.SaleID, error) {
-	last, err := s.Last(ctx, 1)
+	last, err := s.Last(ctx, 100)
 	if err != nil || len(last) == 0 {
 		return 0, err
 	}

@@ -15,7 +15,7 @@ var errProjection = errors.New("does not follow from what is on disk")
 
 // statements are prepared once, on the one connection.
 type statements struct {
-	journal, newSale, sale, newDebt, debt, discharge, seal, erase *sql.Stmt
+	journal, newSale, sale, newDebt, debt, seal, erase, prove, audit *sql.Stmt
 }
 
 func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
@@ -25,16 +25,14 @@ func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
 	}{
 		{&st.journal, `INSERT INTO journal (seq, time, kind, acquirer, sale, debt, was, event, becomes, duties, note, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&st.newSale, "INSERT INTO sale (id, acquirer, batch, state, final, key, seq) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?)"},
-		{&st.sale, "UPDATE sale SET batch = ?, state = ?, final = ?, seq = ? WHERE id = ? AND acquirer = ? AND state = ? AND final = 0"},
-		{&st.newDebt, `INSERT INTO owed (id, sale, acquirer, kind, stan, state, final, attempts, not_before, created, reason)
-			VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '')`},
-		{&st.debt, `UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ?
-			WHERE id = ? AND sale = ? AND acquirer = ? AND final = 0`},
-		{&st.discharge, `UPDATE owed SET state = 'Discharged', final = 1
-			WHERE sale = ? AND kind = 'reversal' AND state = 'Owed' AND final = 0 RETURNING id`},
+		{&st.newSale, "INSERT INTO sale (id, acquirer, batch, state, final, key, seq, token) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, ''))"},
+		{&st.sale, "UPDATE sale SET batch = ?, state = ?, final = ?, seq = ?, token = nullif(?, '') WHERE id = ? AND acquirer = ? AND state = ? AND final = 0"},
+		{&st.newDebt, "INSERT INTO owed (" + owedColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&st.debt, "UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ? WHERE id = ? AND final = 0"},
 		{&st.seal, "INSERT INTO card (purpose, id, key, sealed) VALUES (?, ?, ?, ?)"},
 		{&st.erase, "DELETE FROM card WHERE purpose = ? AND id = ?"},
+		{&st.prove, "INSERT INTO proof (of, tag) VALUES (?, ?) ON CONFLICT (of) DO UPDATE SET tag = excluded.tag"},
+		{&st.audit, "INSERT INTO audit (" + auditColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 	} {
 		var err error
 		if *p.to, err = db.PrepareContext(ctx, p.query); err != nil { //nolint:sqlclosecheck // closed with the database
@@ -59,8 +57,14 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
 	case r.debt != nil:
 		acquirer, sale, debt = r.debt.Acquirer, int64(r.debt.Sale), r.debt.ID
 	}
-	if _, err := exec(ctx, tx, s.stmt.journal, r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
-		acquirer, sale, debt, string(r.from), r.event, r.to, duties(r.duties), r.note, string(r.record)); err != nil {
+	columns := []any{
+		r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
+		acquirer, sale, debt, string(r.from), r.event, r.to, duties(r.duties), r.note, string(r.record),
+	}
+	if _, err := exec(ctx, tx, s.stmt.journal, columns...); err != nil {
+		return err
+	}
+	if err := s.prove(ctx, tx, place("journal", r.seq), columns...); err != nil {
 		return err
 	}
 	switch {
@@ -77,10 +81,10 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 	var err error
 	if r.from == terminal.Ready || r.from == "" {
 		_, err = exec(ctx, tx, s.stmt.newSale, int64(sale.ID), sale.Acquirer, sale.Batch,
-			string(sale.State), sale.State.Final(), sale.Key, r.seq)
+			string(sale.State), sale.State.Final(), sale.Key, r.seq, sale.Token)
 	} else {
 		err = one(exec(ctx, tx, s.stmt.sale, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
-			int64(sale.ID), sale.Acquirer, string(r.from)))
+			sale.Token, int64(sale.ID), sale.Acquirer, string(r.from)))
 	}
 	if err != nil {
 		return fmt.Errorf("sale %d, %s: %w", sale.ID, r.event, err)
@@ -91,9 +95,14 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 		}
 	}
 	for _, d := range r.debts {
-		if _, err := exec(ctx, tx, s.stmt.newDebt, d.ID, int64(d.Sale), d.Acquirer, string(d.Kind),
-			d.STAN, string(d.State), r.time.UnixNano()); err != nil {
+		columns := []any{
+			d.ID, int64(d.Sale), d.Acquirer, string(d.Kind), int64(d.STAN), string(d.State), false, int64(0), int64(0), r.time.UnixNano(), "",
+		}
+		if _, err := exec(ctx, tx, s.stmt.newDebt, columns...); err != nil {
 			return fmt.Errorf("owe %s: %w", d.Kind, err)
+		}
+		if err := s.prove(ctx, tx, place("owed", d.ID), columns...); err != nil {
+			return err
 		}
 	}
 	for _, duty := range r.duties {
@@ -113,20 +122,35 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 
 // dischargeReversal ends the debt that never left, and deletes its message.
 func (s *Store) dischargeReversal(ctx context.Context, tx *sql.Tx, sale terminal.SaleID) error {
-	var id int64
-	err := tx.StmtContext(ctx, s.stmt.discharge).QueryRowContext(ctx, int64(sale)).Scan(&id) //nolint:sqlclosecheck // the transaction's end closes it
-	if errors.Is(err, sql.ErrNoRows) {
-		return errProjection
-	}
+	c, err := s.ownDebt(ctx, tx, "o.sale = ? AND o.kind = 'reversal' AND o.state = 'Owed' AND o.final = 0", int64(sale))
 	if err != nil {
 		return err
 	}
-	return s.drop(ctx, tx, messagePurpose, id)
+	c[5], c[6] = string(terminal.Discharged), true
+	if err := s.changeDebt(ctx, tx, c); err != nil {
+		return err
+	}
+	return s.drop(ctx, tx, messagePurpose, c.number(0))
+}
+
+// changeDebt writes a debt's row anew, with its tag.
+func (s *Store) changeDebt(ctx context.Context, tx *sql.Tx, c cells) error {
+	if err := one(exec(ctx, tx, s.stmt.debt, c[5], c[6], c[7], c[8], c[10], c[0])); err != nil {
+		return err
+	}
+	return s.prove(ctx, tx, place("owed", c[0]), c...)
 }
 
 func (s *Store) writeDebt(ctx context.Context, tx *sql.Tx, d *terminal.Debt) error {
-	if err := one(exec(ctx, tx, s.stmt.debt, string(d.State), d.State.Final(), d.Attempts,
-		nanos(d.NotBefore), d.Reason, d.ID, int64(d.Sale), d.Acquirer)); err != nil {
+	c, err := s.ownDebt(ctx, tx, "o.final = 0 AND o.id = ?", d.ID)
+	if err != nil {
+		return fmt.Errorf("debt %d becomes %s: %w", d.ID, d.State, err)
+	}
+	if c.number(1) != int64(d.Sale) || c.text(2) != d.Acquirer {
+		return fmt.Errorf("debt %d becomes %s: %w", d.ID, d.State, errProjection)
+	}
+	c[5], c[6], c[7], c[8], c[10] = string(d.State), d.State.Final(), int64(d.Attempts), nanos(d.NotBefore), d.Reason
+	if err := s.changeDebt(ctx, tx, c); err != nil {
 		return fmt.Errorf("debt %d becomes %s: %w", d.ID, d.State, err)
 	}
 	if !d.State.Final() {

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tillway/terminal"
+	"tillway/terminal/people"
+)
+
+// personQuery reads a person's row with its tag and the number of the newest audit row that wrote one for them: an older
+// record put back, say from before a lock, has an older number.
+const personQuery = `SELECT n.name, n.record, n.seq, p.tag, (SELECT max(a.seq) FROM audit a WHERE a.person = n.name AND a.person <> '')
+	FROM person n LEFT JOIN proof p ON p.of = 'person/' || n.name `
+
+// Person finds somebody by name. Errors: people.ErrNoPerson, terminal.ErrQuarantined.
+func (s *Store) Person(ctx context.Context, name string) (people.Person, error) {
+	all, err := read(ctx, s, scanCells, personQuery+"WHERE n.name = ?", name)
+	if err != nil {
+		return people.Person{}, err
+	}
+	if len(all) == 0 {
+		return people.Person{}, people.ErrNoPerson
+	}
+	p, err := s.personOf(ctx, all[0])
+	bad, err := s.judge(ctx, place("person", all[0][0]), err)
+	if bad && err == nil {
+		err = fmt.Errorf("the record of a person: %w", terminal.ErrQuarantined)
+	}
+	if err != nil {
+		return people.Person{}, err
+	}
+	return p, nil
+}
+
+// People is everybody, by name, without those in quarantine.
+func (s *Store) People(ctx context.Context) ([]people.Person, error) {
+	all, err := read(ctx, s, scanCells, personQuery+"ORDER BY n.name LIMIT ?", people.MaxPeople)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]people.Person, 0, len(all))
+	for _, c := range all {
+		p, err := s.personOf(ctx, c)
+		bad, err := s.judge(ctx, place("person", c[0]), err)
+		if err != nil {
+			return nil, err
+		}
+		if !bad {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+var errOldRecord = errors.New("not the record that the audit log says was written last")
+
+func (s *Store) personOf(ctx context.Context, c cells) (p people.Person, err error) {
+	if err := s.authentic(ctx, c.bytes(3), place("person", c[0]), c[:3]...); err != nil {
+		return p, err
+	}
+	if c[2] != c[4] {
+		return p, errOldRecord
+	}
+	if err := json.Unmarshal([]byte(c.text(1)), &p); err != nil {
+		return p, fmt.Errorf("%w: a person's record cannot be read", ErrDamaged)
+	}
+	p.Seq = c.number(2)
+	if p.Name != c.text(0) {
+		return p, errProjection
+	}
+	return p, p.Check()
+}
+
+// HasPeople says whether anybody was ever made here, also when somebody took the records away since.
+func (s *Store) HasPeople(ctx context.Context) (bool, error) {
+	found, err := read(ctx, s, func(rows *sql.Rows) (any bool, err error) { return any, rows.Scan(&any) },
+		"SELECT EXISTS (SELECT 1 FROM person) OR EXISTS (SELECT 1 FROM audit WHERE person <> '')")
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return found[0] || s.cut, nil
+}
+
+// PutPerson writes a person's record and the audit rows that say why, in one commit. The last entry must be about them. A
+// record with Seq 0 is new, any other replaces the one it was read from. Errors: people.ErrExists, people.ErrEntry.
+func (s *Store) PutPerson(ctx context.Context, p people.Person, entries ...people.Entry) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	if len(entries) == 0 || entries[len(entries)-1].Person != p.Name {
+		return fmt.Errorf("%s written without saying why: %w", p.Name, people.ErrEntry)
+	}
+	record, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", p.Name, err)
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	return s.auditing(context.WithoutCancel(ctx), func(ctx context.Context, tx *sql.Tx, seq int64) error {
+		if err := writePerson(ctx, tx, p, string(record), seq); err != nil {
+			return err
+		}
+		return s.prove(ctx, tx, place("person", p.Name), p.Name, string(record), seq)
+	}, entries...)
+}
+
+func writePerson(ctx context.Context, tx *sql.Tx, p people.Person, record string, seq int64) error {
+	if p.Seq != 0 {
+		return one(tx.ExecContext(ctx, "UPDATE person SET record = ?, seq = ? WHERE name = ? AND seq = ?", record, seq, p.Name, p.Seq))
+	}
+	var known bool
+	var count int
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM person WHERE name = ?), (SELECT count(*) FROM person)", p.Name).Scan(&known, &count); err != nil {
+		return err
+	}
+	if known {
+		return fmt.Errorf("%s: %w", p.Name, people.ErrExists)
+	}
+	if count >= people.MaxPeople {
+		return fmt.Errorf("%d people: %w", count, people.ErrExists)
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO person (name, record, seq) VALUES (?, ?, ?)", p.Name, record, seq)
+	return err
+}
