@@ -111,6 +111,9 @@ func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
 	fields := map[int]string{
 		processingCode: purchase, amount: minor, entryMode: d.settings.ChipEntry, networkID: d.settings.NII, condition: normal,
 	}
+	if req.Method == emv.OnlinePIN {
+		fields[entryMode] = d.settings.PINEntry
+	}
 	if !d.settings.OmitCurrency {
 		fields[currency] = fmt.Sprintf("%03d", req.Amount.Currency.Numeric)
 	}

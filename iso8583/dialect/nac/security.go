@@ -67,7 +67,6 @@ func (d *Dialect) setPIN(m *iso8583.Message, req terminal.Request) error {
 	case req.PIN.Layout != 0 && req.PIN.Layout != 3 && req.PIN.Layout != 4: // format 1 binds to no card, format 2 is for the card
 		return fmt.Errorf("%w: DE 52: format %d goes to no host", ErrRequest, req.PIN.Layout)
 	}
-	m.Set(entryMode, d.settings.PINEntry)
 	m.SetBytes(pinData, req.PIN.Block)
 	return d.addSubfield(m, subPINKey, req.PIN.KSN)
 }
