@@ -69,6 +69,8 @@ type file struct {
 		PIN    any `toml:"pin"`
 	} `toml:"deadlines"`
 
+	Roles roles `toml:"roles"`
+
 	Application []application `toml:"application"`
 }
 
@@ -235,6 +237,7 @@ func (c *checker) profile(f file) Profile {
 	if f.Deadlines.PIN != nil {
 		p.Deadlines.PIN = c.duration("deadlines.pin", f.Deadlines.PIN, 5*time.Second, 5*time.Minute)
 	}
+	p.Roles = c.roles(f.Roles)
 	p.Applications = c.applications(f.Application, p.Currency, p.Methods)
 	return p
 }

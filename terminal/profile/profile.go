@@ -19,6 +19,7 @@ import (
 	"tillway/emv"
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/people"
 )
 
 //go:embed ready/*.toml
@@ -36,6 +37,7 @@ type Profile struct {
 	PINBypass    bool           // a PIN may be left out with the pad's enter key; never where an application requires it
 	Applications []Application  // in the file's order, disabled ones too
 	Deadlines    Deadlines
+	Roles        people.Policy // who may do what
 }
 
 // Merchant is who sells, as receipt and host know them.

@@ -1,0 +1,73 @@
+package profile
+
+import (
+	"time"
+
+	"tillway/terminal/people"
+)
+
+// roles is the table of who may do what. Every key may be missing: without the table the terminal is closed, with the
+// default lists.
+type roles struct {
+	Open    any `toml:"open"`
+	Idle    any `toml:"session_idle"`
+	Longest any `toml:"session_max"`
+
+	Status  any `toml:"status"`
+	Sell    any `toml:"sale"`
+	Cancel  any `toml:"cancel"`
+	Receipt any `toml:"receipt"`
+	Journal any `toml:"journal"`
+	Queue   any `toml:"queue"`
+	Send    any `toml:"send"`
+	Keys    any `toml:"keys"`
+	Users   any `toml:"users"`
+	Audit   any `toml:"audit"`
+}
+
+func (c *checker) roles(r roles) people.Policy {
+	p := people.DefaultPolicy()
+	for _, row := range []struct {
+		action people.Action
+		value  any
+	}{
+		{people.Status, r.Status},
+		{people.Sell, r.Sell},
+		{people.Cancel, r.Cancel},
+		{people.Receipt, r.Receipt},
+		{people.Journal, r.Journal},
+		{people.Queue, r.Queue},
+		{people.Send, r.Send},
+		{people.Keys, r.Keys},
+		{people.Users, r.Users},
+		{people.Audit, r.Audit},
+	} {
+		if row.value == nil {
+			continue
+		}
+		key := "roles." + string(row.action)
+		var names []people.Role
+		for _, name := range c.list(key, row.value) {
+			names = append(names, people.Role(name))
+		}
+		changed, err := p.With(row.action, names)
+		if err != nil {
+			c.refuse(key, "%v", err)
+		}
+		p = changed
+	}
+	idle, longest := p.Idle, p.Longest
+	if r.Idle != nil {
+		idle = c.duration("roles.session_idle", r.Idle, time.Minute, time.Hour)
+	}
+	if r.Longest != nil {
+		longest = c.duration("roles.session_max", r.Longest, time.Minute, 24*time.Hour)
+	}
+	timed, err := p.WithTimes(idle, longest)
+	if err != nil {
+		c.refuse("roles.session_max", "%v", err)
+		return p
+	}
+	timed.Open = c.flag("roles.open", r.Open, false)
+	return timed
+}
