@@ -137,7 +137,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 		return usage("%w (%s --help shows what there is)", err, c.CommandPath())
 	})
 	root.AddCommand(a.sale(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue())
-	root.AddCommand(a.card(), a.decode())
+	root.AddCommand(a.card(), a.decode(), a.calc())
 	return root
 }
 
