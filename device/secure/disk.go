@@ -13,21 +13,26 @@ import (
 	"syscall"
 )
 
-// The device key file is magic, identity, key. The sealed file is magic, identity of the device key that seals it, and
-// the sealed list; magic and identity are its associated data. The list is, for each key in order of name, a length
+// The device key file is magic, identity, key; or, with an unlock secret, what unlock.go says. The sealed file is magic,
+// identity of the device key that seals it, and, sealed, the length of the list in four bytes, the list, and the module's
+// content (content.go); magic and identity are its associated data. The list is, for each key in order of name, a length
 // byte, the name, the key.
 const (
 	deviceMagic = "TILLWDK1"
-	sealedMagic = "TILLWSK1"
+	sealedMagic = "TILLWSK2"
+	firstMagic  = "TILLWSK1" // before there was anything but the list in the sealed file
 	idBytes     = 8
 	headerBytes = len(sealedMagic) + idBytes
-	maxFile     = headerBytes + nonceSize + 2 + tagSize + maxKeys*(1+maxName+keyBytes)
+	maxContent  = 256 << 10
+	maxFile     = headerBytes + nonceSize + 4 + 2 + tagSize + maxKeys*(1+maxName+keyBytes) + maxContent
 )
 
 // keyring is the files' content, in memory only while they are read or rewritten.
 type keyring struct {
-	device []byte            // identity and key
-	keys   map[string][]byte // by name
+	device  []byte            // identity and key
+	keys    map[string][]byte // by name
+	content []byte            // the rest of the sealed file
+	unlock  *unlock           // nil: the device key stands in its file as it is
 }
 
 func (k *keyring) clear() {
@@ -35,6 +40,8 @@ func (k *keyring) clear() {
 	for _, key := range k.keys {
 		clear(key)
 	}
+	clear(k.content)
+	k.unlock.clear()
 }
 
 func devicePath(path string) string { return path + ".device" }
@@ -42,19 +49,25 @@ func devicePath(path string) string { return path + ".device" }
 // nextPath holds the new device key while a replacement is under way.
 func nextPath(path string) string { return path + ".device.next" }
 
-func create(path string) error {
+func create(path string, secret []byte) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // OpenFile says what is wrong with it, if anything
 	}
 	k := &keyring{keys: map[string][]byte{}}
 	defer k.clear()
-	device, err := readDevice(devicePath(path))
+	device, how, err := readDevice(devicePath(path), secret)
 	switch {
 	case err == nil: // a first start cut off between the two files, or a sealed file that was lost
-		k.device = device
+		k.device, k.unlock = device, how
 	case errors.Is(err, fs.ErrNotExist):
 		k.device = newDevice()
-		content := k.deviceFile()
+		if len(secret) > 0 {
+			k.unlock = newUnlock(secret)
+		}
+		content, err := k.deviceFile()
+		if err != nil {
+			return err
+		}
 		defer clear(content)
 		if err := replace(devicePath(path), content, 0o400); err != nil {
 			return err
@@ -71,7 +84,12 @@ func newDevice() []byte {
 	return device
 }
 
-func (k *keyring) deviceFile() []byte { return append([]byte(deviceMagic), k.device...) }
+func (k *keyring) deviceFile() ([]byte, error) {
+	if k.unlock != nil {
+		return k.unlock.wrap(k.device)
+	}
+	return append([]byte(deviceMagic), k.device...), nil
+}
 
 // save replaces the sealed file, under the device key that is in force.
 func (k *keyring) save(path string) error {
@@ -80,7 +98,10 @@ func (k *keyring) save(path string) error {
 	if err != nil {
 		return err
 	}
-	plain := k.list()
+	list := k.list()
+	defer clear(list)
+	plain := make([]byte, 0, 4+len(list)+len(k.content))
+	plain = append(append(binary.BigEndian.AppendUint32(plain, uint32(len(list))), list...), k.content...)
 	defer clear(plain)
 	return replace(path, c.Seal(header, nil, plain, header), 0o600)
 }
@@ -89,7 +110,10 @@ func (k *keyring) save(path string) error {
 func (k *keyring) rekey(path string) error {
 	clear(k.device)
 	k.device = newDevice()
-	content := k.deviceFile()
+	content, err := k.deviceFile()
+	if err != nil {
+		return err
+	}
 	defer clear(content)
 	if err := replace(nextPath(path), content, 0o400); err != nil {
 		return err
@@ -112,6 +136,12 @@ func promote(path string) error {
 	return syncFolder(path)
 }
 
+// sealedBy says whether the sealed file is already under this device key, though its replacement did not end well.
+func sealedBy(path string, device []byte) bool {
+	b, err := read(path, 0o600, maxFile)
+	return err == nil && len(b) >= headerBytes && slices.Equal(b[len(sealedMagic):headerBytes], device[:idBytes])
+}
+
 func overwrite(path string) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
@@ -121,26 +151,33 @@ func overwrite(path string) error {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	defer f.Close()
-	if _, err := f.Write(make([]byte, len(deviceMagic)+idBytes+keyBytes)); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	if _, err := f.Write(make([]byte, min(info.Size(), int64(maxDeviceFile)))); err != nil {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	return f.Sync()
 }
 
-func load(path string) (*keyring, error) {
+func load(path string) (*keyring, error) { return loadWith(path, nil) }
+
+// loadWith opens both files, the device key's with the unlock secret where it is locked.
+func loadWith(path string, secret []byte) (*keyring, error) {
 	sealed, err := read(path, 0o600, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) < headerBytes+nonceSize+tagSize || string(sealed[:len(sealedMagic)]) != sealedMagic {
+	if len(sealed) < headerBytes+nonceSize+tagSize || !slices.Contains([]string{sealedMagic, firstMagic}, string(sealed[:len(sealedMagic)])) {
 		return nil, fmt.Errorf("%w: %s is no key file, or cut short: put back the copy that belongs to this terminal", ErrFiles, path)
 	}
 	header := sealed[:headerBytes]
-	device, err := deviceKey(path, header[len(sealedMagic):])
+	device, how, err := deviceKey(path, header[len(sealedMagic):], secret)
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{device: device}
+	k := &keyring{device: device, unlock: how}
 	c, err := newCipher(device[idBytes:])
 	if err != nil {
 		return nil, err
@@ -151,7 +188,17 @@ func load(path string) (*keyring, error) {
 		return nil, fmt.Errorf("%w: %s does not open with %s: one of them is damaged; put back the copy that belongs to this terminal", ErrFiles, path, devicePath(path))
 	}
 	defer clear(plain)
-	if k.keys, err = parseList(plain); err != nil {
+	list := plain
+	if string(header[:len(sealedMagic)]) == sealedMagic {
+		r := &reader{b: plain}
+		n := r.u32()
+		list = r.take(int(min(n, uint32(maxFile))))
+		k.content = slices.Clone(r.b)
+		if r.bad {
+			list = nil
+		}
+	}
+	if k.keys, err = parseList(list); err != nil {
 		k.clear()
 		return nil, fmt.Errorf("%w: %s: %w", ErrFiles, path, err)
 	}
@@ -160,45 +207,52 @@ func load(path string) (*keyring, error) {
 
 // deviceKey finds the device key with the identity that the sealed file names, and puts right what a power cut in
 // the middle of rekey left.
-func deviceKey(path string, id []byte) ([]byte, error) {
-	next, err := readDevice(nextPath(path))
+func deviceKey(path string, id, secret []byte) ([]byte, *unlock, error) {
+	next, how, err := readDevice(nextPath(path), secret)
 	switch {
 	case err == nil && slices.Equal(next[:idBytes], id):
 		if err := promote(path); err != nil {
 			clear(next)
-			return nil, err
+			return nil, nil, err
 		}
-		return next, nil
+		return next, how, nil
 	case err == nil:
 		clear(next)
 		if err := os.Remove(nextPath(path)); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+			return nil, nil, fmt.Errorf("%w: %w", ErrFiles, err)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return nil, nil, err
 	}
-	device, err := readDevice(devicePath(path))
+	device, how, err := readDevice(devicePath(path), secret)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !slices.Equal(device[:idBytes], id) {
 		clear(device)
-		return nil, fmt.Errorf("%w: %s is not the device key that sealed %s: one of them comes from another terminal or an older backup", ErrFiles, devicePath(path), path)
+		return nil, nil, fmt.Errorf("%w: %s is not the device key that sealed %s: one of them comes from another terminal or an older backup", ErrFiles, devicePath(path), path)
 	}
-	return device, nil
+	return device, how, nil
 }
 
-func readDevice(path string) ([]byte, error) {
-	size := len(deviceMagic) + idBytes + keyBytes
-	b, err := read(path, 0o400, size)
+// readDevice reads a device key file of either kind.
+func readDevice(path string, secret []byte) ([]byte, *unlock, error) {
+	b, err := read(path, 0o400, maxDeviceFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(b) != size || string(b[:len(deviceMagic)]) != deviceMagic {
-		clear(b)
-		return nil, fmt.Errorf("%w: %s is no device key, or cut short", ErrFiles, path)
+	switch {
+	case len(b) == lockedDeviceBytes && string(b[:len(lockedMagic)]) == lockedMagic:
+		return unwrapDevice(path, b, secret)
+	case len(b) == len(deviceMagic)+idBytes+keyBytes && string(b[:len(deviceMagic)]) == deviceMagic:
+		if len(secret) > 0 {
+			clear(b)
+			return nil, nil, fmt.Errorf("%w: %s needs no unlock secret, and one was given", ErrFiles, path)
+		}
+		return b[len(deviceMagic):], nil, nil
 	}
-	return b[len(deviceMagic):], nil
+	clear(b)
+	return nil, nil, fmt.Errorf("%w: %s is no device key, or cut short", ErrFiles, path)
 }
 
 // read returns a file of at most limit bytes, if it is a plain file of ours with exactly that mode.

@@ -260,7 +260,7 @@ func TestRefusesFilesItCannotTrust(t *testing.T) {
 		"device key of another device": {device, func(t *testing.T, p string) { _, other := newKeys(t); remove(t, p); _ = os.Rename(other+".device", p) }, "another terminal"},
 		"device key too long": {device, func(t *testing.T, p string) {
 			chmod(0o600)(t, p)
-			if err := os.WriteFile(p, make([]byte, 57), 0o600); err != nil {
+			if err := os.WriteFile(p, make([]byte, maxDeviceFile+1), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			chmod(0o400)(t, p)

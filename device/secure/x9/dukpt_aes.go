@@ -166,14 +166,19 @@ func AESTransactionKey(ik []byte, ksn AESKSN) ([]byte, error) {
 	if err := ksn.Check(); err != nil {
 		return nil, err
 	}
-	key := append([]byte(nil), ik...)
-	counter, so := ksn.Counter(), uint32(0)
+	return aesWalk(append([]byte(nil), ik...), 0, ksn)
+}
+
+// aesWalk goes from the key of counter at to that of ksn's counter, of whose one bits at has the highest ones. It wipes the
+// key that it starts from.
+func aesWalk(key []byte, at uint32, ksn AESKSN) ([]byte, error) {
+	left := ksn.Counter() &^ at
 	for bit := uint32(1) << (aesCounterBits - 1); bit != 0; bit >>= 1 {
-		if counter&bit == 0 {
+		if left&bit == 0 {
 			continue
 		}
-		so |= bit
-		next, err := aesChild(key, ksn.WithCounter(so))
+		at |= bit
+		next, err := aesChild(key, ksn.WithCounter(at))
 		clear(key)
 		if err != nil {
 			return nil, err
@@ -200,14 +205,23 @@ func AESWorkingKey(txn []byte, use AESUse, t KeyType, ksn AESKSN) ([]byte, error
 	return aesDerive(txn, use, t, ksn.counted())
 }
 
-// AESUpdateKey derives the key-encrypting key under which the host sends the next initial key; its serial number has the
-// counter FFFFFFFF (X9.24-3:2017, 6.6). Error: ErrKey.
+// AESUpdateKey derives the key-encrypting key under which the host sends the next initial key, from the initial key: it
+// belongs to the counter FFFFFFFF, which no transaction has (X9.24-3:2017, 6.5.3). Error: ErrKey.
 func AESUpdateKey(ik []byte, ikid [8]byte, t KeyType) ([]byte, error) {
-	return aesDerive(ik, AESKeyEncryption, t, AESKSNOf(ikid, updateCounter).counted())
+	return aesUpdate(append([]byte(nil), ik...), 0, ikid, t)
 }
 
-// AESDevice is the terminal's form of AES DUKPT: it holds the future keys, and the update key that goes with them. It shows
-// itself as "DUKPT registers" in every format, and is for one goroutine at a time.
+func aesUpdate(key []byte, at uint32, ikid [8]byte, t KeyType) ([]byte, error) {
+	ksn := AESKSNOf(ikid, updateCounter)
+	key, err := aesWalk(key, at, ksn)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return aesDerive(key, AESKeyEncryption, t, ksn.counted())
+}
+
+// AESDevice is the terminal's form of AES DUKPT: it holds the future keys only. It shows itself as "DUKPT registers" in every format, and is for one goroutine at a time.
 type AESDevice struct {
 	ikid [8]byte
 	r    registers
@@ -220,8 +234,7 @@ func newAESDevice(size int, ikid [8]byte) *AESDevice {
 	return d
 }
 
-// NewAESDevice loads an initial key of 16, 24 or 32 bytes (X9.24-3:2017, 6.5). The caller wipes ik; one who wants the
-// update key derives it first. Error: ErrKey.
+// NewAESDevice loads an initial key of 16, 24 or 32 bytes (X9.24-3:2017, 6.5). The caller wipes ik. Error: ErrKey.
 func NewAESDevice(ik []byte, ikid [8]byte) (*AESDevice, error) {
 	if _, err := aesType(ik); err != nil {
 		return nil, err
@@ -243,6 +256,25 @@ func (d *AESDevice) AdvanceTo(c uint32) error { return d.r.advance(c) }
 
 // Counter is the counter of the key that Next will give out; 100000000 (hex) when none is left.
 func (d *AESDevice) Counter() uint64 { return d.r.next }
+
+// UpdateKey derives the update key from what is left of the future keys, as long as any is left; it uses none of them up.
+// Errors: ErrKey, ErrExhausted.
+func (d *AESDevice) UpdateKey(t KeyType) ([]byte, error) {
+	if d.r.next>>aesCounterBits != 0 {
+		return nil, ErrExhausted
+	}
+	// The counters on the way to FFFFFFFF are 80000000, C0000000, E0000000 …: the first of them that is not yet used lies
+	// in its register.
+	at := uint32(1) << (aesCounterBits - 1)
+	for at < uint32(d.r.next) {
+		at |= at >> 1
+	}
+	key := d.r.keys[bits.TrailingZeros32(at)]
+	if len(key) != d.r.size {
+		return nil, ErrExhausted
+	}
+	return aesUpdate(append([]byte(nil), key...), at, d.ikid, t)
+}
 
 // IKID is the initial key identifier.
 func (d *AESDevice) IKID() [8]byte { return d.ikid }

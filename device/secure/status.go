@@ -1,0 +1,66 @@
+package secure
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Status is Keys'.
+func (f *File) Status(ctx context.Context) (Status, error) {
+	if err := f.enter(ctx); err != nil {
+		return Status{}, err
+	}
+	defer f.leave()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := Status{
+		Where: "within the calling process", Memory: f.memory.kind, Storage: f.storage(), Production: f.options.Production,
+		OnScreen: f.options.OnScreen, Warnings: slices.Clone(f.warnings),
+	}
+	if f.options.OnScreen != "" {
+		s.Warnings = append(s.Warnings, "on-screen PIN is on: for development only, never for a real card's PIN")
+	}
+	if !erasing {
+		s.Warnings = append(s.Warnings, "built without GOEXPERIMENT=runtimesecret: copies of keys may stay in memory after use")
+	}
+	for _, set := range slices.Sorted(maps.Keys(f.pending)) {
+		p := f.pending[set]
+		have := 0
+		for _, share := range p.shares {
+			if share != nil {
+				have++
+			}
+		}
+		s.Pending = append(s.Pending, fmt.Sprintf("%s: %d of %d components", set, have, len(p.shares)))
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.content.keys)) {
+		s.Keys = append(s.Keys, f.keyStatus(name, f.content.keys[name]))
+	}
+	return s, nil
+}
+
+// storage says what the files protect against, in a sentence.
+func (f *File) storage() string {
+	if f.unlock != nil {
+		return "software: AES-256-GCM under an unlock secret (Argon2id); protects a stolen disk, not a machine taken over while it runs"
+	}
+	return "software: AES-256-GCM under a device key file (mode 0400); protects a stolen database or backup, not a stolen disk or a machine taken over"
+}
+
+// keyStatus is one key's line; under mu.
+func (f *File) keyStatus(name string, k *setKey) KeyStatus {
+	ks := KeyStatus{Set: k.set, Use: useName(k.use), Scheme: k.scheme.String(), Algorithm: k.algorithm, Check: k.check}
+	if k.scheme != dukptScheme {
+		return ks
+	}
+	counter := f.content.marks[k.markName()]
+	ks.Left = left(k.algorithm, counter) + uint64(len(f.pools[name]))
+	if pool := f.pools[name]; len(pool) > 0 {
+		ks.KSN = slices.Clone(pool[0].ksn)
+	} else if counter>>width(k.algorithm) == 0 {
+		ks.KSN = k.ksn(counter)
+	}
+	return ks
+}
