@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -133,6 +134,15 @@ func (Secret) String() string { return "sealed card data" }
 // GoString keeps the bytes out of every log.
 func (Secret) GoString() string { return "sealed card data" }
 
+// Format keeps the bytes out under every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// LogValue keeps the bytes out of every log.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps the bytes out of every encoding.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // CardData is the clear card data of one sale, in memory only while the sale runs; on disk only sealed.
 type CardData struct {
 	PAN    emv.PAN
@@ -155,6 +165,12 @@ func (c CardData) GoString() string { return c.PAN.Masked() }
 
 // Format masks under every verb.
 func (c CardData) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(c.PAN.Masked())) }
+
+// LogValue masks in log/slog.
+func (c CardData) LogValue() slog.Value { return slog.StringValue(c.PAN.Masked()) }
+
+// MarshalText masks in JSON and TOML.
+func (c CardData) MarshalText() ([]byte, error) { return []byte(c.PAN.Masked()), nil }
 
 // Plain is the clear form for the sealing module, and for nothing else: PAN, expiry and sequence number. Track 2 is
 // not part of it.

@@ -105,6 +105,9 @@ func (p PAN) String() string {
 // GoString masks in %#v.
 func (p PAN) GoString() string { return p.String() }
 
+// Format masks under every verb.
+func (p PAN) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(p.String())) }
+
 // LogValue masks in logs.
 func (p PAN) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
@@ -231,6 +234,12 @@ func (c Component) String() string {
 
 // GoString masks in %#v.
 func (c Component) GoString() string { return c.String() }
+
+// Format masks under every verb.
+func (c Component) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(c.String())) }
+
+// MarshalText masks in JSON and TOML.
+func (c Component) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // LogValue masks in logs.
 func (c Component) LogValue() slog.Value { return slog.StringValue(c.String()) }

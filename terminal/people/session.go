@@ -3,6 +3,8 @@ package people
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -29,6 +31,15 @@ func (Token) String() string { return "(token)" }
 
 // GoString masks.
 func (Token) GoString() string { return "(token)" }
+
+// Format masks under every verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
+
+// LogValue masks.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText masks: Clear is the one way out.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // Session is somebody who has logged in.
 type Session struct {
