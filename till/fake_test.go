@@ -15,6 +15,7 @@ import (
 
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/people"
 	"tillway/terminal/receipt"
 )
 
@@ -121,6 +122,23 @@ func (s *script) Debts(context.Context) ([]terminal.Debt, error) {
 	return as[[]terminal.Debt](r[0]), errorOf(r[1])
 }
 
+func (s *script) OfCard(_ context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error) {
+	r := s.next("OfCard", id, n)
+	return as[[]terminal.Sale](r[0]), errorOf(r[1])
+}
+
+// nobody is a terminal without people: asked for one, it fails.
+type nobody struct{ keeper }
+
+type keeper = People // under another name, since People has a method of its own
+
+// openAccess is a till without log-in, as in development.
+func openAccess() *Access {
+	p := people.DefaultPolicy()
+	p.Open = true
+	return NewAccess(AccessConfig{People: nobody{}, Policy: p, Log: slog.New(slog.DiscardHandler)})
+}
+
 func kwd(t *testing.T) money.Currency {
 	t.Helper()
 	c, err := money.ByCode("KWD")
@@ -133,7 +151,7 @@ func kwd(t *testing.T) money.Currency {
 func handlerFor(t *testing.T, s *script) http.Handler {
 	t.Helper()
 	return New(Config{
-		Lane: s, Journal: s, Currency: kwd(t), TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		Lane: s, Journal: s, Access: openAccess(), Currency: kwd(t), TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
@@ -143,6 +161,7 @@ func handlerFor(t *testing.T, s *script) http.Handler {
 func ask(t *testing.T, h http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Host = Host
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

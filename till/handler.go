@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/people"
 	"tillway/terminal/receipt"
 )
 
@@ -20,8 +22,37 @@ func (h *handler) guard(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		if r.Host != Host || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+			h.fail(w, r, request(http.StatusForbidden, "not_local", "This interface is for programs of this machine",
+				"Use pos, or send Host: "+Host+" and no Origin.", "the request names another host or comes from a web page"))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Host is the name that every request must be for: another one was led here by somebody else's page.
+const Host = "posd"
+
+// need lets only those pass who may do a.
+func (h *handler) need(a people.Action, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h.cfg.Access.judge(r.Context(), h.cfg.Access.who(r), a); err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// shown is a snapshot for whoever asks: without sales for somebody who may not see any.
+func (h *handler) shown(r *http.Request, s terminal.Snapshot) terminal.Snapshot {
+	s = h.localSnapshot(s)
+	p, role := h.cfg.Access.cfg.Policy, h.cfg.Access.who(r).role
+	if p.Judge(role, people.Sell) != people.Allowed && p.Judge(role, people.Journal) != people.Allowed {
+		s.Sale, s.Amount, s.Last, s.Advice = 0, money.Amount{}, nil, ""
+	}
+	return s
 }
 
 // elsewhere answers paths and methods that are not there, as a problem like every other.
@@ -75,14 +106,15 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusAccepted, h.snapshot())
 }
 
-func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	c := h.cfg
 	h.answer(w, http.StatusOK, Status{
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
 			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
 		},
-		Snapshot: h.snapshot(),
+		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
+		Open:     c.Access.cfg.Policy.Open,
 	})
 }
 
@@ -96,7 +128,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	now := h.cfg.Lane.Snapshot()
 	if now.Version != uint64(after) { //nolint:gosec // number gives no negative one
-		h.answer(w, http.StatusOK, h.localSnapshot(now))
+		h.answer(w, http.StatusOK, h.shown(r, now))
 		return
 	}
 	ctx, stop := context.WithTimeout(r.Context(), longestWatch)
@@ -109,7 +141,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, h.localSnapshot(snap))
+	h.answer(w, http.StatusOK, h.shown(r, snap))
 }
 
 func (h *handler) last(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +150,16 @@ func (h *handler) last(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	sales, err := h.cfg.Journal.Last(r.Context(), int(n))
+	list := h.cfg.Journal.Last
+	if of := r.URL.Query().Get("card_of"); of != "" {
+		id, err := terminal.ParseSaleID(of)
+		if err != nil {
+			h.fail(w, r, request(http.StatusBadRequest, "bad_id", "That is no sale number", "Give a number like 1042.", "%v", err))
+			return
+		}
+		list = func(ctx context.Context, n int) ([]terminal.Sale, error) { return h.cfg.Journal.OfCard(ctx, id, n) }
+	}
+	sales, err := list(r.Context(), int(n))
 	if err != nil {
 		h.fail(w, r, err)
 		return

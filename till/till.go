@@ -2,8 +2,11 @@
 // It decides nothing: a request becomes a command to the lane or a read of the journal. A sale belongs to the lane from
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
-// Routes, all under /v1: POST sales, GET sales, GET sales/{id}, GET sales/{id}/receipt, GET sales/{id}/why, GET journal,
-// GET status, GET watch, POST cancel, GET queue, POST queue/send. Errors are problem bodies (RFC 9457) with two members
+// Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
+// GET sales/{id}/why, GET journal, GET status, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
+// POST secret, POST users/init, GET users, POST users, POST users/{name}; GET audit, POST audit/verify. What a route needs
+// stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
+// Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
 package till
 
@@ -15,6 +18,7 @@ import (
 
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/people"
 	"tillway/terminal/receipt"
 )
 
@@ -48,6 +52,8 @@ type Journal interface {
 	Sale(ctx context.Context, id terminal.SaleID) (terminal.Sale, error)
 	// Last are the last n sales, newest first.
 	Last(ctx context.Context, n int) ([]terminal.Sale, error)
+	// OfCard are the last n sales of the card that a sale was made with, newest first; error terminal.ErrNoSale.
+	OfCard(ctx context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error)
 	// Rows are the rows with a sequence above after, ascending, at most limit.
 	Rows(ctx context.Context, after int64, limit int) ([]terminal.JournalRow, error)
 	// SaleRows are the rows of one sale, ascending.
@@ -60,6 +66,8 @@ type Journal interface {
 type Config struct {
 	Lane       Lane
 	Journal    Journal
+	Access     *Access
+	Verify     func(context.Context) (Verified, error) // reads everything that is kept and says what is wrong with it
 	Header     receipt.Header
 	Currency   money.Currency
 	TerminalID string
@@ -73,6 +81,21 @@ type Config struct {
 type Status struct {
 	Terminal Terminal          `json:"terminal"`
 	Snapshot terminal.Snapshot `json:"snapshot"`
+	Open     bool              `json:"open,omitempty"` // anybody may sell without logging in: for development
+}
+
+// Verified is the answer to POST /v1/audit/verify. It is sound when there are no findings.
+type Verified struct {
+	Rows     int64            `json:"rows"`  // looked at
+	Audit    int64            `json:"audit"` // of them, rows of the audit log
+	Findings []people.Finding `json:"findings"`
+	More     bool             `json:"more,omitempty"` // there are more findings than are listed
+}
+
+// AuditRows is the answer to GET /v1/audit. Next is what to give as after to go on.
+type AuditRows struct {
+	Rows []people.Row `json:"rows"`
+	Next int64        `json:"next"`
 }
 
 // Terminal is what a client has to know of the terminal.
@@ -109,17 +132,38 @@ type Queue struct {
 func New(cfg Config) http.Handler {
 	h := &handler{cfg: cfg}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/sales", h.start)
-	mux.HandleFunc("GET /v1/sales", h.last)
-	mux.HandleFunc("GET /v1/sales/{id}", h.sale)
-	mux.HandleFunc("GET /v1/sales/{id}/receipt", h.receipt)
-	mux.HandleFunc("GET /v1/sales/{id}/why", h.why)
-	mux.HandleFunc("GET /v1/journal", h.journal)
-	mux.HandleFunc("GET /v1/status", h.status)
-	mux.HandleFunc("GET /v1/watch", h.watch)
-	mux.HandleFunc("POST /v1/cancel", h.cancel)
-	mux.HandleFunc("GET /v1/queue", h.queue)
-	mux.HandleFunc("POST /v1/queue/send", h.send)
+	for _, r := range []struct {
+		pattern string
+		needs   people.Action // empty: the handler asks itself
+		serve   http.HandlerFunc
+	}{
+		{"POST /v1/sales", people.Sell, h.start},
+		{"GET /v1/sales", people.Journal, h.last},
+		{"GET /v1/sales/{id}", people.Journal, h.sale},
+		{"GET /v1/sales/{id}/receipt", people.Receipt, h.receipt},
+		{"GET /v1/sales/{id}/why", people.Journal, h.why},
+		{"GET /v1/journal", people.Journal, h.journal},
+		{"GET /v1/status", people.Status, h.status},
+		{"GET /v1/watch", people.Status, h.watch},
+		{"POST /v1/cancel", people.Cancel, h.cancel},
+		{"GET /v1/queue", people.Queue, h.queue},
+		{"POST /v1/queue/send", people.Send, h.send},
+		{"POST /v1/login", "", h.logIn},
+		{"POST /v1/logout", "", h.logOut},
+		{"POST /v1/secret", "", h.ownSecret},
+		{"POST /v1/users/init", "", h.initUsers},
+		{"GET /v1/users", people.Users, h.users},
+		{"POST /v1/users", people.Users, h.addUser},
+		{"POST /v1/users/{name}", people.Users, h.changeUser},
+		{"GET /v1/audit", people.Audit, h.audit},
+		{"POST /v1/audit/verify", people.Audit, h.verify},
+	} {
+		if r.needs != "" {
+			mux.HandleFunc(r.pattern, h.need(r.needs, r.serve))
+		} else {
+			mux.HandleFunc(r.pattern, r.serve)
+		}
+	}
 	mux.HandleFunc("/", h.elsewhere(mux))
 	return h.guard(mux)
 }

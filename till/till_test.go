@@ -97,6 +97,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			h := handlerFor(t, newScript(t))
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/sales", strings.NewReader(row.body))
+			r.Host = Host
 			if row.contentType != "" {
 				r.Header.Set("Content-Type", row.contentType)
 			}
@@ -270,7 +271,7 @@ func TestStatusShape(t *testing.T) {
 	want := `{"terminal":{"tid":"TILL0001","mid":"KW0000000000001","merchant":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"],` +
 		`"currency":"KWD","exponent":3,"profile":"kuwait","version":"test"},` +
 		`"snapshot":{"version":2,"state":"Ready","reader":{"ok":true,"name":"twin","state":"no card"},` +
-		`"host":{"ok":false,"name":"nac","state":"down","cause":"refused"},"journal":0,"owed":1,"parked":0}}` + "\n"
+		`"host":{"ok":false,"name":"nac","state":"down","cause":"refused"},"journal":0,"owed":1,"parked":0},"open":true}` + "\n"
 	if got := ask(t, h, "GET", "/v1/status", "").Body.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -304,7 +305,7 @@ func TestWatchAnswersTheSameAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)
 		lane := quiet{s, terminal.Snapshot{Version: 3}}
-		h := New(Config{Lane: lane, Journal: s, Log: nil})
+		h := New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil})
 		before := time.Now()
 		w := ask(t, h, "GET", "/v1/watch?after=3", "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), `"version":3`) || time.Since(before) != longestWatch {
@@ -316,12 +317,14 @@ func TestWatchAnswersTheSameAfterAWhile(t *testing.T) {
 func TestWatchEndsWithItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)
-		h := New(Config{Lane: quiet{s, terminal.Snapshot{Version: 3}}, Journal: s})
+		h := New(Config{Lane: quiet{s, terminal.Snapshot{Version: 3}}, Journal: s, Access: openAccess()})
 		ctx, leave := context.WithCancel(t.Context())
 		done := make(chan *httptest.ResponseRecorder)
 		go func() {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/v1/watch?after=3", nil))
+			r := httptest.NewRequestWithContext(ctx, "GET", "/v1/watch?after=3", nil)
+			r.Host = Host
+			h.ServeHTTP(w, r)
 			done <- w
 		}()
 		synctest.Wait()
@@ -388,7 +391,7 @@ func TestTimesAreTheShops(t *testing.T) {
 		call{"Snapshot", nil, []any{snap}},
 		call{"Debts", nil, []any{[]terminal.Debt{{NotBefore: utc}}, nil}},
 		call{"Last", []any{20}, []any{[]terminal.Sale{sale}, nil}})
-	h := New(Config{Lane: s, Journal: s, Header: receipt.Header{Zone: time.FixedZone("Kuwait", 3*3600)}})
+	h := New(Config{Lane: s, Journal: s, Access: openAccess(), Header: receipt.Header{Zone: time.FixedZone("Kuwait", 3*3600)}})
 	for _, path := range []string{"/v1/sales/6", "/v1/journal", "/v1/sales/6/why", "/v1/status", "/v1/watch", "/v1/queue", "/v1/sales"} {
 		body := ask(t, h, "GET", path, "").Body.String()
 		if !strings.Contains(body, "2026-11-23T00:30:00+03:00") || strings.Contains(body, "21:30:00Z") {

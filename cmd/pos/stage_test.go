@@ -15,6 +15,7 @@ import (
 
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/people"
 	"tillway/terminal/receipt"
 	"tillway/till"
 )
@@ -191,12 +192,23 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "posd.sock", Net: "unix"} }
 
+// openAccess is a till without log-in, as in development, and without people.
+func openAccess() *till.Access {
+	p := people.DefaultPolicy()
+	p.Open = true
+	return till.NewAccess(till.AccessConfig{Policy: p, Log: slog.New(slog.DiscardHandler)})
+}
+
+func (s *stage) OfCard(context.Context, terminal.SaleID, int) ([]terminal.Sale, error) {
+	return []terminal.Sale{s.sale}, nil
+}
+
 // serve starts the daemon; stop ends it, connections and all.
 func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 	t.Helper()
 	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	srv := &http.Server{Handler: till.New(till.Config{
-		Lane: s, Journal: s, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		Lane: s, Journal: s, Access: openAccess(), Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})}

@@ -51,7 +51,8 @@ func command(out, errOut io.Writer) *cobra.Command {
 			return serve(cmd.Context(), path, out, errOut)
 		},
 	}
-	c.Flags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
+	c.AddCommand(auditCommand(&path, out, errOut))
+	c.PersistentFlags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
 	return c
 }

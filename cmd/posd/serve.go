@@ -73,12 +73,16 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	for _, sale := range s.recovered {
 		log.Warn("sale found unfinished and ended", "sale", sale.ID, "state", sale.State)
 	}
+	access, err := disk.gate(ctx, path, c, p, log)
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, c.Socket)
 	if err != nil {
 		return err
 	}
 	handler := till.New(till.Config{
-		Lane: s.lane, Journal: disk.journal, Log: log,
+		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Log: log,
 		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 	})
@@ -196,7 +200,7 @@ func (d *disk) open(
 	if d.traces, err = counter(filepath.Join(dir, "stan.counter"), leaseBlock); err != nil {
 		return err
 	}
-	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: log, Clock: time.Now}); err != nil {
+	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: log, Clock: time.Now, Token: tokenOf(d.keys)}); err != nil {
 		return err
 	}
 	highest, err := d.journal.Highest(ctx)
@@ -239,6 +243,9 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 			if err := c.Refill(ctx); err != nil && ctx.Err() == nil {
 				log.Error("leasing numbers", "err", err)
 			}
+		}
+		if err := d.journal.Upkeep(ctx); err != nil && ctx.Err() == nil {
+			log.Error("audit", "err", err)
 		}
 		if err := d.journal.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			log.Error("checkpoint", "err", err)

@@ -1,0 +1,275 @@
+package till
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"tillway/terminal"
+	"tillway/terminal/people"
+)
+
+// People is what access keeps (store.Store): who there is, and the audit log. What PutPerson and Audit return nil for is on
+// disk.
+type People interface {
+	// Person finds somebody; errors people.ErrNoPerson, terminal.ErrQuarantined.
+	Person(ctx context.Context, name string) (people.Person, error)
+	// People is everybody.
+	People(ctx context.Context) ([]people.Person, error)
+	// HasPeople says whether anybody was ever made.
+	HasPeople(ctx context.Context) (bool, error)
+	// PutPerson writes a record and why, in one commit; error people.ErrExists.
+	PutPerson(ctx context.Context, p people.Person, entries ...people.Entry) error
+	// Audit appends to the audit log.
+	Audit(ctx context.Context, entries ...people.Entry) error
+	// AuditRows are the audit rows behind a number, ascending.
+	AuditRows(ctx context.Context, after int64, limit int) ([]people.Row, error)
+}
+
+// AccessConfig is what access is made of. Every field is needed unless its comment says otherwise.
+type AccessConfig struct {
+	People People
+	Policy people.Policy
+	Cost   people.Params    // of new secrets; zero: people.Cost()
+	Clock  func() time.Time // nil: time.Now. Sessions are timed by it: its times should be monotonic
+	Log    *slog.Logger
+}
+
+// Access decides who may do what: it holds the sessions, judges log-ins and writes the audit log. Safe for concurrent use.
+type Access struct {
+	cfg  AccessConfig
+	turn chan struct{} // one slot: who hashes or changes people. Hashing takes 64 MiB: one at a time
+
+	mu       sync.Mutex // guards what follows
+	sessions *people.Sessions
+	spare    people.Hash // compared with when there is nobody of that name, so that the answer takes as long
+	refused  int         // refusals audited in the minute that began at
+	began    time.Time
+	left     int // and those left out since
+}
+
+// NewAccess makes the gate. It has no people yet, or those of the store.
+func NewAccess(cfg AccessConfig) *Access {
+	if cfg.Cost == (people.Params{}) {
+		cfg.Cost = people.Cost()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Access{cfg: cfg, turn: make(chan struct{}, 1), sessions: people.NewSessions(cfg.Policy)}
+}
+
+// caller is who asks.
+type caller struct {
+	name  string // people.Nobody without a session
+	role  people.Role
+	token people.Token
+}
+
+// who finds the caller of a request by its bearer token. A token that is of no session is nobody's.
+func (a *Access) who(r *http.Request) caller {
+	nobody := caller{name: people.Nobody}
+	kind, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(kind, "Bearer") {
+		return nobody
+	}
+	token, ok := people.ParseToken(text)
+	if !ok {
+		return nobody
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.sessions.Use(token, a.cfg.Clock())
+	if !ok {
+		return nobody
+	}
+	return caller{s.Name, s.Role, token}
+}
+
+// judge lets a request pass or says why not. What is refused is audited.
+func (a *Access) judge(ctx context.Context, c caller, action people.Action) error {
+	switch a.cfg.Policy.Judge(c.role, action) {
+	case people.Allowed:
+		return nil
+	case people.LogIn:
+		a.noteRefusal(ctx, c, action)
+		return request(http.StatusUnauthorized, "log_in", "This needs a log-in",
+			"Log in with pos login NAME, then do it again.", "%s is for: %s", action, roleWords(a.cfg.Policy.Needs(action)))
+	case people.Refused:
+	}
+	a.noteRefusal(ctx, c, action)
+	return request(http.StatusForbidden, "not_allowed", "This is not for your role",
+		"Ask somebody of a role that may do it.", "%s (%s) asked for %s, which is for: %s", c.name, c.role, action, roleWords(a.cfg.Policy.Needs(action)))
+}
+
+func roleWords(roles []people.Role) string {
+	words := make([]string, len(roles))
+	for i, r := range roles {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
+}
+
+// maxRefusals is how many refusals a minute are audited one by one, so that nobody fills the disk with them. The rest are
+// counted in the next row.
+const maxRefusals = 30
+
+func (a *Access) noteRefusal(ctx context.Context, c caller, action people.Action) {
+	note := "asked for " + string(action)
+	a.mu.Lock()
+	now := a.cfg.Clock()
+	if now.Sub(a.began) >= time.Minute || now.Before(a.began) {
+		a.began, a.refused = now, 0
+	}
+	a.refused++
+	quiet := a.refused > maxRefusals
+	if quiet {
+		a.left++
+	} else if a.left > 0 {
+		note = fmt.Sprintf("%s; %d more refusals before it were not written", note, a.left)
+		a.left = 0
+	}
+	a.mu.Unlock()
+	if quiet {
+		return
+	}
+	if err := a.audit(ctx, people.Entry{Actor: c.name, Event: people.EventRefused, Result: people.Denied, Note: note}); err != nil {
+		a.cfg.Log.Error("till: a refusal was not audited", "err", err)
+	}
+}
+
+// audit writes entries whatever becomes of the request.
+func (a *Access) audit(ctx context.Context, entries ...people.Entry) error {
+	return a.cfg.People.Audit(context.WithoutCancel(ctx), entries...)
+}
+
+// Audit writes what another part of the terminal did on somebody's behalf: who is people.Terminal for the daemon itself.
+func (a *Access) Audit(ctx context.Context, entries ...people.Entry) error {
+	return a.audit(ctx, entries...)
+}
+
+// take waits for the turn.
+func (a *Access) take(ctx context.Context) error {
+	select {
+	case a.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *Access) release() { <-a.turn }
+
+// logIn judges a name and a secret and opens a session. The try is on disk before it is judged. Errors: people.ErrWrong,
+// people.ErrLocked; both take as long as a right one.
+func (a *Access) logIn(ctx context.Context, name string, secret people.Secret) (people.Token, people.Person, error) {
+	ctx = context.WithoutCancel(ctx) // a try that was begun counts
+	p, err := a.cfg.People.Person(ctx, name)
+	switch {
+	case errors.Is(err, people.ErrNoPerson):
+		return people.Token{}, p, a.unknown(ctx, secret)
+	case err != nil:
+		return people.Token{}, p, err
+	}
+	tried, err := p.Attempt()
+	if err != nil {
+		if aerr := a.audit(ctx, people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Denied, Note: p.Name + " is locked"}); aerr != nil {
+			return people.Token{}, p, aerr
+		}
+		_, _ = a.spareHash().Matches(secret) // for the time it takes
+		return people.Token{}, p, err
+	}
+	entries := []people.Entry{{
+		Actor: people.Nobody, Event: people.EventLogIn, Person: p.Name, Result: people.Failed,
+		Note: fmt.Sprintf("try %d of %d", tried.Failures, people.MaxFailures),
+	}}
+	if tried.Locked {
+		entries = append(entries, people.Entry{Actor: people.Terminal, Event: people.EventLock, Person: p.Name, Result: people.Done, Note: "by the last try, unless it is right"})
+	}
+	if err := a.cfg.People.PutPerson(ctx, tried, entries...); err != nil {
+		return people.Token{}, p, err
+	}
+	right, err := p.Hash.Matches(secret)
+	if err != nil {
+		return people.Token{}, p, err
+	}
+	if !right {
+		if tried.Locked {
+			a.endSessions(p.Name)
+			return people.Token{}, p, people.ErrLocked
+		}
+		return people.Token{}, p, people.ErrWrong
+	}
+	return a.admit(ctx, p.Name)
+}
+
+func (a *Access) admit(ctx context.Context, name string) (people.Token, people.Person, error) {
+	p, err := a.cfg.People.Person(ctx, name) // as the try left it
+	if err != nil {
+		return people.Token{}, p, err
+	}
+	now := a.cfg.Clock()
+	p = p.Succeed(now)
+	if err := a.cfg.People.PutPerson(ctx, p, people.Entry{Actor: name, Event: people.EventLogIn, Person: name, Result: people.Done}); err != nil {
+		return people.Token{}, p, err
+	}
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	token := people.NewToken(random)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sessions.Begin(token, p.Name, p.Role, now)
+	return token, p, nil
+}
+
+// unknown answers for a name that nobody has. The name is not audited: it may be a secret typed into the wrong field.
+func (a *Access) unknown(ctx context.Context, secret people.Secret) error {
+	_, _ = a.spareHash().Matches(secret)
+	if err := a.audit(ctx, people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Failed, Note: "a name that nobody has"}); err != nil {
+		return err
+	}
+	return people.ErrWrong
+}
+
+// spareHash is a hash that nothing matches. The caller holds the turn.
+func (a *Access) spareHash() people.Hash {
+	if a.spare == "" {
+		var random [32]byte
+		_, _ = rand.Read(random[:])
+		a.spare, _ = people.NewHash(people.NewSecret(random[:]), newSalt(), a.cfg.Cost) // the cost is allowed, or every new secret fails
+	}
+	return a.spare
+}
+
+func newSalt() (salt [16]byte) {
+	_, _ = rand.Read(salt[:])
+	return salt
+}
+
+func (a *Access) endSessions(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sessions.EndOf(name)
+}
+
+// problemsOfPeople is what people's errors are to a client.
+func problemsOfPeople() []problemRow {
+	return []problemRow{
+		{people.ErrWrong, http.StatusUnauthorized, "wrong_secret", "Name or secret is wrong", "Try again. Five wrong secrets in a row lock the name."},
+		{people.ErrLocked, http.StatusForbidden, "locked", "The name is locked", "An administrator unlocks it with pos users unlock NAME."},
+		{people.ErrNoPerson, http.StatusNotFound, "no_such_person", "There is nobody of that name", "See pos users list."},
+		{people.ErrExists, http.StatusConflict, "name_taken", "That name is taken", "Choose another name."},
+		{people.ErrFirst, http.StatusConflict, "not_first", "There is an administrator already", "Log in as an administrator and use pos users add."},
+		{people.ErrLast, http.StatusConflict, "last_administrator", "The last administrator must stay one", "Make another administrator first."},
+		{people.ErrSecret, http.StatusUnprocessableEntity, "weak_secret", "The secret was refused", "Choose another: longer, with letters and digits."},
+		{people.ErrName, http.StatusUnprocessableEntity, "bad_name", "The name was refused", "Choose a name of small letters, like maryam.k."},
+		{people.ErrRole, http.StatusUnprocessableEntity, "bad_role", "There is no such role", "Use cashier, supervisor, technician or administrator."},
+		{terminal.ErrQuarantined, http.StatusInternalServerError, "quarantined", "The record does not authenticate", "It was changed or damaged on disk. See pos audit verify, and call support."},
+	}
+}
