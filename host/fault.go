@@ -15,6 +15,7 @@ const (
 	faultSilent          // .101: posted, no answer
 	faultLate            // .102: posted, the answer comes after Config.Late
 	faultReset           // .103: posted, half the answer, then the connection is reset
+	faultMAC             // .104: the answer's MAC is wrong
 	faultWrongSTAN       // .105: the answer has another STAN
 	faultTwice           // .106: the answer comes twice
 )
@@ -34,6 +35,8 @@ func testAmount(a money.Amount) (force string, f fault) {
 		return "", faultLate
 	case last == 103:
 		return "", faultReset
+	case last == 104:
+		return "", faultMAC
 	case last == 105:
 		return "", faultWrongSTAN
 	case last == 106:
@@ -43,15 +46,15 @@ func testAmount(a money.Amount) (force string, f fault) {
 }
 
 // replies turns a decision into what happens on the wire.
-func (h *Host) replies(q query, a answer, now time.Time) []Reply {
-	m := compose(q, a)
+func (h *Host) replies(q query, a answer, key *transaction, now time.Time) []Reply {
+	m := h.compose(q, a)
 	out := q.message(now, "")
 	out.Direction, out.MTI, out.Code = Out, m.MTI(), a.code
 	if a.fault == faultWrongSTAN {
 		out.STAN = nextSTAN(q.stan)
 		m.Set(11, out.STAN)
 	}
-	frame, err := h.cfg.Codec.Pack(m)
+	frame, err := h.sign(m, key, a.fault == faultMAC)
 	if err != nil {
 		out.Note = "not sent: " + err.Error()
 		h.note(out)
@@ -69,6 +72,8 @@ func (h *Host) replies(q query, a answer, now time.Time) []Reply {
 	case faultReset:
 		out.Note = "test amount: reset in mid-message"
 		r.Cut, r.Reset = (len(frame)+2)/2, true
+	case faultMAC:
+		out.Note = "test amount: wrong MAC"
 	case faultWrongSTAN:
 		out.Note = "test amount: wrong STAN"
 	case faultTwice:

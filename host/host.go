@@ -3,8 +3,13 @@
 //
 // It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean
 // (message.go), so that a mistake on one side is not made on the other too. Its state lies in memory: a host that is
-// started again knows its accounts and no transaction. Settlement, message authentication and advices are not part of it;
-// such messages are answered with code 12.
+// started again knows its accounts and no transaction. Settlement and advices are not part of it; such messages are answered
+// with code 12.
+//
+// Terminals with keys are held to them: a MAC is verified over the bytes of the wire before anything is decided, a key
+// serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
+// number. What does not verify is answered with 63 and no MAC, and changes nothing. PIN blocks are deciphered here and
+// checked by the issuer.
 //
 // What it promises: an original request posts at most once, whatever is repeated (a true repeat gets the stored answer;
 // another transaction under the same terminal, batch and STAN gets 94); a reversal gives back exactly once, and one that
@@ -41,6 +46,7 @@ var ErrConfig = errors.New("host simulator set up wrongly")
 type Terminal struct {
 	ID       string // DE 41, 1 to 8 characters, without the spaces that fill it up
 	Merchant string // DE 42, 1 to 15 characters, likewise
+	Keys     *Keys  // nil: the terminal has none, and its messages no MAC
 }
 
 // Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
@@ -53,6 +59,7 @@ type Config struct {
 	Currency  money.Currency
 	Late      time.Duration // how long the test amount .102 holds its answer back
 	Log       *slog.Logger  // nil: no log. Card numbers are masked in it
+	Security  *Security     // nil: neither MAC nor PIN
 }
 
 // Reply is one thing the host does on the wire in answer to a frame.
@@ -72,6 +79,8 @@ type Host struct {
 	issuer *issuer.Issuer
 	ledger ledger
 	rrn    uint32 // of the last answer
+
+	secured map[string]*secured // by terminal
 	journal
 	connections
 }
@@ -89,7 +98,7 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newLedger()}
+	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newLedger(), secured: map[string]*secured{}}
 	for _, a := range cfg.Accounts {
 		if a.Balance.Currency != cfg.Currency {
 			return nil, fmt.Errorf("account %q is not in %s: %w", a.Name, cfg.Currency.Code, ErrConfig)
@@ -100,8 +109,30 @@ func New(cfg Config) (*Host, error) {
 			return nil, fmt.Errorf("terminal %q with merchant %q: 1 to 8 and 1 to 15 characters: %w", t.ID, t.Merchant, ErrConfig)
 		}
 		h.terminals[fmt.Sprintf("%-8s", t.ID)] = fmt.Sprintf("%-15s", t.Merchant)
+		if err := h.addKeys(t); err != nil {
+			return nil, err
+		}
 	}
 	return h, h.tryAnswers()
+}
+
+func (h *Host) addKeys(t Terminal) error {
+	if t.Keys == nil {
+		return nil
+	}
+	if h.cfg.Security == nil {
+		return fmt.Errorf("terminal %q has keys, and Security is not set: %w", t.ID, ErrConfig)
+	}
+	if err := h.cfg.Security.check(); err != nil {
+		return err
+	}
+	pin, perr := newDevice(t.Keys.PIN)
+	mac, merr := newDevice(t.Keys.MAC)
+	if err := errors.Join(perr, merr); err != nil {
+		return fmt.Errorf("keys of terminal %q: %w: %w", t.ID, ErrConfig, err)
+	}
+	h.secured[fmt.Sprintf("%-8s", t.ID)] = &secured{pin, mac}
+	return nil
 }
 
 // tryAnswers packs a specimen, so that a table without the fields of an answer is found at the start and not at a sale.
@@ -113,6 +144,11 @@ func (h *Host) tryAnswers() error {
 		38: "000001", 39: "00", 41: "TILL0001", 55: "\x91\x08\x00\x00\x00\x00\x00\x00\x00\x00",
 	} {
 		m.Set(n, v)
+	}
+	if h.cfg.Security != nil {
+		m.Set(h.cfg.Security.Field, "PT013")
+		m.Set(63, "INCORRECT PIN")
+		m.SetBytes(64, make([]byte, 8))
 	}
 	if _, err := h.cfg.Codec.Pack(m); err != nil {
 		return fmt.Errorf("%w: the codec's table does not fit the host's answers: %w", ErrConfig, err)
@@ -133,16 +169,26 @@ func (h *Host) Answer(frame []byte) []Reply {
 		h.note(Message{Time: now, Direction: In, Note: "dropped: " + err.Error()})
 		return nil
 	}
-	q := read(m, h.cfg.Currency)
+	private := 0
+	if h.cfg.Security != nil {
+		private = h.cfg.Security.Field
+	}
+	q := read(m, h.cfg.Currency, private)
 	if !q.isRequest() {
 		h.note(q.message(now, "dropped: not a request"))
 		return nil
 	}
 	h.mu.Lock()
-	a := h.decide(q, now)
+	key, err := h.authenticate(q, frame)
+	var a answer
+	if err != nil {
+		a = answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: err.Error()}
+	} else {
+		a = h.decide(q, now)
+	}
 	h.mu.Unlock()
 	h.note(q.message(now, a.note))
-	return h.replies(q, a, now)
+	return h.replies(q, a, key, now)
 }
 
 // answer is what was decided on one request: the fields, and what goes wrong on the wire.
@@ -151,6 +197,8 @@ type answer struct {
 	rrn      string // DE 37
 	authCode string // DE 38
 	chip     []byte // DE 55
+	wrongPIN bool
+	tries    int // PIN tries left, where wrongPIN
 	at       time.Time
 	fault    fault
 	note     string // for the log

@@ -18,6 +18,7 @@ const (
 	invalidTransaction = "12"
 	notFound           = "25" // a reversal without an original: nothing is posted, and never will be
 	terminalRefused    = "58" // terminal known, but not as this merchant's, or the way of reading is not taken
+	securityViolation  = "63" // MAC or key serial number
 	mismatch           = "76" // a reversal whose original has another card or amount
 	unknownTerminal    = "89"
 	duplicate          = "94" // terminal, batch and STAN were used by another transaction
@@ -65,7 +66,7 @@ func (q query) answerMTI() string {
 }
 
 // read takes a message apart. The order of checks decides which one is named.
-func read(m *iso8583.Message, currency money.Currency) query {
+func read(m *iso8583.Message, currency money.Currency, private int) query {
 	q := query{in: m}
 	text := func(n int) string { s, _ := m.Get(n); return s }
 	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
@@ -88,7 +89,10 @@ func read(m *iso8583.Message, currency money.Currency) query {
 	q.readAmount(text(4), text(49), currency)
 	q.readCard(text(2), text(14), text(35))
 	q.chip, _ = m.Bytes(55)
-	q.digest = digest(m)
+	q.digest = digest(m, private)
+	if q.class == reversal && m.Has(52) {
+		q.refuse("a reversal with a PIN block")
+	}
 	return q
 }
 
@@ -143,11 +147,14 @@ func (q *query) readCard(pan, expiry, track2 string) {
 	q.pan, q.expiry = p, expiry
 }
 
-// digest tells a true repeat from another transaction: all fields, and the type without its repeat digit. The host keeps
-// it in place of the message, which has card data.
-func digest(m *iso8583.Message) [sha256.Size]byte {
+// digest tells a true repeat from another transaction: the type without its repeat digit, and all fields but those that
+// every sending has anew, the MAC and the private field with its key serial number. The host keeps it in place of the message, which has card data.
+func digest(m *iso8583.Message, private int) [sha256.Size]byte {
 	b := []byte(m.MTI()[:3])
 	for _, n := range m.Fields() {
+		if n == private || n == 64 {
+			continue
+		}
 		v, _ := m.Get(n)
 		b = binary.BigEndian.AppendUint16(b, uint16(n))      //nolint:gosec // 2 to 128
 		b = binary.BigEndian.AppendUint16(b, uint16(len(v))) //nolint:gosec // at most 999
@@ -158,7 +165,7 @@ func digest(m *iso8583.Message) [sha256.Size]byte {
 
 // compose makes the answer's message: what the request had and answers carry back, and what was decided. at is in the
 // host's own time.
-func compose(q query, a answer) *iso8583.Message {
+func (h *Host) compose(q query, a answer) *iso8583.Message {
 	m := iso8583.NewMessage(q.answerMTI())
 	m.TPDU = q.in.TPDU
 	for _, n := range []int{3, 4, 11, 24, 41, 49} {
@@ -177,6 +184,10 @@ func compose(q query, a answer) *iso8583.Message {
 	}
 	if len(a.chip) > 0 {
 		m.SetBytes(55, a.chip)
+	}
+	if a.wrongPIN {
+		m.Set(h.cfg.Security.Field, fmt.Sprintf("PT01%d", a.tries))
+		m.Set(63, fmt.Sprintf("INCORRECT PIN, TRIES LEFT: %d", a.tries))
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -26,11 +27,21 @@ func (h *Host) sell(q query, now time.Time) answer {
 	if mode, _ := q.in.Get(22); len(mode) < 2 || mode[:2] != "05" {
 		return answer{code: terminalRefused, at: now, rrn: h.nextRRN(now), note: "field 22 is not a contact chip"}
 	}
+	var pin []byte
+	block, withPIN := q.in.Bytes(52)
+	if withPIN = withPIN && h.cfg.Security != nil; withPIN {
+		pin, err = h.pin(q, block)
+	}
+	if errors.Is(err, errForeign) || errors.Is(err, errReplay) {
+		return answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: "PIN: " + err.Error()}
+	}
+	defer clear(pin)
 	force, fault := testAmount(q.amount)
 	d := h.issuer.Authorise(issuer.Request{
 		PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
+		PIN: pin, WithPIN: withPIN,
 	})
-	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why}
+	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 	r := &record{
 		key: q.key(), digest: q.digest, invoice: q.invoice, pan: q.pan, amount: q.amount, at: now, rrn: a.rrn, state: Declined,
 	}

@@ -8,6 +8,7 @@
 package issuer
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,12 +30,20 @@ const (
 	FormatError = "30"
 	NoFunds     = "51"
 	CardExpired = "54"
+	WrongPIN    = "55"
+	PINBlocked  = "75"
 )
 
 // Bounds of DE 55: twice what terminals send.
 const (
 	maxChipBytes = 512
 	maxChipTags  = 64
+)
+
+// maxTries is how many wrong PINs in a row block a card's online PIN; pvki is the index of every PVK here.
+const (
+	maxTries = 3
+	pvki     = "1"
 )
 
 // ErrAccount says that an account of the table cannot be used.
@@ -47,6 +56,8 @@ type Account struct {
 	PSN     string // two digits: PAN sequence number
 	Expiry  string // YYMM: good until the end of that month
 	Balance money.Amount
+	PVV     string // Visa's PIN verification value, under PVK and its index 1; empty: the card has no PIN
+	PVK     []byte // 16 bytes; published test keys only
 	IMK     []byte // issuer master key for application cryptograms, 16 bytes; published test keys only
 }
 
@@ -64,6 +75,7 @@ type account struct {
 	Account
 
 	keys    cryptogram.Keys
+	tries   int // PIN tries left
 	opening money.Amount
 	seen    map[[10]byte]struct{} // ATC and ARQC of what was answered: neither may come a second time
 }
@@ -88,8 +100,14 @@ func New(accounts []Account) (*Issuer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("account %q: %w: %w", a.Name, ErrAccount, err)
 		}
+		if a.PVV != "" {
+			if _, err := cryptogram.PVV(a.PVK, pvki, "0000", a.PAN.Clear()); err != nil || len(a.PVV) != 4 {
+				return nil, fmt.Errorf("account %q: PIN verification value or its key: %w", a.Name, ErrAccount)
+			}
+		}
 		a.IMK = slices.Clone(a.IMK)
-		acc := &account{Account: a, keys: keys, opening: a.Balance, seen: map[[10]byte]struct{}{}}
+		a.PVK = slices.Clone(a.PVK)
+		acc := &account{Account: a, keys: keys, tries: maxTries, opening: a.Balance, seen: map[[10]byte]struct{}{}}
 		is.byPAN[a.PAN.Clear()] = acc
 		is.order = append(is.order, acc)
 	}
@@ -114,6 +132,9 @@ type Request struct {
 	Chip   []byte // DE 55
 	Now    time.Time
 	Force  string // a response code that overrules the decision; empty in earnest
+
+	WithPIN bool   // the message had a PIN block
+	PIN     []byte // what was in it, ASCII digits; nil where it could not be read. The caller wipes it
 }
 
 // Decision is the issuer's answer.
@@ -121,10 +142,13 @@ type Decision struct {
 	Code string // DE 39
 	Chip []byte // DE 55 of the answer: tag 91; nil where no cryptogram was verified
 	Why  string // one sentence for the simulator's log, no card data
+
+	WrongPIN bool // 55 or 75 because of the PIN
+	Tries    int  // left, then
 }
 
 // Authorise decides and, when it approves, takes the amount off the balance. The order is: account (14), chip data (30),
-// amount signed by the chip (13), cryptogram (05), expiry (54), funds (51). A decision behind a good cryptogram carries
+// amount signed by the chip (13), cryptogram (05), expiry (54), PIN (55, 75), funds (51). A decision behind a good cryptogram carries
 // issuer authentication data, also when it declines, so that the card can tell the issuer's "no" from a stranger's.
 func (is *Issuer) Authorise(r Request) Decision {
 	a := is.byPAN[r.PAN.Clear()]
@@ -138,7 +162,8 @@ func (is *Issuer) Authorise(r Request) Decision {
 	if d, bad := a.check(r, chip); bad {
 		return forced(r, d)
 	}
-	code, why := a.decide(r)
+	code, why := a.decide(r, chip)
+	wrong := code == WrongPIN || code == PINBlocked
 	if r.Force != "" && r.Force != code {
 		code, why = r.Force, "test amount"
 	}
@@ -150,7 +175,7 @@ func (is *Issuer) Authorise(r Request) Decision {
 	if code == Approved {
 		a.Balance.Minor -= r.Amount.Minor
 	}
-	return Decision{Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why}
+	return Decision{Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why, WrongPIN: wrong && r.Force == "", Tries: a.tries}
 }
 
 // forced lets a test amount's code stand for whatever a request without a good cryptogram would have got.
@@ -213,12 +238,17 @@ func replayKey(chip emv.Data) [10]byte {
 	return [10]byte(append(slices.Clone(chip.Value(emv.TagATC)), chip.Value(emv.TagApplicationCryptogram)...))
 }
 
-func (a *account) decide(r Request) (code, why string) {
+func (a *account) decide(r Request, chip emv.Data) (code, why string) {
 	switch {
 	case r.Expiry != a.Expiry:
 		return CardExpired, "expiry is not the card's"
 	case expired(a.Expiry, r.Now):
 		return CardExpired, "card expired"
+	}
+	if code, why := a.checkPIN(r, chip); code != "" {
+		return code, why
+	}
+	switch {
 	case r.Amount.Currency != a.Balance.Currency:
 		return WrongAmount, "account has another currency"
 	case r.Amount.Minor <= 0:
@@ -227,6 +257,38 @@ func (a *account) decide(r Request) (code, why string) {
 		return NoFunds, "balance too low"
 	}
 	return Approved, "approved"
+}
+
+// checkPIN counts tries: three wrong in a row, and no PIN is taken any more. A request whose chip data say that an online
+// PIN was entered, and that brings none, was tampered with: it is refused, and costs no try.
+func (a *account) checkPIN(r Request, chip emv.Data) (code, why string) {
+	said := len(chip.Value(emv.TagCVMResults)) == 3 && chip.Value(emv.TagCVMResults)[0]&0x3F == onlinePIN
+	switch {
+	case !r.WithPIN && !said:
+		return "", ""
+	case a.tries == 0:
+		return PINBlocked, "PIN tries used up"
+	case !r.WithPIN:
+		return WrongPIN, "tag 9F34 says online PIN, and there is none"
+	case a.pinIs(r.PIN):
+		a.tries = maxTries
+		return "", ""
+	}
+	if a.tries--; a.tries == 0 {
+		return PINBlocked, "wrong PIN, the last"
+	}
+	return WrongPIN, "wrong PIN"
+}
+
+// onlinePIN is the method in bits 6 to 1 of the CVM results' first byte (Book 3, C3).
+const onlinePIN = 0x02
+
+func (a *account) pinIs(pin []byte) bool {
+	if a.PVV == "" || len(pin) != 4 {
+		return false
+	}
+	got, err := cryptogram.PVV(a.PVK, pvki, string(pin), a.PAN.Clear())
+	return err == nil && subtle.ConstantTimeCompare([]byte(got), []byte(a.PVV)) == 1
 }
 
 // expired says whether the month YYMM has ended; years are 2000 to 2099.
