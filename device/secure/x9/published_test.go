@@ -18,6 +18,8 @@ type row struct {
 	In     struct {
 		BDK, KSN, IKID, PIN, PAN, Rand, Format, Fill, Block, Alg, Key, Data, KBPK string
 
+		Len int
+
 		DataASCII string `json:"data_ascii"`
 		Pad       x9.Padding
 	}
@@ -42,11 +44,12 @@ func TestPublished(t *testing.T) {
 	run := map[string]func(*testing.T, row) map[string]string{
 		"tdes_dukpt_ik": tdesIK, "tdes_dukpt": tdesDUKPT, "aes_dukpt_ik": aesIK, "aes_dukpt": aesDUKPT,
 		"aes_dukpt_pin4": aesPIN4, "pin_block": pinBlock, "pan_field4": panField4, "mac": macs, "kcv": kcvs,
-		"tr31_unwrap": unwrap, "pin_block_reject": rejectPIN,
+		"tr31_unwrap": unwrap, "tr31_reject": rejectKeyBlock, "pin_block_reject": rejectPIN, "pin_block_decode": decodePIN,
+		"pin_block4": pinBlock4, "pin_block4_decode": decodePIN4, "aes_dukpt_update": aesUpdate,
 	}
 	rows := published(t)
-	if len(rows) != 107 {
-		t.Errorf("%d rows, want 107", len(rows))
+	if len(rows) != 185 {
+		t.Errorf("%d rows, want 185", len(rows))
 	}
 	for _, r := range rows {
 		t.Run(r.ID, func(t *testing.T) {
@@ -156,11 +159,71 @@ func pinBlock(t *testing.T, r row) map[string]string {
 }
 
 func rejectPIN(t *testing.T, r row) map[string]string {
-	pin, err := x9.DecodePINBlock(format(t, r), [8]byte(unhex(t, r.In.Block)), r.In.PAN)
+	block := unhex(t, r.In.Block)
+	if len(block) != 8 {
+		return r.Out // the function takes eight bytes and no other
+	}
+	pin, err := x9.DecodePINBlock(format(t, r), [8]byte(block), r.In.PAN)
 	if !errors.Is(err, x9.ErrPINBlock) || pin != nil {
 		t.Errorf("taken (%v), though %s", err, r.Out["error"])
 	}
 	return r.Out // the words are the source's own
+}
+
+func decodePIN(t *testing.T, r row) map[string]string {
+	return map[string]string{"pin": string(must(x9.DecodePINBlock(format(t, r), [8]byte(unhex(t, r.In.Block)), r.In.PAN))(t))}
+}
+
+func pinBlock4(t *testing.T, r row) map[string]string {
+	block := must(x9.EncryptPINBlock4(unhex(t, r.In.Key), []byte(r.In.PIN), r.In.PAN, [8]byte(unhex(t, r.In.Rand))))(t)
+	return map[string]string{"block": upper(block[:])}
+}
+
+// decodePIN4 opens an enciphered block, or without a key a plain text PIN field.
+func decodePIN4(t *testing.T, r row) map[string]string {
+	block := [16]byte(unhex(t, r.In.Block))
+	pin, err := x9.ReadPINField4(block)
+	if r.In.Key != "" {
+		pin, err = x9.DecryptPINBlock4(unhex(t, r.In.Key), block, r.In.PAN)
+	}
+	if _, refused := r.Out["error"]; refused {
+		if !errors.Is(err, x9.ErrPINBlock) || pin != nil {
+			t.Errorf("taken (%v)", err)
+		}
+		return r.Out
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"pin": string(pin)}
+}
+
+// aesUpdate is the update key from the initial key, and again from the terminal's future keys, whatever is used of them.
+func aesUpdate(t *testing.T, r row) map[string]string {
+	ikid := [8]byte(unhex(t, r.In.IKID))
+	ik := must(x9.AESInitialKey(unhex(t, r.In.BDK), ikid))(t)
+	out := map[string]string{}
+	own := map[int]x9.KeyType{16: x9.AES128, 32: x9.AES256}[len(ik)]
+	for name, typ := range map[string]x9.KeyType{"": own, "_aes128": x9.AES128, "_tdes2": x9.TDES2, "_tdes3": x9.TDES3} {
+		key := must(x9.AESUpdateKey(ik, ikid, typ))(t)
+		out["update_key"+name] = upper(key)
+		d := must(x9.NewAESDevice(ik, ikid))(t)
+		for _, counter := range [...]uint32{1, 2, 0x1000, 0x7FFF8000, 0x80000000, 0x80000001, 0xC0000000, 0xFFFE8000, 0xFFFF0000} {
+			if err := d.AdvanceTo(counter); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := d.UpdateKey(typ); err != nil || !bytes.Equal(got, key) {
+				t.Errorf("from the future keys at %08X: %X (%v)", counter, got, err)
+			}
+		}
+		if _, _, err := d.Next(); err != nil {
+			t.Errorf("the last key: %v", err)
+		}
+		if _, err := d.UpdateKey(typ); !errors.Is(err, x9.ErrExhausted) {
+			t.Errorf("after the last key: %v", err)
+		}
+	}
+	return out
 }
 
 func panField4(t *testing.T, r row) map[string]string {
@@ -174,7 +237,10 @@ func macs(t *testing.T, r row) map[string]string {
 	switch r.In.Alg {
 	case "iso9797-alg3":
 		m := must(x9.MAC3(key, data, r.In.Pad))(t)
-		mac = m[:4]
+		mac = m[:max(4, r.In.Len)]
+	case "iso9797-alg1":
+		m := must(x9.MAC1(key, data, r.In.Pad))(t)
+		mac = m[:r.In.Len]
 	case "aes-cmac":
 		m := must(x9.CMACAES(key, data))(t)
 		mac = m[:]
@@ -197,18 +263,42 @@ func kcvs(t *testing.T, r row) map[string]string {
 	return map[string]string{"kcv": upper(v[:])}
 }
 
+// unwrap opens a block and makes it again, as long as it was.
 func unwrap(t *testing.T, r row) map[string]string {
 	kbpk := unhex(t, r.In.KBPK)
 	h, key, err := x9.UnwrapKeyBlock(kbpk, r.In.Block)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := x9.WrapKeyBlock(kbpk, h, key, 0, bytes.NewReader(make([]byte, 64)))
-	if err != nil || len(again) != len(r.In.Block) {
-		t.Fatalf("wrapped again: %d characters (%v), want %d", len(again), err, len(r.In.Block))
-	}
-	if _, back, err := x9.UnwrapKeyBlock(kbpk, again); err != nil || !bytes.Equal(back, key) {
-		t.Errorf("the block made of it does not open: %v", err)
+	for mask := range 33 {
+		again, err := x9.WrapKeyBlock(kbpk, h, key, mask, bytes.NewReader(make([]byte, 64)))
+		if h.Check() != nil { // the standard's own example of version E gives a derivation key the mode of a MAC key
+			if !errors.Is(err, x9.ErrKeyBlockRule) {
+				t.Errorf("wrapped against the rules: %v", err)
+			}
+			break
+		}
+		if err != nil {
+			t.Fatalf("wrapped again: %v", err)
+		}
+		if len(again) != len(r.In.Block) {
+			if mask == 32 {
+				t.Errorf("no masked length gives %d characters", len(r.In.Block))
+			}
+			continue
+		}
+		if _, back, err := x9.UnwrapKeyBlock(kbpk, again); err != nil || !bytes.Equal(back, key) {
+			t.Errorf("the block made of it does not open: %v", err)
+		}
+		break
 	}
 	return map[string]string{"key": upper(key)}
+}
+
+func rejectKeyBlock(t *testing.T, r row) map[string]string {
+	_, key, err := x9.UnwrapKeyBlock(unhex(t, r.In.KBPK), r.In.Block)
+	if (!errors.Is(err, x9.ErrKeyBlock) && !errors.Is(err, x9.ErrKeyBlockMAC)) || key != nil {
+		t.Errorf("taken (%v)", err)
+	}
+	return r.Out
 }
