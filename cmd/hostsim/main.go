@@ -14,6 +14,8 @@ import (
 	_ "time/tzdata" // the host's time zone, also on a machine without a zone database
 
 	"github.com/spf13/cobra"
+
+	"tillway/host"
 )
 
 func main() {
@@ -55,11 +57,12 @@ Test amounts, read off the last three decimals of a sale (a repeat or a reversal
   .0RC  answers with response code RC (10.051 gives 51)
   .101  posts, no answer             .102  posts, the answer comes after --late
   .103  posts, then resets the connection in mid-answer
+  .104  posts, the answer has a wrong MAC
   .105  posts, the answer has another STAN       .106  posts, the answer comes twice
 
 Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
 the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance
-too low, 54 expired, 58 another merchant's terminal or not a chip, 76 reversal of another card or amount, 89 terminal not known,
+too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another merchant's terminal or not a chip, 63 MAC, key serial number or PIN key wrong, 75 PIN tries used up, 76 reversal of another card or amount, 89 terminal not known,
 94 STAN used before, 96 out of room.`,
 		Args:          noArgs,
 		SilenceErrors: true,
@@ -75,6 +78,9 @@ too low, 54 expired, 58 another merchant's terminal or not a chip, 76 reversal o
 	f.StringVar(&o.http, "http", "", "loopback address for accounts, ledger, messages and connections as JSON, such as "+defaultHTTP)
 	f.DurationVar(&o.late, "late", defaultLate, "how long the test amount .102 holds its answer back")
 	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated")
+	f.StringVar(&o.keys, "keys", keysTDES, "test keys of the terminals, under DUKPT: tdes, aes or none; --state/keys has what a terminal loads")
+	f.StringVar(&o.mac, "mac", host.MACAlg3, "how messages are authenticated: alg3 (ISO 9797-1 algorithm 3) or cmac")
+	f.BoolVar(&o.requireMAC, "require-mac", false, "refuse sales and reversals without a MAC; one that is there is always verified")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
 	for name, short := range map[string]string{

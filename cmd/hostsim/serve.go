@@ -32,6 +32,9 @@ type options struct {
 
 	late      time.Duration
 	terminals []string
+
+	keys, mac  string
+	requireMAC bool
 }
 
 // serve runs the host until ctx ends. It prints one line when it is ready.
@@ -69,6 +72,9 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		defer web.Close()
 		ready += fmt.Sprintf(", http %s", web.Addr())
 	}
+	if err := writeKeys(o, log); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(stdout, ready); err != nil {
 		return fmt.Errorf("ready line: %w", err)
 	}
@@ -103,7 +109,15 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 	if o.late <= 0 {
 		return nil, fmt.Errorf("%w: --late must be longer than nothing", errUsage)
 	}
-	codec, err := iso8583.Compile(nac.Table(nac.Settings{}))
+	secured, err := security(o)
+	if err != nil {
+		return nil, err
+	}
+	settings := nac.Settings{}
+	if o.keys == keysAES {
+		settings.PINBytes = 16 // format 4
+	}
+	codec, err := iso8583.Compile(nac.Table(settings))
 	if err != nil {
 		return nil, fmt.Errorf("field table: %w", err)
 	}
@@ -118,13 +132,20 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 	cfg := host.Config{
 		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
+		Security: secured,
 	}
-	for _, t := range o.terminals {
+	for n, t := range o.terminals {
 		id, merchant, ok := strings.Cut(t, ":")
 		if !ok || id == "" || len(id) > 8 || merchant == "" || len(merchant) > 15 {
 			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with at most 8 and 15 characters", errUsage, t)
 		}
-		cfg.Terminals = append(cfg.Terminals, host.Terminal{ID: id, Merchant: merchant})
+		terminal := host.Terminal{ID: id, Merchant: merchant}
+		if secured != nil {
+			if terminal.Keys, err = terminalKeys(o.keys, n); err != nil {
+				return nil, err
+			}
+		}
+		cfg.Terminals = append(cfg.Terminals, terminal)
 	}
 	h, err := host.New(cfg)
 	if err != nil {

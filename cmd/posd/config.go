@@ -60,6 +60,12 @@ type nacConfig struct {
 	NII          string `toml:"nii"`
 	Track2Filler string `toml:"track2_filler"`
 	Repeat       string `toml:"repeat"`
+
+	MAC           string `toml:"mac"`
+	MACBytes      int    `toml:"mac_bytes"`
+	MACSignOn     bool   `toml:"mac_sign_on"`
+	SecurityField int    `toml:"security_field"`
+	PINBytes      int    `toml:"pin_bytes"`
 }
 
 // duration is a time in TOML, written like "5s"; empty is zero.
@@ -87,7 +93,7 @@ func defaults() config {
 	a.Name, a.Dialect = "acquirer", "nac"
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
-	a.NAC = nacConfig{Track2Filler: "F", Repeat: "0400"}
+	a.NAC = nacConfig{Track2Filler: "F", Repeat: "0400", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8}
 	return c
 }
 

@@ -42,6 +42,9 @@ type parts struct {
 	random   io.Reader
 	log      *slog.Logger
 
+	module    module // nil: no PIN pad, no MAC
+	pinSocket string // where an on-screen PIN is entered, in development
+
 	cardTalk time.Duration
 	table    []terminal.Row     // nil: terminal.Table()
 	debts    []terminal.DebtRow // nil: terminal.DebtTable()
@@ -59,6 +62,8 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	settings := nac.Settings{
 		TPDU: p.acquirer.NAC.TPDU, NII: p.acquirer.NAC.NII, Track2Filler: p.acquirer.NAC.Track2Filler, Repeat: p.acquirer.NAC.Repeat,
 		Zone: p.profile.Zone, Now: p.clock,
+		MAC: p.acquirer.NAC.MAC, MACBytes: p.acquirer.NAC.MACBytes, MACSignOn: p.acquirer.NAC.MACSignOn,
+		SecurityField: p.acquirer.NAC.SecurityField, PINBytes: p.acquirer.NAC.PINBytes,
 	}
 	dialect, err := nac.New(settings)
 	if err != nil {
@@ -76,8 +81,14 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		answer = p.profile.Deadlines.Answer
 	}
 	s := &stack{recovered: recovered}
+	var macs lane.Macs
+	var pad lane.PINPad
+	if p.module != nil {
+		keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
+		macs, pad = keys, keys
+	}
 	s.owner = lane.NewOwner(lane.OwnerConfig{
-		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces,
+		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
 		Link: link.New(link.Config{
 			Dial: p.dial, Codec: dialect.Codec(), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
 			Quarantine: func(st link.Stray) {
@@ -97,6 +108,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 			params.Random = p.random
 			return params
 		},
+		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.PINBypass, PINSocket: p.pinSocket,
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tillway/device/secure/x9"
+	"tillway/host"
+)
+
+// TestKeySheet: out of components and key blocks alone a terminal comes to the initial keys that the host derives from, and
+// no two keys of two terminals are the same.
+func TestKeySheet(t *testing.T) {
+	for _, algorithm := range []string{keysTDES, keysAES} {
+		o := options{state: t.TempDir(), keys: algorithm, terminals: []string{"TILL0001:M", "TILL0002:M"}}
+		if err := writeKeys(o, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for n, folder := range []string{"keys", "keys/2"} {
+			k, err := terminalKeys(algorithm, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := func(name string) string {
+				path := filepath.Join(o.state, folder, name)
+				text, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if info, err := os.Stat(path); err != nil || info.Mode() != fs.FileMode(0o600) {
+					t.Errorf("%s has mode %v (%v)", path, info.Mode(), err)
+				}
+				return strings.TrimSpace(string(text))
+			}
+			var shares [][]byte
+			for _, name := range []string{"component-1.hex", "component-2.hex"} {
+				b, err := hex.DecodeString(read(name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				shares = append(shares, b)
+			}
+			kek, err := x9.CombineComponents(shares...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range map[string]host.Key{"pin.tr31": k.PIN, "mac.tr31": k.MAC} {
+				h, initial, err := x9.UnwrapKeyBlock(kek, read(name))
+				if err != nil || h.Usage != "B1" {
+					t.Fatalf("%s: %v, %v", name, h, err)
+				}
+				ik, id := initialOf(t, algorithm, want), "KS"
+				if algorithm == keysAES {
+					id = "IK"
+				}
+				serial, _ := h.OptionalData(id)
+				if !bytes.Equal(initial, ik) || !strings.HasPrefix(strings.ToUpper(hex.EncodeToString(want.KSN)), serial) || seen[serial] {
+					t.Errorf("%s of terminal %d: another key, or serial number %q", name, n+1, serial)
+				}
+				seen[serial] = true
+				if check, err := checkValue(algorithm, initial); err != nil || !strings.Contains(read("check-values.txt"), check) {
+					t.Errorf("%s: check value %s is not on the sheet (%v)", name, check, err)
+				}
+			}
+		}
+	}
+}
+
+func initialOf(t *testing.T, algorithm string, k host.Key) []byte {
+	t.Helper()
+	ik, err := x9.TDESInitialKey(k.BDK, x9.KSN(append(bytes.Clone(k.KSN), 0, 0)[:10]))
+	if algorithm == keysAES {
+		ik, err = x9.AESInitialKey(k.BDK, [8]byte(k.KSN))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ik
+}
+
+// TestSecurityFlags: what cannot be is said before anything is opened.
+func TestSecurityFlags(t *testing.T) {
+	for _, o := range []options{{keys: "des", mac: "alg3"}, {keys: keysTDES, mac: "alg1"}, {keys: keysAES, mac: "alg3"}} {
+		if s, err := security(o); s != nil || !errors.Is(err, errUsage) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if s, err := security(options{keys: keysNone}); s != nil || err != nil {
+		t.Errorf("none: %+v, %v", s, err)
+	}
+	for _, o := range []options{{keys: keysAES, mac: "cmac", requireMAC: true}, {keys: keysTDES, mac: "cmac"}} {
+		o.terminals, o.zone, o.late = []string{"TILL0001:KW0000000000001"}, "Asia/Kuwait", 1
+		if _, err := newHost(o, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tillway/device/secure"
+	"tillway/terminal"
+	"tillway/terminal/lane"
+)
+
+// module is what a sale needs of the secure module. Without one there is no PIN pad and no MAC.
+type module interface {
+	secure.Macs
+	secure.PINPad
+}
+
+// acquirerKeys is the module as the lane and the acquirer's owner see it: one acquirer's keys, in their words.
+type acquirerKeys struct {
+	module module
+	set    string // the acquirer's name
+	method secure.MACMethod
+}
+
+var (
+	_ lane.Macs   = acquirerKeys{}
+	_ lane.PINPad = acquirerKeys{}
+)
+
+// macMethod is the dialect's word for a MAC in the module's.
+func macMethod(dialect string) secure.MACMethod {
+	if dialect == "cmac" {
+		return secure.CMAC
+	}
+	return secure.MACAlg3Pad1
+}
+
+func (k acquirerKeys) lease(m terminal.MACKey) secure.Lease {
+	return secure.Lease{ID: m.ID, Set: k.set, Use: secure.UseMAC, KSN: m.KSN}
+}
+
+// NextKey implements lane.Macs.
+func (k acquirerKeys) NextKey(ctx context.Context) (terminal.MACKey, error) {
+	l, err := k.module.NextKey(ctx, k.set, secure.UseMAC)
+	return terminal.MACKey{ID: l.ID, KSN: l.KSN}, err
+}
+
+// MAC implements lane.Macs.
+func (k acquirerKeys) MAC(ctx context.Context, m terminal.MACKey, data []byte) ([]byte, error) {
+	return k.module.MAC(ctx, k.lease(m), k.method, data)
+}
+
+// Verify implements lane.Macs.
+func (k acquirerKeys) Verify(ctx context.Context, m terminal.MACKey, data, mac []byte) error {
+	return k.module.VerifyMAC(ctx, k.lease(m), k.method, data, mac)
+}
+
+// Release implements lane.Macs. A lease that cannot be released ends with the module, or with younger ones.
+func (k acquirerKeys) Release(ctx context.Context, m terminal.MACKey) {
+	_ = k.module.Release(ctx, k.lease(m))
+}
+
+// EnterPIN implements lane.PINPad.
+func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (terminal.PINEnd, terminal.PINBlock, error) {
+	r, err := k.module.EnterPIN(ctx, secure.PINRequest{
+		Set: k.set, PAN: secure.PAN(ask.PAN.Clear()), Amount: ask.Amount.Format(), Retry: ask.Retry, Tries: ask.Tries,
+		Bypass: ask.Bypass, Timeout: ask.Timeout, Progress: ask.Progress,
+	})
+	if err != nil {
+		return "", terminal.PINBlock{}, err
+	}
+	switch r.Status {
+	case secure.PINEntered:
+	case secure.PINBypassed:
+		return terminal.PINBypassed, terminal.PINBlock{}, nil
+	case secure.PINCancelled:
+		return terminal.PINCancelled, terminal.PINBlock{}, nil
+	case secure.PINTimedOut:
+		return terminal.PINTimedOut, terminal.PINBlock{}, nil
+	}
+	layout, known := map[secure.PINFormat]byte{secure.Format0: 0, secure.Format3: 3, secure.Format4: 4}[r.Format]
+	if r.Status != secure.PINEntered || !known {
+		return "", terminal.PINBlock{}, fmt.Errorf("PIN entry %s in format %s: %w", r.Status, r.Format, secure.ErrProtocol)
+	}
+	return terminal.PINEntered, terminal.PINBlock{Block: r.Block, KSN: r.Lease.KSN, Layout: layout}, nil
+}
