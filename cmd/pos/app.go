@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -84,6 +85,8 @@ func run(ctx context.Context, a app, args []string) int {
 // problemExit is the exit status of a refusal by the daemon.
 func problemExit(p *till.Problem) int {
 	switch {
+	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
+		return exitNothingSent
 	case p.Code == "busy" || p.Code == "card_left":
 		return exitNothingSent
 	case p.Status >= 500:
@@ -137,6 +140,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 		return usage("%w (%s --help shows what there is)", err, c.CommandPath())
 	})
 	root.AddCommand(a.sale(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue())
+	root.AddCommand(a.login(), a.logout(), a.users(), a.audit())
 	root.AddCommand(a.card(), a.decode(), a.calc())
 	return root
 }

@@ -33,8 +33,9 @@ var errLost = errors.New("the terminal's daemon is not reachable")
 
 // client talks with the daemon.
 type client struct {
-	socket string
-	http   *http.Client
+	socket  string
+	http    *http.Client
+	session func() (session, error) // who is logged in
 }
 
 // findSocket is the path at which the daemon's socket is looked for.
@@ -60,7 +61,7 @@ func (a *app) findSocket() string {
 func (a *app) client() *client {
 	path := a.findSocket()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return a.dial(ctx, path) }
-	return &client{socket: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 2}}}
+	return &client{socket: path, session: func() (session, error) { return a.readSession(path) }, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 2}}}
 }
 
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
@@ -113,6 +114,13 @@ func (c *client) raw(ctx context.Context, limit time.Duration, method, path stri
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	who, err := c.session()
+	if err != nil {
+		return nil, err
+	}
+	if who.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+who.Token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -6,6 +6,7 @@ Reader    NOT OK: ,
 Host      NOT OK: , 
 Queue     empty
 Last      sale 1042, KWD 10.525, REVERSED: It is Reversed.
+WARNING   roles are OPEN: anybody at this terminal sells without logging in (development only)
 $ pos show 1042
 ? 0
 Sale        1042
