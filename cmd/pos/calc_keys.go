@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"tillway/device/secure/x9"
@@ -162,7 +161,7 @@ func calcWrap(in *calcIn) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var random io.Reader = rand.Reader
+	random := rand.Reader
 	if in.has("pad") {
 		random = strings.NewReader(string(in.bytes("pad")))
 	}

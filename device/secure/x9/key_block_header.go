@@ -64,8 +64,8 @@ func parseKeyBlock(block string) (KeyBlockHeader, int, error) {
 	if err := h.checkForm(); err != nil {
 		return h, 0, err
 	}
-	if block[15] != '0' {
-		return h, 0, fmt.Errorf("reserved field: %w", ErrKeyBlock)
+	if block[14] == 0 || block[15] != '0' {
+		return h, 0, fmt.Errorf("key context or reserved field: %w", ErrKeyBlock)
 	}
 	count, err := decimal(block[12:14])
 	if err != nil {

@@ -36,10 +36,10 @@ func Pad(data []byte, p Padding) ([]byte, error) {
 	}
 	out := make([]byte, before+(n+BlockSize-1)/BlockSize*BlockSize)
 	copy(out[before:], data)
-	switch p {
-	case Pad2:
+	if p == Pad2 {
 		out[len(data)] = 0x80
-	case Pad3:
+	}
+	if p == Pad3 {
 		binary.BigEndian.PutUint64(out, 8*uint64(len(data)))
 	}
 	return out, nil
