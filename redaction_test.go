@@ -96,7 +96,7 @@ func shows(text string) (form string, found bool) {
 		"card number": canaryPAN, "track 2": canaryTrack2, "PIN": canaryPIN, "secret": canarySecret, "key": canaryKey,
 		"half a key": canaryKey[:16], "card number in hex": hex.EncodeToString([]byte(canaryPAN)),
 		"secret in hex": hex.EncodeToString([]byte(canarySecret)), "key as it is": string(key[:8]),
-		"expiry": `"` + canaryExpiry + `"`,
+		"expiry": `"` + canaryExpiry + `"`, "expiry under a wrong verb": "=" + canaryExpiry + ")",
 	} {
 		if strings.Contains(low, strings.ToLower(canary)) {
 			return form, true
