@@ -49,7 +49,7 @@ func (t *tally) add(w *world, boots int, violations []string) {
 
 // simulate runs one seed: orders under faults and power cuts, then a calm boot that must settle everything, then the
 // checker.
-func simulate(t *testing.T, dir string, seed uint64, table []terminal.Row, debts []terminal.DebtRow) (w *world, boots int, violations []string) {
+func simulate(t *testing.T, dir string, seed uint64, table []terminal.Row, debts []terminal.DebtRow, change ...func(*world)) (w *world, boots int, violations []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var err error
@@ -57,6 +57,9 @@ func simulate(t *testing.T, dir string, seed uint64, table []terminal.Row, debts
 			t.Fatal(err)
 		}
 		defer func() { _ = os.RemoveAll(w.dir) }()
+		for _, f := range change {
+			f(w)
+		}
 		cuts, c := w.rand(4), &cashier{w: w, rand: w.rand(5), total: simSales}
 		for finished := false; !finished && w.defect == nil; boots++ {
 			if boots > simMaxBoots {

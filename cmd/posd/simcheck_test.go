@@ -20,6 +20,8 @@ import (
 type wireMessage struct {
 	mti, pan, amount, stan, rc, tid, batch string
 	track2                                 bool
+	pinKey, macKey                         string // key serial numbers
+	pin, mac                               bool
 }
 
 // layout is one field: how its length is given, and whether its content is packed digits.
@@ -32,7 +34,8 @@ type layout struct {
 var nacLayout = map[int]layout{
 	2: {0, 1, true}, 3: {3, 0, true}, 4: {6, 0, true}, 11: {3, 0, true}, 12: {3, 0, true}, 13: {2, 0, true}, 14: {2, 0, true},
 	22: {2, 0, true}, 23: {2, 0, true}, 24: {2, 0, true}, 25: {1, 0, true}, 35: {0, 1, true}, 37: {12, 0, false}, 38: {6, 0, false},
-	39: {2, 0, false}, 41: {8, 0, false}, 42: {15, 0, false}, 49: {2, 0, true}, 55: {0, 2, false}, 60: {0, 2, false}, 62: {0, 2, false},
+	39: {2, 0, false}, 41: {8, 0, false}, 42: {15, 0, false}, 49: {2, 0, true}, 55: {0, 2, false}, 52: {8, 0, false}, 60: {0, 2, false}, 61: {0, 2, false},
+	62: {0, 2, false}, 63: {0, 2, false}, 64: {8, 0, false},
 }
 
 func readWire(b []byte) (m wireMessage, err error) {
@@ -94,8 +97,26 @@ func (m *wireMessage) keep(n int, value string) {
 		m.rc = value
 	case 41:
 		m.tid = value
+	case 52:
+		m.pin = true
 	case 60:
 		m.batch = value
+	case 61:
+		for i := 0; i+4 <= len(value); {
+			n, err := strconv.Atoi(value[i+2 : i+4])
+			if err != nil {
+				panic(err)
+			}
+			switch value[i : i+2] {
+			case "PK":
+				m.pinKey = value[i+4 : i+4+n]
+			case "MK":
+				m.macKey = value[i+4 : i+4+n]
+			}
+			i += 4 + n
+		}
+	case 64:
+		m.mac = true
 	}
 }
 
@@ -107,7 +128,8 @@ type posting struct {
 
 // check recomputes host and terminal from what went over the wire and what the cashier was shown, and compares.
 func (w *world) check(ctx context.Context) []string {
-	c := &checker{world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{}}
+	c := &checker{world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{},
+		serials: map[string]bool{}, under: map[string][]string{}}
 	if w.defect != nil {
 		c.say("defect: %v", w.defect)
 	}
@@ -133,6 +155,8 @@ type checker struct {
 	rejected map[string]bool          // STANs whose reversal the host took before their request
 	sent     map[string]int           // requests written, by STAN
 	open     map[string]bool          // STANs whose reversal is owed and not yet acknowledged to the terminal
+	serials  map[string]bool          // key serial numbers that went out
+	under    map[string][]string      // those of MACs, by STAN
 	asked    wireMessage              // the request that the host works on
 }
 
@@ -191,6 +215,9 @@ func (c *checker) readSales(ctx context.Context) {
 // event takes one frame in the order of the wire.
 func (c *checker) event(e wireEvent, m wireMessage) {
 	sale, known := c.sales[m.stan]
+	if e.dir == '>' {
+		c.keys(m)
+	}
 	switch {
 	case m.mti == "0800" || m.mti == "0810":
 	case e.dir == '>' && m.mti == "0200":
@@ -208,9 +235,27 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		c.asked = m
 	case e.dir == 'a':
 		c.host(m)
-	case e.dir == '<' && m.mti == "0410" && (m.rc == "00" || m.rc == "25"): // 25: the host has nothing to reverse
+	case e.dir == '<' && m.mti == "0410" && (m.rc == "00" || m.rc == "25") && authentic(e.data, c.under[m.stan]): // 25: nothing to reverse
 		delete(c.open, m.stan)
 	}
+}
+
+// keys looks at a message of the terminal's: it has a MAC, under a key that no other has; a PIN block, likewise, in a request
+// and only there.
+func (c *checker) keys(m wireMessage) {
+	if m.mti == "0800" {
+		return
+	}
+	if !m.mac || m.macKey == "" || (m.pin && m.mti != "0200") || m.pin != (m.pinKey != "") {
+		c.say("%s of STAN %s: MAC %t under %q, PIN block %t under %q", m.mti, m.stan, m.mac, m.macKey, m.pin, m.pinKey)
+	}
+	for _, serial := range []string{m.macKey, m.pinKey} {
+		if serial != "" && c.serials[serial] {
+			c.say("key serial number %s went out twice", serial)
+		}
+		c.serials[serial] = true
+	}
+	c.under[m.stan] = append(c.under[m.stan], m.macKey)
 }
 
 func (c *checker) request(m wireMessage, sale terminal.Sale, known bool) {
@@ -245,6 +290,9 @@ func (c *checker) host(m wireMessage) {
 			c.posted[stan] = &posting{amount: c.asked.amount, pan: c.asked.pan}
 		}
 	case "0400":
+		if m.rc == "63" { // not believed: nothing happened
+			return
+		}
 		if p := c.posted[stan]; p != nil {
 			if p.amount != c.asked.amount || p.pan != c.asked.pan {
 				c.say("reversal of %s has another amount or card than its request", stan)
@@ -305,7 +353,8 @@ func (c *checker) books() {
 		}
 		if !slices.ContainsFunc(c.wire, func(e wireEvent) bool {
 			m, err := readWire(e.data)
-			return err == nil && e.dir == '<' && m.mti == "0210" && m.rc == "00" && m.stan == fmt.Sprintf("%06d", s.STAN)
+			return err == nil && e.dir == '<' && m.mti == "0210" && m.rc == "00" && m.stan == fmt.Sprintf("%06d", s.STAN) &&
+				authentic(e.data, c.under[m.stan])
 		}) {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // newSimHost is the real host with the ready cards' accounts and a random source of the seed's.
-func newSimHost(codec *iso8583.Codec, r *rand.Rand, clock func() time.Time) (*host.Host, error) {
+func newSimHost(codec *iso8583.Codec, r *rand.Rand, clock func() time.Time, change ...func(*host.Config)) (*host.Host, error) {
 	kwd, err := money.ByCode("KWD")
 	if err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func newSimHost(codec *iso8583.Codec, r *rand.Rand, clock func() time.Time) (*ho
 	if err != nil {
 		return nil, err
 	}
-	return host.New(host.Config{
+	cfg := host.Config{
 		Codec: codec, Clock: clock, Accounts: cards, Currency: kwd, Late: simAnswer + 500*time.Millisecond,
 		Terminals: []host.Terminal{{ID: "TILL0001", Merchant: "KW0000000000001"}},
 		Random: readerFunc(func(b []byte) (int, error) {
@@ -29,5 +29,9 @@ func newSimHost(codec *iso8583.Codec, r *rand.Rand, clock func() time.Time) (*ho
 			}
 			return len(b), nil
 		}),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return host.New(cfg)
 }

@@ -39,6 +39,7 @@ const (
 	actorHost
 	actorNetwork
 	actorSupervisor
+	actorPIN
 )
 
 const (
@@ -97,11 +98,14 @@ type world struct {
 	conns  int
 	deaf   atomic.Int64 // nanoseconds since the story began: until then the host takes nothing in
 	hosts  sync.WaitGroup
+	codec  *iso8583.Codec
 	card   *rand.Rand
+	pins   *rand.Rand
 	dialer *rand.Rand
 	cut    *power
 	table  []terminal.Row
 	debts  []terminal.DebtRow
+	wrap   func(module) module // nil: the module as it is
 }
 
 // simClock is the wall clock of the simulation: its time begins in 2000, and cards are valid today.
@@ -421,6 +425,7 @@ func (w *world) mishap(r *rand.Rand, oneIn int, name string) bool {
 // answer carries one of the host's replies to the terminal, as well as the network does today.
 func (w *world) answer(c net.Conn, r *rand.Rand, reply host.Reply) bool {
 	w.pass(w.now(), 'a', reply.Frame)
+	reply.Frame = w.tamper(r, reply.Frame)
 	if reply.Delay > 0 {
 		w.fault("host is late")
 		time.Sleep(ns(actorHost, reply.Delay))
@@ -490,7 +495,12 @@ func (w *world) boot(ctx context.Context, cutAfter int, work func(context.Contex
 	a := defaults().Acquirer
 	a.AnswerTimeout, a.WriteTimeout = duration(simAnswer), duration(simWrite)
 	a.Retry, a.RetryMax, a.Check = duration(simRetry), duration(simRetryMax), duration(simCheck)
-	a.NAC.TPDU, a.NAC.NII = "6000030000", "003"
+	a.NAC.TPDU, a.NAC.NII, a.NAC.MAC = "6000030000", "003", "alg3"
+	m, err := simModule(context.WithoutCancel(ctx), w.dir, a.Name, simKeypad{w, w.pins})
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	unpredictable := w.rand(uint64(77 + w.conns))
 	s, err := assemble(ctx, parts{
 		profile: p, acquirer: a, reader: &simReader{w: w, people: w.card}, journal: simJournal{d.journal, w},
@@ -501,7 +511,7 @@ func (w *world) boot(ctx context.Context, cutAfter int, work func(context.Contex
 			}
 			return len(b), nil
 		}),
-		log: slog.New(slog.DiscardHandler), cardTalk: simCardTalk, table: w.table, debts: w.debts,
+		log: slog.New(slog.DiscardHandler), cardTalk: simCardTalk, table: w.table, debts: w.debts, module: w.module(m),
 	})
 	if err != nil {
 		if errors.Is(err, errCut) {
@@ -654,7 +664,7 @@ func (s *story) fail(err error) {
 func simAmount(c *rand.Rand, calm bool) money.Amount {
 	kwd, _ := money.ByCode("KWD")
 	base := int64(1+c.IntN(30)) * 1000
-	tricks := []int64{51, 91, 5, 101, 102, 103, 105, 106, 201, 202, 203}
+	tricks := []int64{51, 55, 91, 5, 101, 102, 103, 104, 105, 106, 201, 202, 203}
 	if calm || c.IntN(3) != 0 {
 		return money.New(base+int64(300+c.IntN(700)), kwd)
 	}
@@ -669,7 +679,7 @@ func newWorld(seed uint64, dir string, table []terminal.Row, debts []terminal.De
 		},
 		seed: seed, began: time.Now(), table: table, debts: debts,
 	}
-	w.card, w.dialer = w.rand(1), w.rand(2)
+	w.card, w.dialer, w.pins = w.rand(1), w.rand(2), w.rand(6)
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -677,7 +687,8 @@ func newWorld(seed uint64, dir string, table []terminal.Row, debts []terminal.De
 	if err != nil {
 		return nil, err
 	}
-	w.host, err = newSimHost(codec, w.rand(3), simClock)
+	w.codec = codec
+	w.host, err = newSimHost(codec, w.rand(3), simClock, simSecurity)
 	return w, err
 }
 
