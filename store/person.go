@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -65,14 +64,14 @@ func (s *Store) personOf(ctx context.Context, c cells) (p people.Person, err err
 	if c[2] != c[4] {
 		return p, errOldRecord
 	}
-	if err := json.Unmarshal([]byte(c.text(1)), &p); err != nil {
-		return p, fmt.Errorf("%w: a person's record cannot be read", ErrDamaged)
+	if p, err = people.ParsePerson([]byte(c.text(1))); err != nil {
+		return p, err
 	}
 	p.Seq = c.number(2)
 	if p.Name != c.text(0) {
 		return p, errProjection
 	}
-	return p, p.Check()
+	return p, nil
 }
 
 // HasPeople says whether anybody was ever made here, also when somebody took the records away since.
@@ -96,7 +95,7 @@ func (s *Store) PutPerson(ctx context.Context, p people.Person, entries ...peopl
 	if len(entries) == 0 || entries[len(entries)-1].Person != p.Name {
 		return fmt.Errorf("%s written without saying why: %w", p.Name, people.ErrEntry)
 	}
-	record, err := json.Marshal(p)
+	record, err := p.Record()
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", p.Name, err)
 	}

@@ -10,6 +10,7 @@
 package people
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,19 +67,49 @@ const RecordVersion = 1
 // Person is one who may log in, as the store keeps it. The store counts a try before it is judged, so that no power cut
 // gives a free one: Attempt, store, compare, then Succeed and store.
 type Person struct {
-	V        int       `json:"v"`
-	Name     string    `json:"name"`
-	Role     Role      `json:"role"`
-	Hash     Hash      `json:"hash"`
-	Failures int       `json:"failures,omitempty"` // wrong secrets in a row
-	Locked   bool      `json:"locked,omitempty"`
-	Changed  time.Time `json:"changed"`       // when role, secret or lock last changed
-	Seen     time.Time `json:"seen,omitzero"` // last log-in
-	Seq      int64     `json:"-"`             // the audit row that wrote this record; the store's
+	V        int // RecordVersion
+	Name     string
+	Role     Role
+	Hash     Hash
+	Failures int // wrong secrets in a row
+	Locked   bool
+	Changed  time.Time // when role, secret or lock last changed
+	Seen     time.Time // last log-in
+	Seq      int64     // the audit row that wrote this record; the store's
 }
 
 // String leaves the hash out.
 func (p Person) String() string { return p.Name + " (" + string(p.Role) + ")" }
+
+// record is a person as the store keeps it.
+type record struct {
+	V        int       `json:"v"`
+	Name     string    `json:"name"`
+	Role     Role      `json:"role"`
+	Hash     string    `json:"hash"`
+	Failures int       `json:"failures,omitempty"`
+	Locked   bool      `json:"locked,omitempty"`
+	Changed  time.Time `json:"changed"`
+	Seen     time.Time `json:"seen,omitzero"`
+}
+
+// Record is the person for the store and for nothing else: the hash is in it.
+func (p Person) Record() ([]byte, error) {
+	return json.Marshal(record{p.V, p.Name, p.Role, string(p.Hash), p.Failures, p.Locked, p.Changed, p.Seen})
+}
+
+// maxRecord bounds a stored record.
+const maxRecord = 1024
+
+// ParsePerson reads what Record wrote. Errors: those of Check, ErrHash.
+func ParsePerson(text []byte) (Person, error) {
+	var r record
+	if len(text) > maxRecord || json.Unmarshal(text, &r) != nil {
+		return Person{}, fmt.Errorf("person's record: %w", ErrHash)
+	}
+	p := Person{V: r.V, Name: r.Name, Role: r.Role, Hash: Hash(r.Hash), Failures: r.Failures, Locked: r.Locked, Changed: r.Changed, Seen: r.Seen}
+	return p, p.Check()
+}
 
 // Attempt is the person with one more try counted, or ErrLocked. The last try locks before it is judged; Succeed takes that
 // back.

@@ -107,7 +107,9 @@ const (
 	mostTime    = 10
 	mostMemory  = 256 << 10
 	mostThreads = 8
-	saltBytes   = 16
+	saltBytes   = 16 // of new ones
+	leastSalt   = 8  // RFC 9106, 3.1
+	mostSalt    = 32
 	sumBytes    = 32
 	maxHash     = 160
 )
@@ -134,16 +136,19 @@ func (Hash) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(masked)) }
 // LogValue masks.
 func (Hash) LogValue() slog.Value { return slog.StringValue(masked) }
 
+// MarshalText masks: Person.Record alone writes a hash.
+func (Hash) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
 // NewHash hashes a secret under a fresh salt of 16 bytes, which the caller draws from the system's source.
 func NewHash(s Secret, salt [saltBytes]byte, p Params) (Hash, error) {
 	if !p.allowed() || len(s.clear) == 0 || len(s.clear) > maxSecret {
 		return "", ErrHash
 	}
-	return hashed{p, salt, sum(s, salt, p)}.encode(), nil
+	return hashed{p, salt[:], sum(s, salt[:], p)}.encode(), nil
 }
 
-func sum(s Secret, salt [saltBytes]byte, p Params) (out [sumBytes]byte) {
-	copy(out[:], argon2.IDKey(s.clear, salt[:], p.Time, p.MemoryKiB, p.Threads, sumBytes))
+func sum(s Secret, salt []byte, p Params) (out [sumBytes]byte) {
+	copy(out[:], argon2.IDKey(s.clear, salt, p.Time, p.MemoryKiB, p.Threads, sumBytes))
 	return out
 }
 
@@ -162,13 +167,13 @@ func (h Hash) Matches(s Secret) (bool, error) {
 
 type hashed struct {
 	params Params
-	salt   [saltBytes]byte
+	salt   []byte
 	sum    [sumBytes]byte
 }
 
 func (h hashed) encode() Hash {
 	b := base64.RawStdEncoding.EncodeToString
-	return Hash(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.params.MemoryKiB, h.params.Time, h.params.Threads, b(h.salt[:]), b(h.sum[:])))
+	return Hash(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.params.MemoryKiB, h.params.Time, h.params.Threads, b(h.salt), b(h.sum[:])))
 }
 
 // parse accepts exactly what encode writes.
@@ -181,14 +186,14 @@ func (h Hash) parse() (out hashed, err error) {
 		return out, ErrHash
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
-	if err != nil || len(salt) != saltBytes {
+	if err != nil || len(salt) < leastSalt || len(salt) > mostSalt {
 		return out, ErrHash
 	}
 	got, err := base64.RawStdEncoding.DecodeString(parts[5])
 	if err != nil || len(got) != sumBytes {
 		return out, ErrHash
 	}
-	copy(out.salt[:], salt)
+	out.salt = salt
 	copy(out.sum[:], got)
 	if !out.params.allowed() || string(out.encode()) != string(h) {
 		return out, ErrHash
