@@ -21,7 +21,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command(os.Stdout, os.Stderr).ExecuteContext(ctx); err != nil {
+	err := harden()
+	if err == nil {
+		err = command(os.Stdout, os.Stderr).ExecuteContext(ctx)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "posd:", err)
 		os.Exit(exitStatus(err)) //nolint:gocritic // stop has nothing left to do
 	}
