@@ -92,6 +92,13 @@ type Macs interface {
 	HostSaw(ctx context.Context, set string, use Use, ksn []byte) error
 }
 
+// Data enciphers parts of a message.
+type Data interface {
+	// Encipher is CBC from zeros, under DUKPT with the key for requests, over whole blocks: 8 bytes (TDES) or 16 (AES). Once
+	// a lease. Errors: ErrLease, ErrUsage, ErrRequest.
+	Encipher(ctx context.Context, l Lease, data []byte) ([]byte, error)
+}
+
 // PAN is an account number on its way into a PIN block. It masks itself.
 type PAN string
 
@@ -313,9 +320,14 @@ type Components interface {
 type Terminal interface {
 	Module
 	Macs
+	Data
 	PINPad
 	Tokens
 	Keys
+
+	// Refill derives keys ahead for every DUKPT key of which few are left, so that no sale waits for the disk. The owner of
+	// idle time calls it; with nothing to do it costs nothing.
+	Refill(ctx context.Context) error
 
 	// Owes tells the module how many messages the host is still owed, so that DestroyAll can refuse; until it is told,
 	// it does.

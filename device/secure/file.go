@@ -66,6 +66,7 @@ type Options struct {
 	Production bool     // refuse published keys and the on-screen PIN
 	Keypad     Keypad   // where PINs are entered; nil: ErrNoPad
 	OnScreen   string   // socket of the on-screen keypad, where Keypad is one
+	Where      string   // what Status says of the process
 	Weak       []string // sets whose acquirers may send less than a key block of version B, D or E
 
 	// Event, where set, is told of what has to stand in an audit log. It must not block.

@@ -171,8 +171,7 @@ func (f *File) wipe(pool []transaction) {
 	}
 }
 
-// Refill derives keys ahead for every DUKPT key of which less than half a pool is left, so that no sale waits for it. The
-// owner of idle time calls it.
+// Refill is Terminal's: it fills every pool of which half or more is used.
 func (f *File) Refill(ctx context.Context) error {
 	if err := f.enter(ctx); err != nil {
 		return err
@@ -384,4 +383,53 @@ func (l *lease) working(t x9.TDESUse, a x9.AESUse) ([]byte, error) {
 	}
 	kind := map[Algorithm]x9.KeyType{AES128: x9.AES128, AES192: x9.AES192, AES256: x9.AES256}[l.of.algorithm]
 	return x9.AESWorkingKey(l.key, a, kind, x9.AESKSN(l.ksn))
+}
+
+// Encipher is Data's.
+func (f *File) Encipher(ctx context.Context, l Lease, data []byte) ([]byte, error) {
+	if len(data) > maxPlain {
+		return nil, fmt.Errorf("%d bytes: %w", len(data), ErrTooLong)
+	}
+	out := make([]byte, len(data))
+	err := f.within(ctx, func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		held, err := f.lease(l, UseData)
+		if err != nil {
+			return err
+		}
+		if held.made {
+			return fmt.Errorf("second message under one lease of %q: %w", l.Set, ErrLease)
+		}
+		if err := held.encipher(data, out); err != nil {
+			return err
+		}
+		held.made = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// encipher writes to out, which is as long as data. Within guarded.
+func (l *lease) encipher(data, out []byte) (err error) {
+	key := l.key
+	if l.of.scheme == dukptScheme {
+		if key, err = l.working(x9.TDESDataRequest, x9.AESDataEncrypt); err != nil {
+			return err
+		}
+		defer clear(key)
+	}
+	do, block := x9.EncryptCBC, x9.BlockSize
+	if l.of.algorithm != TDES {
+		do, block = x9.EncryptCBCAES, x9.AESBlockSize
+	}
+	enciphered, err := do(key, make([]byte, block), data)
+	if err != nil {
+		return fmt.Errorf("%d bytes in blocks of %d: %w", len(data), block, ErrRequest)
+	}
+	copy(out, enciphered)
+	return nil
 }

@@ -16,7 +16,7 @@ func (f *File) Status(ctx context.Context) (Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := Status{
-		Where: "within the calling process", Memory: f.memory.kind, Storage: f.storage(), Production: f.options.Production,
+		Where: f.where(), Memory: f.memory.kind, Storage: f.storage(), Production: f.options.Production,
 		OnScreen: f.options.OnScreen, Warnings: slices.Clone(f.warnings),
 	}
 	if f.options.OnScreen != "" {
@@ -39,6 +39,13 @@ func (f *File) Status(ctx context.Context) (Status, error) {
 		s.Keys = append(s.Keys, f.keyStatus(name, f.content.keys[name]))
 	}
 	return s, nil
+}
+
+func (f *File) where() string {
+	if f.options.Where != "" {
+		return f.options.Where
+	}
+	return "within the calling process: for development and tests"
 }
 
 // storage says what the files protect against, in a sentence.

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// harden closes the process to others, and says in words how far that went. What must hold and does not is an error.
+func harden() (string, error) {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return "", fmt.Errorf("no new privileges: %w", err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return "", fmt.Errorf("no core files: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return "", fmt.Errorf("not dumpable: %w", err)
+	}
+	unix.Umask(0o077)
+	if err := os.Chdir("/"); err != nil {
+		return "", err
+	}
+	parts := []string{"a process of its own", "not dumpable", "no core files", "no new privileges"}
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil && (limit.Cur == unix.RLIM_INFINITY || os.Geteuid() == 0) &&
+		unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT) == nil {
+		parts = append(parts, "all its memory locked")
+	} else {
+		parts = append(parts, "only its key memory locked (raise ulimit -l for all of it)")
+	}
+	return strings.Join(parts, ", "), nil
+}
+
+// allowed refuses a program of another user, root excepted: the socket's mode says the same, where it is honoured.
+func allowed(conn net.Conn) error {
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("a %T is no unix socket", conn)
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var cred *unix.Ucred
+	var inner error
+	if err := raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+		return err
+	}
+	if inner != nil {
+		return inner
+	}
+	if cred.Uid != 0 && int(cred.Uid) != os.Geteuid() {
+		return fmt.Errorf("user %d may not", cred.Uid)
+	}
+	return nil
+}

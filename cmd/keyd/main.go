@@ -1,0 +1,167 @@
+// Command keyd is the secure module in a process of its own: it alone holds keys and clear PINs. posd starts it, speaks to
+// it over a socket pair and ends it by hanging up; nobody starts it by hand. It gives leases and results, never a key.
+//
+// What the process does for the keys: no core files, no debugger but root's, no new privileges, no swap where the system
+// lets it lock its memory; the keys themselves in memory that only it can map (memfd_secret) where the kernel has that.
+// What it cannot do: a Linux process is no secure cryptographic device. Root, the kernel and the hardware are trusted.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"tillway/device/secure"
+)
+
+func main() {
+	debug.SetTraceback("none") // a panic says what broke, not what was on the stack
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if err := run(os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "keyd:", err)
+		os.Exit(1)
+	}
+}
+
+// flags are keyd's, as posd sets them.
+type flags struct {
+	options secure.Options
+	keys    string // socket for loading keys
+	unlock  string // file with the unlock secret
+}
+
+func parse(args []string, errOut io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("keyd", flag.ContinueOnError)
+	set.SetOutput(errOut)
+	set.StringVar(&f.options.Path, "file", "", "the sealed key file")
+	set.BoolVar(&f.options.First, "first", false, "make the key files where there are none")
+	set.StringVar(&f.options.Witness, "witness", "", "the file, away from the key file, that knows the highest counters")
+	set.BoolVar(&f.options.Production, "production", false, "refuse published keys and the on-screen PIN")
+	set.StringVar(&f.options.OnScreen, "on-screen", "", "development: the socket for PINs typed on this machine's screen")
+	set.StringVar(&f.keys, "keys", "", "the socket for loading keys")
+	set.StringVar(&f.unlock, "unlock", "", "the file with the unlock secret")
+	set.Func("weak", "an acquirer that may send less than a key block; repeat for each", func(name string) error {
+		f.options.Weak = append(f.options.Weak, name)
+		return nil
+	})
+	set.Usage = func() {
+		fmt.Fprintln(errOut, "keyd is the secure module. posd starts it; it is of no use by itself.")
+		set.PrintDefaults()
+	}
+	if err := set.Parse(args); err != nil {
+		return f, err
+	}
+	if set.NArg() > 0 {
+		return f, errors.New("keyd takes no arguments but flags")
+	}
+	for _, p := range []string{f.options.Path, f.options.Witness, f.options.OnScreen, f.keys, f.unlock} {
+		if p != "" && !filepath.IsAbs(p) {
+			return f, fmt.Errorf("path %s must be absolute", p)
+		}
+	}
+	if f.options.Path == "" {
+		return f, errors.New("no key file: keyd is started by posd")
+	}
+	return f, nil
+}
+
+func run(args []string, errOut io.Writer) error {
+	f, err := parse(args, errOut)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := inherited()
+	if err != nil {
+		return err
+	}
+	where, err := harden()
+	if err == nil {
+		f.options.Where = where
+		err = serve(context.Background(), f, conn)
+	}
+	return err
+}
+
+// inherited is the socket that posd left at SocketFD.
+func inherited() (net.Conn, error) {
+	file := os.NewFile(secure.SocketFD, "posd")
+	if file == nil {
+		return nil, errors.New("no socket: keyd is started by posd")
+	}
+	conn, err := net.FileConn(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("keyd is started by posd: %w", err)
+	}
+	return conn, nil
+}
+
+// serve starts the module, says so, and serves posd until it hangs up.
+func serve(ctx context.Context, f flags, conn net.Conn) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	sweeper := newSweeper(conn)
+	m, err := start(ctx, f, sweeper)
+	if err != nil {
+		return errors.Join(err, secure.Greet(conn, err), conn.Close())
+	}
+	defer func() { stop(); err = errors.Join(err, m.close()) }()
+	if err := secure.Greet(conn, nil); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	m.group.Go(func() { sweeper.run(ctx) })
+	if m.keys != nil {
+		m.group.Go(func() { m.serveKeys(ctx) })
+	}
+	return m.terminal.Serve(ctx)
+}
+
+// unlockSecret reads the unlock secret; a line end behind it does not count.
+func unlockSecret(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("unlock secret: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("unlock secret: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("unlock secret: others can read %s: chmod 0400 %s", path, path)
+	}
+	b := make([]byte, 4096)
+	n, err := io.ReadFull(file, b)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("unlock secret: %w", err)
+	}
+	return bytes.TrimRight(b[:n], "\r\n"), nil
+}
+
+// line makes an event one line for the log.
+func line(e secure.Event) string {
+	var b strings.Builder
+	b.WriteString(e.What)
+	for _, part := range [][2]string{{"set", e.Set}, {"use", e.Use}, {"holder", e.Holder}, {"check value", e.Check}} {
+		if part[1] != "" {
+			fmt.Fprintf(&b, ", %s %q", part[0], part[1])
+		}
+	}
+	return b.String()
+}
