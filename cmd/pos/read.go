@@ -352,6 +352,10 @@ func (a *app) queue() *cobra.Command {
 			if a.json {
 				return a.printJSON(snap)
 			}
+			if snap.Owed == 0 {
+				a.printf("Nothing waits.\n")
+				return nil
+			}
 			a.printf("Sending what waits (%d); pos queue list shows what is left.\n", snap.Owed)
 			return nil
 		},

@@ -29,6 +29,7 @@ type stage struct {
 
 	refuse    error  // what Start answers
 	cancelErr error  // what Cancel answers
+	watchErr  error  // what Watch answers
 	onShow    func() // called when the last snapshot is out, before the sale has ended
 	hold      chan struct{}
 
@@ -46,6 +47,7 @@ func newStage(t *testing.T, sale terminal.Sale, shows ...terminal.Snapshot) *sta
 	s.want = terminal.Order{Kind: terminal.KindSale, Amount: sale.Amount, Reference: sale.Reference}
 	for i := range s.shows {
 		s.shows[i].Sale, s.shows[i].Version, s.shows[i].Amount = sale.ID, uint64(i+2), sale.Amount
+		s.shows[i].Reader.OK = s.shows[i].Reader.Cause == ""
 	}
 	return s
 }
@@ -106,6 +108,10 @@ func (s *stage) snapshotLocked() terminal.Snapshot {
 
 func (s *stage) Watch(ctx context.Context, _ uint64) (terminal.Snapshot, error) {
 	s.mu.Lock()
+	if s.watchErr != nil {
+		s.mu.Unlock()
+		return terminal.Snapshot{}, s.watchErr
+	}
 	hold := s.hold
 	last := s.at+1 >= len(s.shows)
 	s.mu.Unlock()
