@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,9 @@ func (m *memory) Batch(context.Context, string) (uint32, error) { return 1, nil 
 func (m *memory) ByKey(_ context.Context, key string) (terminal.Sale, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fail != nil {
+		return terminal.Sale{}, m.fail
+	}
 	for _, s := range m.sales() {
 		if s.Key == key {
 			return s, nil
@@ -143,9 +147,15 @@ func (words) Repeat(first []byte, _ int) ([]byte, error)               { return 
 func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
 
 func (words) Response(answer []byte) (terminal.Response, error) {
+	if string(answer) == "garbage" {
+		return terminal.Response{}, errors.New("no response code")
+	}
 	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: string(answer), Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
 	if string(answer) == "00" {
 		r.Verdict = terminal.VerdictApproved
+	}
+	if string(answer) == "91" {
+		r.Verdict = terminal.VerdictTryLater
 	}
 	return r, nil
 }
@@ -173,22 +183,31 @@ func (silent) Transmit(context.Context, []byte) ([]byte, error) { return nil, de
 // chip is a kernel whose card says what the test wants; it takes its time, so that cancels can come in between.
 type chip struct {
 	first, second emv.Decision
+	reason        string
 	err           error
+	complete      error  // of Complete
+	pan           []byte // nil: a good one
+	deaf          bool   // does not look at its context
 }
 
 func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return nil, emv.Outcome{}, ctx.Err()
+		if !c.deaf {
+			return nil, emv.Outcome{}, ctx.Err()
+		}
 	}
-	out := emv.Outcome{Decision: c.first}
-	out.Data.Put(0x5A, []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19})
+	out := emv.Outcome{Decision: c.first, Reason: c.reason}
+	if c.pan == nil {
+		c.pan = []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19}
+	}
+	out.Data.Put(0x5A, c.pan)
 	return c, out, c.err
 }
 
 func (c chip) Complete(context.Context, emv.HostAnswer) (emv.Outcome, error) {
-	return emv.Outcome{Decision: c.second}, nil
+	return emv.Outcome{Decision: c.second, Reason: c.reason}, c.complete
 }
 
 type bench struct {
@@ -196,6 +215,8 @@ type bench struct {
 	journal *memory
 	wire    *wire
 	lane    *Lane
+	owner   *Owner
+	clock   atomic.Int64 // how far the wall clock is off, in nanoseconds
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -206,21 +227,27 @@ func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string,
 	t.Helper()
 	b := &bench{t: t, journal: &memory{}, wire: &wire{answer: answer, fresh: true}, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
+	clock := func() time.Time { return time.Now().Add(time.Duration(b.clock.Load())) }
 	o := NewOwner(OwnerConfig{
 		Name: "acquirer", Journal: b.journal, Dialect: words{}, Link: b.wire, Traces: &counter{}, Retry: 2 * time.Second, RetryMax: time.Minute,
-		Check: time.Hour, Clock: time.Now, Log: log,
+		Check: time.Hour, Clock: clock, Log: log,
 	})
+	b.owner = o
 	b.lane = New(Config{
 		Journal: b.journal, Kernel: k, Reader: r, Owner: o, Sales: &counter{}, Traces: &counter{},
 		Params:   func(terminal.Order, time.Time, terminal.SaleID) emv.Params { return emv.Params{} },
-		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: time.Now, Log: log,
+		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: clock, Log: log,
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	go func() {
 		owning, release := context.WithCancel(context.WithoutCancel(ctx))
 		owned := make(chan error, 1)
-		go func() { owned <- o.Run(owning) }()
+		go func() {
+			err := o.Run(owning)
+			stop()
+			owned <- err
+		}()
 		err := b.lane.Run(ctx)
 		release()
 		b.ended <- errors.Join(err, <-owned)
@@ -255,6 +282,20 @@ func (b *bench) end() {
 	b.stop()
 	if err := <-b.ended; err != nil {
 		b.t.Error(err)
+	}
+}
+
+// hasEnded says that the terminal ended by itself, with an error, within two hours.
+func (b *bench) hasEnded() {
+	b.t.Helper()
+	time.Sleep(2 * time.Hour)
+	select {
+	case err := <-b.ended:
+		if err == nil {
+			b.t.Error("ended without an error")
+		}
+	default:
+		b.t.Error("it goes on")
 	}
 }
 
