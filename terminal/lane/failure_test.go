@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,7 +48,9 @@ func TestTheCashierReadsNoErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := start(t, c.kernel, slot{}, c.answer)
+				b.wire.mu.Lock()
 				b.wire.down = c.down
+				b.wire.mu.Unlock()
 				defer b.end()
 				b.sell(1000, "")
 				s := b.last()
@@ -58,7 +61,7 @@ func TestTheCashierReadsNoErrors(t *testing.T) {
 				if strings.Contains(s.Outcome.Do, raw) {
 					t.Errorf("do: %q", s.Outcome.Do)
 				}
-				noted := slices.ContainsFunc(b.journal.rows, func(e terminal.Entry) bool {
+				noted := slices.ContainsFunc(b.rows(), func(e terminal.Entry) bool {
 					return e.Sale != nil && strings.Contains(e.Note, raw) && !strings.Contains(e.Note, "\n")
 				})
 				if c.kernel.pan == nil && !noted {
@@ -72,9 +75,9 @@ func TestTheCashierReadsNoErrors(t *testing.T) {
 // A clock that is put back must not hold a reversal until its old time comes round again.
 func TestReversalIsNotHeldByAClockThatIsPutBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answers := false
+		var answers atomic.Bool
 		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
-			if m == "signon" || answers {
+			if m == "signon" || answers.Load() {
 				return "00", true, nil
 			}
 			return "", true, errors.New("no answer in time")
@@ -84,7 +87,7 @@ func TestReversalIsNotHeldByAClockThatIsPutBack(t *testing.T) {
 		b.last()
 		time.Sleep(time.Second / 2)
 		b.clock.Store(int64(-24 * time.Hour))
-		answers = true
+		answers.Store(true)
 		time.Sleep(2 * time.Hour) // Check is an hour here
 		if due, _ := b.journal.Due(t.Context(), ""); len(due) != 0 {
 			t.Errorf("still owed: %+v", due)
@@ -147,7 +150,7 @@ func TestWhatIsReversed(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second) // at once, not when the owner looks next
 				synctest.Wait()
-				if !slices.Contains(b.wire.sent, "reversal") {
+				if !slices.Contains(b.sent(), "reversal") {
 					t.Error("the reversal was not sent")
 				}
 			})
@@ -174,10 +177,8 @@ func TestWhatBecomesOfAReversal(t *testing.T) {
 				b.last()
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				b.journal.mu.Lock()
-				defer b.journal.mu.Unlock()
 				var now terminal.DebtState
-				for _, e := range b.journal.rows {
+				for _, e := range b.rows() {
 					if e.Debt != nil {
 						now = e.Debt.State
 					}
@@ -186,7 +187,7 @@ func TestWhatBecomesOfAReversal(t *testing.T) {
 					t.Errorf("answered %s: %s, want %s", code, now, want)
 				}
 				tries := 0
-				for _, m := range b.wire.sent {
+				for _, m := range b.sent() {
 					if m == "reversal" {
 						tries++
 					}
@@ -207,7 +208,7 @@ func TestTheAnswerErasesTheRequest(t *testing.T) {
 		b.sell(1000, "")
 		b.last()
 		synctest.Wait()
-		for _, e := range b.journal.rows {
+		for _, e := range b.rows() {
 			if e.Sale != nil && e.Erase != (e.From == terminal.Sending) {
 				t.Errorf("%s in %s: erase %v", e.Event, e.From, e.Erase)
 			}
@@ -220,13 +221,11 @@ func TestStraysAreKept(t *testing.T) {
 		b := start(t, approves, slot{}, always("00"))
 		defer b.end()
 		b.owner.Stray(terminal.Stray{Time: time.Now(), MTI: "0210", STAN: "000007", Code: "00", Reason: "late"})
-		time.Sleep(time.Second)
-		b.journal.mu.Lock()
-		defer b.journal.mu.Unlock()
-		if !slices.ContainsFunc(b.journal.rows, func(e terminal.Entry) bool {
+		time.Sleep(time.Minute)
+		if !slices.ContainsFunc(b.rows(), func(e terminal.Entry) bool {
 			return e.Kind == terminal.StrayEntry && strings.Contains(e.Note, "000007") && strings.Contains(e.Note, "late")
 		}) {
-			t.Errorf("%+v", b.journal.rows)
+			t.Errorf("%+v", b.rows())
 		}
 	})
 }
@@ -245,8 +244,8 @@ func TestAcceptedCancelHolds(t *testing.T) {
 		}
 		s := b.last()
 		synctest.Wait()
-		if s.State != terminal.Cancelled || slices.Contains(b.wire.sent, "sale") {
-			t.Errorf("%s, on the wire %v", s.State, b.wire.sent)
+		if s.State != terminal.Cancelled || slices.Contains(b.sent(), "sale") {
+			t.Errorf("%s, on the wire %v", s.State, b.sent())
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -118,18 +119,26 @@ func (c *counter) Next(context.Context) (uint64, error) { c.n++; return c.n, nil
 // wire is a host that answers each message as its script says, and keeps what it was sent.
 type wire struct {
 	answer func(message string) (string, bool, error)
-	sent   []string
 	fresh  bool
-	down   error
+
+	mu   sync.Mutex // guards all below
+	sent []string
+	down error
 }
 
-func (w *wire) Ready(context.Context) (bool, error) { return w.fresh, w.down }
+func (w *wire) Ready(context.Context) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fresh, w.down
+}
 
 func (w *wire) Exchange(ctx context.Context, message []byte) ([]byte, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
+	w.mu.Lock()
 	w.sent = append(w.sent, string(message))
+	w.mu.Unlock()
 	time.Sleep(time.Second)
 	a, sent, err := w.answer(string(message))
 	return []byte(a), sent, err
@@ -285,6 +294,20 @@ func (b *bench) end() {
 	}
 }
 
+// sent is what went over the wire so far.
+func (b *bench) sent() []string {
+	b.wire.mu.Lock()
+	defer b.wire.mu.Unlock()
+	return slices.Clone(b.wire.sent)
+}
+
+// rows is the journal so far.
+func (b *bench) rows() []terminal.Entry {
+	b.journal.mu.Lock()
+	defer b.journal.mu.Unlock()
+	return slices.Clone(b.journal.rows)
+}
+
 // hasEnded says that the terminal ended by itself, with an error, within two hours.
 func (b *bench) hasEnded() {
 	b.t.Helper()
@@ -326,8 +349,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 				t.Errorf("%s: %+v, %v", name, s, err)
 			}
 		}
-		if len(b.journal.rows) != 0 {
-			t.Errorf("refused orders left %d rows", len(b.journal.rows))
+		if len(b.rows()) != 0 {
+			t.Errorf("refused orders left %d rows", len(b.rows()))
 		}
 	})
 }
@@ -407,7 +430,7 @@ func TestReversalGoesBeforeTheNextRequest(t *testing.T) {
 			t.Fatalf("%s: %s", s.State, s.Outcome.Happened)
 		}
 		var order []string
-		for _, m := range b.wire.sent {
+		for _, m := range b.sent() {
 			if m != "signon" {
 				order = append(order, m)
 			}
@@ -434,7 +457,7 @@ func TestNoRequestWhileTheReversalIsRefusedAnAnswer(t *testing.T) {
 			t.Errorf("%s %s", s.State, s.Outcome.Code)
 		}
 		n := 0
-		for _, m := range b.wire.sent {
+		for _, m := range b.sent() {
 			if m == "sale" {
 				n++
 			}
@@ -516,8 +539,8 @@ func TestAFailedJournalEndsTheLaneAndShowsNothing(t *testing.T) {
 		if err := <-b.ended; err == nil {
 			t.Error("the lane went on without its journal")
 		}
-		if s := b.lane.Snapshot(); s.State.Final() || len(b.wire.sent) > 1 {
-			t.Errorf("shown %s, on the wire %v", s.State, b.wire.sent)
+		if s := b.lane.Snapshot(); s.State.Final() || len(b.sent()) > 1 {
+			t.Errorf("shown %s, on the wire %v", s.State, b.sent())
 		}
 	})
 }
