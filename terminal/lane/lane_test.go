@@ -544,3 +544,15 @@ func TestAFailedJournalEndsTheLaneAndShowsNothing(t *testing.T) {
 		}
 	})
 }
+
+// The receipt of a card that declined by itself shows which card it was, by its last digits.
+func TestDeclinedByTheCardIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, chip{first: emv.Declined}, slot{}, always("00"))
+		defer b.end()
+		b.sell(1000, "")
+		if s := b.last(); s.State != terminal.Declined || s.MaskedPAN != "476173******0119" {
+			t.Errorf("%s, card %q", s.State, s.MaskedPAN)
+		}
+	})
+}

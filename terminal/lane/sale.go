@@ -256,7 +256,6 @@ func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error
 	}
 	r.rec.STAN = stan(n)
 	r.rec.Invoice = r.rec.STAN
-	r.rec.MaskedPAN = card.PAN.Masked()
 	req := terminal.Request{
 		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
 		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
@@ -329,6 +328,9 @@ func (r *run) take(out emv.Outcome) {
 	r.rec.Label, r.rec.Scheme, r.rec.Method, r.rec.ODA = out.Label, out.Scheme, out.Method, out.ODA
 	r.rec.Tags, r.rec.Why = out.Data.Without(), out.Why
 	r.rec.Language = printable(out.Data.Value(tagLanguagePreference))
+	if card, err := cardData(&out.Data); err == nil { // also of a card that the bank never hears of: its receipt names it
+		r.rec.MaskedPAN = card.PAN.Masked()
+	}
 }
 
 func stan(n uint64) uint32 { return uint32((n-1)%999_999) + 1 }
