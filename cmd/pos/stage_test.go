@@ -103,7 +103,7 @@ func (s *stage) snapshotLocked() terminal.Snapshot {
 		return terminal.Snapshot{Version: 1, State: terminal.Ready}
 	}
 	last := s.sale
-	return terminal.Snapshot{Version: uint64(len(s.shows) + 2), Sale: last.ID, State: last.State, Last: &last, Journal: 12}
+	return terminal.Snapshot{Version: uint64(len(s.shows) + 2), Sale: last.ID, State: last.State, Last: &last, Journal: 13}
 }
 
 func (s *stage) Watch(ctx context.Context, _ uint64) (terminal.Snapshot, error) {
@@ -169,6 +169,7 @@ func journalOf(sale terminal.Sale) []terminal.JournalRow {
 		{Seq: 10, Time: at, Kind: terminal.StartEntry, Note: "release test"},
 		{Seq: 11, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.CardTalk, Event: string(terminal.GoOnline), To: string(terminal.Sending), Duties: []terminal.Duty{terminal.OweReversal}},
 		{Seq: 12, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.FinishApproved, Event: string(terminal.CardAgrees), To: string(sale.State), Duties: []terminal.Duty{terminal.DischargeReversal}},
+		{Seq: 13, Time: at, Kind: terminal.DebtEntry, Sale: sale.ID, Event: "Accepted", To: string(terminal.Acknowledged)},
 	}
 }
 

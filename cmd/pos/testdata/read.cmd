@@ -23,6 +23,7 @@ STAN        000042
 Invoice     000043
 Batch       000007
 Acquirer    nac
+Reversal    Acknowledged since 2026-11-23 09:15:07
 $ pos show 1
 ? 2
 ! pos: sale 1: no such sale. Look the number up in the journal, or on the receipt.
@@ -41,17 +42,19 @@ The host answered 00
 Steps
   09:15:07.000  sale GoOnline CardTalk to Sending +R
   09:15:07.000  sale CardAgrees FinishApproved to Reversed -R
+  09:15:07.000  debt Accepted to Acknowledged
 $ pos journal
 ? 0
     10  2026-11-23 09:15:07          start (release test)
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
     12  2026-11-23 09:15:07    1042  sale CardAgrees FinishApproved to Reversed -R
+    13  2026-11-23 09:15:07    1042  debt Accepted to Acknowledged
 $ pos journal --after 10 --limit 1
 ? 0
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
 $ pos journal --json --after 11
 ? 0
-{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]}],"next":12}
+{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged"}],"next":13}
 $ pos journal --limit 0
 ? 2
 ! pos: limit 0: 1 to 1000 rows
