@@ -31,8 +31,8 @@ func TestDeps(t *testing.T) {
 		says    []string // on standard error
 	}{
 		{"all there", map[string]string{"go": goWorks, "cc": works, "apt-get": installs, "id": root}, true, "", nil},
-		{"no Go", map[string]string{"cc": works, "apt-get": installs, "id": root}, false, "", []string{"Go is not installed", "go.dev/dl"}},
-		{"Go too old", map[string]string{"go": goTooOld, "cc": works, "apt-get": installs, "id": root}, false, "", []string{"invalid go version", "go.dev/dl"}},
+		{"no Go", map[string]string{"cc": works, "apt-get": installs, "id": root}, false, "", []string{"Go is not installed", "the Go project's own site"}},
+		{"Go too old", map[string]string{"go": goTooOld, "cc": works, "apt-get": installs, "id": root}, false, "", []string{"invalid go version", "the Go project's own site"}},
 		{"no compiler, root", map[string]string{"go": goWorks, "apt-get": installs, "id": root}, true, installed, []string{"missing: a working C compiler", "installing: gcc libc6-dev"}},
 		{"compiler without headers, root", map[string]string{"go": goWorks, "cc": fails, "apt-get": installs, "id": root}, true, installed, []string{"SQLite"}},
 		{"no compiler, sudo without password", map[string]string{"go": goWorks, "apt-get": installs, "id": user, "sudo": sudo}, true, installed, []string{"installing: gcc libc6-dev"}},

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func (d Data) GoString() string { return "emv.Data{" + d.String() + "}" }
 
 // Format keeps every verb from printing values.
 func (d Data) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(d.String())) }
+
+// LogValue keeps log/slog from printing values, JSON handler included.
+func (d Data) LogValue() slog.Value { return slog.StringValue(d.String()) }
 
 // MarshalJSON writes {"9F02": "000000010525", …} in upper-case hex; secret tags are an error, not an omission.
 func (d Data) MarshalJSON() ([]byte, error) {

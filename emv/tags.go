@@ -3,6 +3,7 @@ package emv
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"tillway/emv/tlv"
 )
@@ -56,6 +57,13 @@ func (e Element) Padding() tlv.Padding {
 
 // Fits says whether a value of so many bytes is one that the table allows.
 func (e Element) Fits(length int) bool { return length >= e.Min && length <= e.Max }
+
+// In says whether one of the templates is a place for the object.
+func (e Element) In(templates ...tlv.Tag) bool {
+	return slices.ContainsFunc(templates, func(t tlv.Tag) bool {
+		return slices.Contains(strings.Fields(e.Templates), t.String())
+	})
+}
 
 // Elements lists the whole table in ascending order of tags.
 func Elements() []Element { return slices.Clone(elements) }

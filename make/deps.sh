@@ -11,12 +11,12 @@ GO=${GO:-go}
 packages=
 if ! command -v "$GO" >/dev/null 2>&1; then
 	say "Go is not installed, and distributions often carry one that is too old."
-	say "Install the version that go.mod names from https://go.dev/dl/ (or any Go from 1.21 on, which fetches it)."
+	say "Install the version that go.mod names from the Go project's own site (or any Go from 1.21 on, which fetches it)."
 	exit 1
 fi
 if ! version=$("$GO" env GOVERSION 2>&1); then
 	say "Go does not take this module: $version"
-	say "Install the version that go.mod names from https://go.dev/dl/"
+	say "Install the version that go.mod names from the Go project's own site."
 	exit 1
 fi
 

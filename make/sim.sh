@@ -6,12 +6,14 @@ set -eu
 GO=${GO:-go}
 seeds=$1
 seed=$2
-case $seeds$seed in
-*[!0-9]* | '')
-	echo "sim: SEEDS and SEED are whole numbers" >&2
-	exit 2
-	;;
-esac
+for n in "$seeds" "$seed"; do
+	case $n in
+	*[!0-9]* | '' | 0 | ??????????*)
+		echo "sim: SEEDS and SEED are whole numbers from 1 on, of at most nine digits: make sim SEEDS=1000 SEED=1" >&2
+		exit 2
+		;;
+	esac
+done
 
 mkdir -p bin
 "$GO" test -c -buildvcs=false -o bin/posd.sim ./cmd/posd

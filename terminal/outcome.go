@@ -1,6 +1,9 @@
 package terminal
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Outcome codes: stable words for programs.
 const (
@@ -21,8 +24,8 @@ const (
 const notCharged = "The customer is not charged."
 
 // Conclude says what a final state means, for the cashier. row is the transition that made it final; cause is the
-// outcome that the host's answer or the kernel brought with it, if any; detail is one sentence of the card's or
-// reader's side, without card data.
+// outcome that the host's answer or the kernel brought with it, if any; detail is one whole sentence for the cashier about
+// card or reader, or empty.
 func Conclude(row Row, cause Outcome, detail string) Outcome {
 	switch row.To {
 	case Approved:
@@ -31,7 +34,7 @@ func Conclude(row Row, cause Outcome, detail string) Outcome {
 		if cause.Code != "" {
 			return cause
 		}
-		return Outcome{CodeCardDeclined, "Declined by the card. " + detail, notCharged + " Ask for another card.", false}
+		return Outcome{CodeCardDeclined, "Declined by the card.", notCharged + " Ask for another card.", false}
 	case Cancelled:
 		if cause.Code != "" {
 			return cause
@@ -51,9 +54,9 @@ func cancelled(row Row, detail string) Outcome {
 		if row.From == CardTalk {
 			return Outcome{CodeTimedOut, "The card took too long.", "Nothing was sent. Take the card out and try again.", true}
 		}
-		return Outcome{CodeTimedOut, "No card in time. " + detail, "Nothing was sent. Start again when the customer is ready.", true}
+		return Outcome{CodeTimedOut, say("No card in time.", detail), "Nothing was sent. Start again when the customer is ready.", true}
 	case Removed:
-		return Outcome{CodeCardRemoved, "The card was taken out too early. " + detail, "Nothing was sent. Start again and leave the card in.", true}
+		return Outcome{CodeCardRemoved, say("The card was taken out too early.", detail), "Nothing was sent. Start again and leave the card in.", true}
 	case PowerLost:
 		return Outcome{CodePowerLost, "The terminal stopped before anything was sent.", "Start again.", true}
 	default:
@@ -67,13 +70,13 @@ func reversed(row Row, detail string) Outcome {
 	case row.Event == PowerLost:
 		return Outcome{CodePowerLost, "The terminal stopped while the bank was asked.", reversal + "Start a new sale.", true}
 	case row.From == FinishUnanswered:
-		return Outcome{CodeNoAnswer, "The bank did not answer. " + detail, reversal + "Try again, or ask for another way to pay.", true}
+		return Outcome{CodeNoAnswer, say("The bank did not answer.", detail), reversal + "Try again, or ask for another way to pay.", true}
 	case row.Event == Removed:
-		return Outcome{CodeCardRemoved, "The card was taken out before the sale was finished. " + detail, reversal + "Start again and leave the card in.", true}
+		return Outcome{CodeCardRemoved, say("The card was taken out before the sale was finished.", detail), reversal + "Start again and leave the card in.", true}
 	case row.Event == NotAgreed:
 		return Outcome{CodeCancelled, "The cashier did not agree.", reversal, false}
 	}
-	return Outcome{CodeCardRefused, "The bank approved, the card refused. " + detail, reversal + "Ask for another card.", false}
+	return Outcome{CodeCardRefused, say("The bank approved, the card refused.", detail), reversal + "Ask for another card.", false}
 }
 
 // Refusal is the outcome of a card or a terminal that ended a sale before the host was asked.
@@ -93,10 +96,13 @@ func NoPIN(end PINEnd) Outcome {
 	return Outcome{CodeCancelled, "Cancelled at the PIN pad.", "Nothing was sent.", true}
 }
 
-// Unreachable is the outcome of a request that never left.
-func Unreachable(cause string) Outcome {
+// say puts a second sentence behind the first, where there is one.
+func say(happened, detail string) string { return strings.TrimSpace(happened + " " + detail) }
+
+// Unreachable is the outcome of a request that never left. detail is one whole sentence for the cashier, or empty.
+func Unreachable(detail string) Outcome {
 	return Outcome{
-		Code: CodeUnreachable, Happened: "The bank cannot be reached: " + cause, MayRetry: true,
+		Code: CodeUnreachable, Happened: say("The bank cannot be reached.", detail), MayRetry: true,
 		Do: notCharged + " Nothing was sent. Try again in a moment, or ask for another way to pay.",
 	}
 }

@@ -121,7 +121,8 @@ type Entry struct {
 	Note   string  // one sentence; no card data
 }
 
-// Secret is what is sealed apart from the journal under the batch key. Its fields mask themselves or are not printed.
+// Secret is what is sealed apart from the journal under the batch key. However it is printed, logged or marshalled, it
+// shows none of it.
 type Secret struct {
 	Card     CardData
 	Request  []byte // the request's bytes as composed (holds track 2): erased with the answer
@@ -131,16 +132,13 @@ type Secret struct {
 // String keeps the bytes out of every log.
 func (Secret) String() string { return "sealed card data" }
 
-// GoString keeps the bytes out of every log.
-func (Secret) GoString() string { return "sealed card data" }
-
-// Format keeps the bytes out under every verb.
+// Format keeps every verb from printing the bytes.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
-// LogValue keeps the bytes out of every log.
+// LogValue keeps the bytes out of log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText keeps the bytes out of every encoding.
+// MarshalText keeps the bytes out of JSON, the logger's too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // CardData is the clear card data of one sale, in memory only while the sale runs; on disk only sealed.
@@ -160,16 +158,13 @@ type cardDataWire struct {
 // String masks.
 func (c CardData) String() string { return c.PAN.Masked() }
 
-// GoString masks.
-func (c CardData) GoString() string { return c.PAN.Masked() }
-
 // Format masks under every verb.
 func (c CardData) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(c.PAN.Masked())) }
 
 // LogValue masks in log/slog.
 func (c CardData) LogValue() slog.Value { return slog.StringValue(c.PAN.Masked()) }
 
-// MarshalText masks in JSON and TOML.
+// MarshalText masks in JSON, the logger's too: no expiry stands beside the number. Plain is the clear form.
 func (c CardData) MarshalText() ([]byte, error) { return []byte(c.PAN.Masked()), nil }
 
 // Plain is the clear form for the sealing module, and for nothing else: PAN, expiry and sequence number. Track 2 is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"tillway/money"
 	"tillway/terminal"
@@ -118,7 +119,8 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// watch is a long poll: it answers as soon as there is a newer snapshot than the client has, or the same after a while.
+// watch is a long poll: it answers as soon as there is a newer snapshot than the client has, or the reader comes or goes,
+// or the same after a while.
 // A client that knows a newer version than there is has known an earlier daemon, and is answered at once.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	after, err := number(r, "after", 0, 1<<63-1, 0)
@@ -131,17 +133,29 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, http.StatusOK, h.shown(r, now))
 		return
 	}
-	ctx, stop := context.WithTimeout(r.Context(), longestWatch)
-	defer stop()
-	snap, err := h.cfg.Lane.Watch(ctx, now.Version)
-	if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
-		snap, err = h.cfg.Lane.Snapshot(), nil
-	}
+	snap, err := h.news(r.Context(), now)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	h.answer(w, http.StatusOK, h.shown(r, snap))
+}
+
+// news waits for a snapshot that says something else than now does. Reader and host are no part of the version: they are
+// looked at again and again.
+func (h *handler) news(ctx context.Context, now terminal.Snapshot) (terminal.Snapshot, error) {
+	for until := time.Now().Add(longestWatch); ; {
+		look, stop := context.WithTimeout(ctx, min(lookEvery, time.Until(until)))
+		snap, err := h.cfg.Lane.Watch(look, now.Version)
+		stop()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return snap, err
+		}
+		snap = h.cfg.Lane.Snapshot()
+		if snap.Reader != now.Reader || !time.Now().Before(until) {
+			return snap, nil
+		}
+	}
 }
 
 func (h *handler) last(w http.ResponseWriter, r *http.Request) {

@@ -27,6 +27,7 @@ const (
 	MaxBody      = 4 << 10 // bytes of a request's body
 	MaxRows      = 1000    // journal rows or sales in one answer
 	defaultRows  = 100
+	lookEvery    = time.Second      // how soon a watch tells of a reader that came or went
 	longestWatch = 30 * time.Second // a watch without news answers then; the client asks again
 )
 

@@ -314,6 +314,29 @@ func TestWatchAnswersTheSameAfterAWhile(t *testing.T) {
 	})
 }
 
+// unplugged is a lane whose reader goes away while nothing else happens.
+type unplugged struct {
+	quiet
+	at time.Time
+}
+
+func (u unplugged) Snapshot() terminal.Snapshot {
+	u.snap.Reader.OK = time.Now().Before(u.at)
+	return u.snap
+}
+
+func TestWatchTellsOfAReaderThatWentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t)
+		before := time.Now()
+		lane := unplugged{quiet{s, terminal.Snapshot{Version: 3}}, before.Add(4500 * time.Millisecond)}
+		w := ask(t, New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil}), "GET", "/v1/watch?after=3", "")
+		if took := time.Since(before); w.Code != 200 || !strings.Contains(w.Body.String(), `"ok":false`) || took != 5*time.Second {
+			t.Errorf("%d after %s: %s", w.Code, took, w.Body)
+		}
+	})
+}
+
 func TestWatchEndsWithItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)

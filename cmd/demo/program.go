@@ -77,11 +77,15 @@ func (p *program) until(ctx context.Context, what string, ok func(context.Contex
 
 // failure says that the program ended though nobody told it to, in the program's own words.
 func (p *program) failure() error {
+	said := p.tail()
+	if strings.HasPrefix(said, p.name+": ") && !strings.Contains(said, "\n") {
+		return errors.New(said) // one line that says it all
+	}
 	how := "without an error"
 	if p.err != nil {
 		how = p.err.Error()
 	}
-	return fmt.Errorf("%s ended by itself (%s); it said:\n%s", p.name, how, p.tail())
+	return fmt.Errorf("%s ended by itself (%s); it said:\n%s", p.name, how, said)
 }
 
 // tail is the end of what the program wrote in this run.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,33 @@ func TestStackFails(t *testing.T) {
 	s.end()
 	if !gone(host) {
 		t.Error("the host still runs")
+	}
+}
+
+// TestOneLine: a program that says in one line what is wrong is quoted with that line alone.
+func TestOneLine(t *testing.T) {
+	s := fake(t, map[string]string{"hostsim": obeys, "readeremu": obeys, "posd": `echo "posd: reader.port is missing" >&2; exit 1`})
+	if err := s.startAll(t.Context()); err == nil || err.Error() != "posd: reader.port is missing" {
+		t.Errorf("it said %v", err)
+	}
+}
+
+// TestPortInUse: a second stack is told that there is a first, in one line, and starts nothing.
+func TestPortInUse(t *testing.T) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := free(t.Context(), address); err == nil || !strings.Contains(err.Error(), "up already") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("it said %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := free(t.Context(), address); err != nil {
+		t.Errorf("nobody has it: %v", err)
 	}
 }
 

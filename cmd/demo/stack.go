@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // A stack is the three programs that make a terminal: the host it asks, the reader it reads, and the daemon itself.
@@ -127,6 +130,11 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 		programs: programs, folder: folder, config: filepath.Join(folder, "posd.toml"), hand: "auto",
 		host: "127.0.0.1:8583", hostHTTP: "127.0.0.1:8584",
 	}
+	for _, address := range []string{s.host, s.hostHTTP} {
+		if err := free(ctx, address); err != nil {
+			return err
+		}
+	}
 	if err := copyOnce(config, s.config); err != nil {
 		return err
 	}
@@ -142,6 +150,19 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 	return nil
 }
 
+// free makes sure that an address is nobody's, before anything is started.
+func free(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use, probably by a terminal that is up already: use that one, or end it (Ctrl-C in its window) and try again", address)
+	}
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
 // next says what to do with a stack that is up.
 func (s *stack) next() string {
 	bin, folder := short(s.programs), short(s.folder)
@@ -152,7 +173,7 @@ In another window:
   %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
   %[1]s/pos sale 10.101          .101 no answer: the sale is reversed
   %[1]s/readeremu ctl insert debit
-                                another card; "readeremu cards" lists them
+                               another card; %[1]s/readeremu cards lists them
   %[1]s/pos journal              everything that happened
   %[1]s/pos status               reader, host, what is owed
 

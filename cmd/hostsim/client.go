@@ -51,7 +51,7 @@ func ask(ctx context.Context, address, name string) ([]byte, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no hostsim answers on %s: start it with --http %s, or give its address: %w", address, address, err)
+		return nil, fmt.Errorf("no hostsim answers on %s: start it with --http %s, or name its address with --http", address, address)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))

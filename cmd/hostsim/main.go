@@ -59,6 +59,7 @@ Test amounts, read off the last three decimals of a sale (a repeat or a reversal
   .103  posts, then resets the connection in mid-answer
   .104  posts, the answer has a wrong MAC
   .105  posts, the answer has another STAN       .106  posts, the answer comes twice
+  .104  is not there yet: no dialect of this release has a message MAC
 
 Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
 the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance

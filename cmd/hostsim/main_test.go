@@ -21,6 +21,7 @@ import (
 
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
+	"tillway/terminal/profile"
 )
 
 // running is a hostsim inside the test: where it is, and how it ended.
@@ -310,12 +311,22 @@ func TestOneClearLine(t *testing.T) {
 		{"terminal", []string{"--state", dir, "--terminal", "TILL0001"}, 2, "write TID:MID"},
 		{"unknown flag", []string{"--port", "1"}, 2, "unknown flag"},
 		{"unknown command", []string{"balance"}, 2, "no command"},
-		{"no hostsim there", []string{"ledger", "--http", "127.0.0.1:1"}, 1, "no hostsim answers"},
+		{"no hostsim there", []string{"ledger", "--http", "127.0.0.1:1"}, 1, "no hostsim answers on 127.0.0.1:1: start it with --http 127.0.0.1:1, or name its address with --http\n"},
 		{"listing elsewhere", []string{"ledger", "--http", "host.example:80"}, 2, "not a loopback address"},
 	} {
 		code, out, errs := command(t, c.args...)
 		if code != c.code || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 || out != "" {
 			t.Errorf("%s: %d, %q, %q; want %d and one line with %q", c.name, code, out, errs, c.code, c.want)
+		}
+	}
+}
+
+// TestLateIsLate: the answer that .102 holds back comes after every ready profile has stopped waiting.
+func TestLateIsLate(t *testing.T) {
+	for _, name := range profile.ReadyNames() {
+		p, err := profile.Ready(name)
+		if err != nil || p.Deadlines.Answer >= defaultLate {
+			t.Errorf("%s waits %s (%v), and the late answer comes after %s", name, p.Deadlines.Answer, err, defaultLate)
 		}
 	}
 }

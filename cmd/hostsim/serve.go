@@ -23,7 +23,7 @@ import (
 
 const (
 	defaultHTTP = "127.0.0.1:8584"
-	defaultLate = 20 * time.Second
+	defaultLate = 30 * time.Second // after the 25 s that the ready profiles wait
 )
 
 // options is the command line of the server.

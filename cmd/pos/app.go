@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -136,9 +137,8 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object, for programs")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "path of the daemon's socket")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%w (%s --help shows what there is)", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.Args, root.RunE = cobra.ArbitraryArgs, onlyHolds
 	root.AddCommand(a.sale(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue())
 	root.AddCommand(a.login(), a.logout(), a.users(), a.audit())
 	root.AddCommand(a.card(), a.decode(), a.calc())
@@ -147,14 +147,37 @@ the folder of this program, else /run/tillway/posd.sock.`,
 
 // group is a command that only holds others: a word it does not know is an error, not its help.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return c.Help()
-		}
-		return usage("%q is no command of %s (%s --help shows what there is)", args[0], c.CommandPath(), c.CommandPath())
-	}}
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: onlyHolds}
 	c.AddCommand(subs...)
 	return c
+}
+
+func onlyHolds(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	c.SuggestionsMinimumDistance = 2 // letters
+	meant := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = "did you mean " + strings.Join(near, " or ") + "? "
+	}
+	return usage("%q is no command of %s: %s%s --help shows what there is", args[0], c.CommandPath(), meant, c.CommandPath())
+}
+
+// flagError says what is wrong with a flag in words for people, not for programmers.
+func flagError(c *cobra.Command, err error) error {
+	var unknown interface{ GetSpecifiedShortnames() string }
+	var value interface {
+		GetValue() string
+		Unwrap() error
+	}
+	switch {
+	case errors.As(err, &unknown) && strings.IndexAny(unknown.GetSpecifiedShortnames(), "0123456789.") == 0:
+		return usage("-%s: %s takes no number below zero (%s --help shows how)", unknown.GetSpecifiedShortnames(), c.CommandPath(), c.CommandPath())
+	case errors.As(err, &value) && errors.Is(value.Unwrap(), strconv.ErrSyntax):
+		return usage("%q is no number (%s --help shows how)", value.GetValue(), c.CommandPath())
+	}
+	return usage("%w (%s --help shows what there is)", err, c.CommandPath())
 }
 
 // args demands exactly the arguments that the usage line names.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strconv"
@@ -51,7 +52,8 @@ With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vp
 Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
 asked. Offline data authentication is not performed by this release: --capk checks the key file and its keys are not
 used. There is no PIN entry either, so --pin is refused.
-The exchanges replay strictly with the same profile and the same --set and --un.
+A recording answers by kind of command, whatever terminal it was made with; --replay strict demands every command byte
+for byte, which holds for a session of this program with the same profile, --set and --un.
 
 Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong usage, or a recording that was left.`,
 		Example: "  pos card run credit --online approve --json\n  pos card run session.json --set 9F02=000000001000 --un D3173A1F --online approve",
@@ -67,7 +69,7 @@ Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong
 	fl.StringVar(&f.issuerData, "issuer-data", "", "TLV of 91, 71 and 72 of the issuer's answer, in hex")
 	fl.StringVar(&f.pin, "pin", "", "the cardholder's PIN")
 	fl.StringArrayVar(&f.un, "un", nil, "unpredictable number, eight hex digits; again for the next one")
-	fl.StringVar(&f.replay, "replay", "strict", "how a transcript answers: strict or lenient")
+	fl.StringVar(&f.replay, "replay", "lenient", "how a transcript answers: strict or lenient")
 	fl.StringVar(&f.card, "card", "", "dial a card: tcp:HOST:PORT")
 	return group("card", "Run the card kernel against a recorded or emulated card", run)
 }
@@ -133,6 +135,9 @@ func loadProfile(name string) (profile.Profile, error) {
 	p, err := profile.Ready(name)
 	if errors.Is(err, profile.ErrNoProfile) {
 		text, err := readFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return profile.Profile{}, usage("%q is no file, and no ready profile: those are %s", name, strings.Join(profile.ReadyNames(), ", "))
+		}
 		if err != nil {
 			return profile.Profile{}, err
 		}

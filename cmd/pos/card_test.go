@@ -138,17 +138,17 @@ func TestCardRunApprovesAndReplays(t *testing.T) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	again := cardRun(t, 0, append([]string{file}, online...)...)
+	again := cardRun(t, 0, append([]string{file, "--replay", "strict"}, online...)...)
 	if again.Outcome != "approved" || fmt.Sprint(again.Tags) != fmt.Sprint(p.Tags) || fmt.Sprint(again.Exchanges) != fmt.Sprint(p.Exchanges) {
 		t.Error("the replay differs")
 	}
 	// Another unpredictable number is another session: strict replay refuses, and prints what it has.
 	other := append([]string{"card", "run", "--json", file, "--un", "FFFFFFFF"}, online[:len(online)-2]...)
-	got := pos(t, other...)
+	got := pos(t, append(other, "--replay", "strict")...)
 	if got.code != 2 || !strings.Contains(got.out, `"outcome":"terminated"`) || !strings.Contains(got.errOut, "leaves the recording") {
 		t.Errorf("exit %d: %s", got.code, got.errOut)
 	}
-	if p := cardRun(t, 0, append([]string{file, "--replay", "lenient"}, other[4:]...)...); p.Outcome != "approved" {
+	if p := cardRun(t, 0, append([]string{file}, other[4:]...)...); p.Outcome != "approved" {
 		t.Errorf("lenient: %s", p.Outcome)
 	}
 	// Stopping at online leaves the rest of the recording: that is what was asked for.
@@ -181,7 +181,7 @@ func TestCardRunOutcomes(t *testing.T) {
 
 // Public sessions of other terminals: the kernel comes to the cryptograms that were recorded.
 func TestCardRunPublicSessions(t *testing.T) {
-	p := cardRun(t, 0, "testdata/bertlv-contact-visa.json", "--replay", "lenient", "--profile", "generic",
+	p := cardRun(t, 0, "testdata/bertlv-contact-visa.json",
 		"--set", "9F02=000000001000", "--set", "9F1A=0036", "--set", "5F2A=0036", "--set", "9A=120316", "--un", "D3173A1F",
 		"--online", "approve", "--arc", "3030", "--issuer-data", "91081122334455667788")
 	if p.Outcome != "approved" || p.AID != "A0000000031010" || p.Tags["9F26"] != "BB31D191BCED0CF2" || p.Tags["95"] != "8000008040" {
@@ -222,13 +222,13 @@ func TestCardRunRefusals(t *testing.T) {
 		{nil, "give a FILE"},
 		{[]string{"credit", "debit"}, "accepts at most 1"},
 		{[]string{"credit", "--card", "tcp:127.0.0.1:1"}, "not both"},
-		{[]string{filepath.Join(dir, "none")}, "no such file"},
+		{[]string{filepath.Join(dir, "none")}, "no ready card: those are credit"},
 		{[]string{write("empty.json", "{}")}, "0 exchanges"},
 		{[]string{write("bad.json", `{"exchanges":[{"c":"00","r":"9"}]}`)}, "not hex"},
 		{[]string{write("bad.toml", "atr = 1")}, "bad.toml"},
 		{[]string{"credit", "--pin", "1234"}, "PIN entry does not exist"},
 		{[]string{"credit", "--profile", write("offline.toml", string(offline))}, "store-and-forward"},
-		{[]string{"credit", "--profile", filepath.Join(dir, "none")}, "no such file"},
+		{[]string{"credit", "--profile", filepath.Join(dir, "none")}, "no ready profile: those are generic"},
 		{[]string{"credit", "--set", "9F02"}, "TAG=HEX"},
 		{[]string{"credit", "--set", "9F02=1"}, "not hex"},
 		{[]string{"credit", "--set", "9F02=01"}, "twelve"},

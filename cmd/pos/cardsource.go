@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -50,6 +51,9 @@ func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, erro
 		return emulated(p), nil
 	}
 	text, err := readFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return openedCard{}, usage("%q is no file, and no ready card: those are %s", name, strings.Join(emulator.ReadyNames(), ", "))
+	}
 	if err != nil {
 		return openedCard{}, err
 	}

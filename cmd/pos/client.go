@@ -149,7 +149,7 @@ func (c *client) lost(err error) error {
 	why := "the connection broke; is posd still running?"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		why = "there is no such socket: start posd, or name its socket with --socket or TILLWAY_SOCKET"
+		why = "there is no such socket: start posd (make run, to try it), or name its socket with --socket or TILLWAY_SOCKET"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		why = "nobody listens on that socket: posd has stopped; start it"
 	case errors.Is(err, fs.ErrPermission):

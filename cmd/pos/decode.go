@@ -59,7 +59,7 @@ func (a *app) decode() *cobra.Command {
 		cmds = append(cmds, sub(e.use, "Name the bits of the "+e.name, func(_ *cobra.Command, b []byte) error { return a.decodeBits(e, b) }))
 	}
 	d := group("decode", "Decode bytes: data objects, messages, commands, bits", cmds...)
-	d.Long = "decode names what bytes are. HEX may hold spaces and come in pieces; - reads it from standard input.\nCard data is masked unless --clear is given."
+	d.Long = "decode names what bytes are. HEX may hold spaces and come in pieces; - reads it from standard input,\nwhere lines that begin with # are left out.\nCard data is masked unless --clear is given."
 	return d
 }
 
@@ -68,6 +68,17 @@ func someHex(c *cobra.Command, argv []string) error {
 		return usage("%s takes HEX, or - to read it from standard input", c.CommandPath())
 	}
 	return nil
+}
+
+// withoutComments leaves out the lines that begin with #: files of examples say there where they come from.
+func withoutComments(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // hexArgument reads hex from the arguments or standard input. The error does not repeat it: it may hold card data.
@@ -80,7 +91,7 @@ func (a *app) hexArgument(argv []string) ([]byte, error) {
 		}
 		text = string(in)
 	}
-	text = strings.Join(strings.Fields(text), "")
+	text = strings.Join(strings.Fields(withoutComments(text)), "")
 	b, err := hex.DecodeString(text)
 	switch {
 	case err != nil:

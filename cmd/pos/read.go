@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func (a *app) show() *cobra.Command {
 				return a.printJSON(sale)
 			}
 			a.printSale(sale)
+			if sale.State == terminal.Reversed {
+				return a.printReversal(c.Context(), cl, path)
+			}
 			return nil
 		},
 	}
@@ -99,6 +103,22 @@ func (a *app) printSale(s terminal.Sale) {
 	row("Invoice", six(s.Invoice))
 	row("Batch", six(s.Batch))
 	row("Acquirer", s.Acquirer)
+}
+
+// printReversal says what became of a sale's reversal since its record was written: the customer may ask days later.
+func (a *app) printReversal(ctx context.Context, cl *client, path string) error {
+	var w till.Why
+	if err := cl.get(ctx, path+"/why", &w); err != nil {
+		return err
+	}
+	for _, s := range slices.Backward(w.Steps) {
+		if s.Kind == terminal.DebtEntry {
+			a.printf("%-11s %s since %s\n", "Reversal", oneLine(s.To), s.Time.Format(clockLayout))
+			return nil
+		}
+	}
+	a.printf("%-11s %s\n", "Reversal", "not sent yet: pos queue shows what waits")
+	return nil
 }
 
 func (a *app) receipt() *cobra.Command {
@@ -390,6 +410,10 @@ func (a *app) queue() *cobra.Command {
 			}
 			if a.json {
 				return a.printJSON(snap)
+			}
+			if snap.Owed == 0 {
+				a.printf("Nothing waits.\n")
+				return nil
 			}
 			a.printf("Sending what waits (%d); pos queue list shows what is left.\n", snap.Owed)
 			return nil

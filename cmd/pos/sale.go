@@ -50,6 +50,12 @@ that it is too late. If the connection to the daemon breaks, pos finds the same 
 			if err != nil {
 				return usage("amount %w", err)
 			}
+			if amount.Minor == 0 {
+				return usage("amount %q: there is nothing to charge", argv[0])
+			}
+			if len(reference) > till.MaxBody/8 { // what is shorter the terminal judges itself
+				return usage("the reference has %d bytes: shorten it", len(reference))
+			}
 			s := &selling{app: a, client: cl, order: terminal.Order{
 				Kind: terminal.KindSale, Amount: amount, Reference: reference, Key: newKey(),
 			}}
@@ -128,7 +134,7 @@ func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
 		var snap terminal.Snapshot
 		err := s.client.watch(ctx, fmt.Sprintf("/v1/watch?after=%d", after), &snap)
 		switch {
-		case errors.Is(err, errLost):
+		case errors.Is(err, errLost), stopping(err):
 			s.say("Connection to the terminal lost: looking for the sale again …")
 			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
 		case err != nil:
@@ -158,7 +164,7 @@ func (s *selling) persist(ctx context.Context, call func() error) error {
 	defer deadline.Stop()
 	for {
 		err := call()
-		if !errors.Is(err, errLost) {
+		if !errors.Is(err, errLost) && !stopping(err) {
 			return err
 		}
 		s.say("The terminal is not reachable: trying again …")
@@ -171,6 +177,12 @@ func (s *selling) persist(ctx context.Context, call func() error) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// stopping says that the daemon is about to end: the sale is found again when it is back.
+func stopping(err error) bool {
+	p, ok := errors.AsType[*till.Problem](err)
+	return ok && p.Code == "stopping"
 }
 
 // pause waits; false means that ctx ended first.
@@ -218,6 +230,9 @@ func (s *selling) show(snap terminal.Snapshot) {
 	text := snap.Text
 	if snap.Advice != "" {
 		text = strings.TrimSpace(text + "  " + snap.Advice)
+	}
+	if snap.State == terminal.AwaitCard && !snap.Reader.OK {
+		text = "NO CARD READER  " + oneLine(snap.Reader.Cause) + " The sale goes on when the reader is back; Ctrl-C cancels it."
 	}
 	if text == "" {
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -76,7 +77,7 @@ func TestSaleForPrograms(t *testing.T) {
 
 // An amount that is not one never reaches the lane.
 func TestAmountsThatAreRefused(t *testing.T) {
-	for _, amount := range []string{"10.5255", "ten", "-1", "1,000", "", ".", "1.", "99999999999", "0x10", "1e3", " 1"} {
+	for _, amount := range []string{"10.5255", "ten", "-1", "0", "0.000", "1,000", "", ".", "1.", "99999999999", "0x10", "1e3", " 1"} {
 		t.Run(amount, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{}
@@ -89,6 +90,61 @@ func TestAmountsThatAreRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a hand types wrong is answered in words, on one line that says where to look.
+func TestSlipsOfTheHand(t *testing.T) {
+	for _, row := range []struct{ line, say string }{
+		{"sale -1", "no number below zero"},
+		{"sale -10.525", "no number below zero"},
+		{"show -1", "no number below zero"},
+		{"sale 0", "nothing to charge"},
+		{"sale 5 --reference " + strings.Repeat("x", 5000), "shorten it"},
+		{"journal --limit many", `"many" is no number`},
+		{"receipt 1 --width wide", `"wide" is no number`},
+		{"refund 5", "pos --help"},
+		{"stauts", "did you mean status?"},
+		{"queue sned", "did you mean send?"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{}
+			s := newStage(t, saleOf(t, terminal.Approved))
+			defer w.serve(t, s)()
+			got := posRun(t, w, nil, strings.Fields(row.line)...)
+			if got.code != 2 || len(s.started) != 0 || got.out != "" || strings.Count(got.errOut, "\n") != 1 || !strings.Contains(got.errOut, row.say) {
+				t.Errorf("%.40s: exit %d: %.200q", row.line, got.code, got.errOut)
+			}
+		})
+	}
+}
+
+// A cashier is not told to ask for a card while there is no reader to put it into.
+func TestSaleWithoutReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := terminal.Snapshot{State: terminal.AwaitCard, Text: "INSERT CARD", Reader: terminal.Health{Cause: "no such port P: is the cable in?"}}
+		w := &wire{}
+		s := newStage(t, saleOf(t, terminal.Approved), append([]terminal.Snapshot{gone}, twoPrompts...)...)
+		defer w.serve(t, s)()
+		got := posRun(t, w, nil, "sale", "10.525")
+		first, rest, _ := strings.Cut(got.errOut, "\n")
+		if got.code != 0 || !strings.Contains(first, "NO CARD READER  no such port P: is the cable in?") || !strings.Contains(rest, "INSERT CARD") {
+			t.Errorf("exit %d: %q", got.code, got.errOut)
+		}
+	})
+}
+
+// A daemon that says that it is stopping is found again like one that is gone.
+func TestSaleIsFoundAgainWhileTheDaemonStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		s := newStage(t, saleOf(t, terminal.Reversed), append([]terminal.Snapshot{}, twoPrompts...)...)
+		s.watchErr = context.Canceled
+		defer w.serve(t, s)()
+		got := posRun(t, w, nil, "sale", "10.525")
+		if got.code != 5 || !strings.Contains(got.errOut, "looking for the sale again") || !strings.Contains(got.out, "REVERSED") {
+			t.Errorf("exit %d: %q\n%s", got.code, got.errOut, got.out)
+		}
+	})
 }
 
 func TestAmountInArabicDigits(t *testing.T) {

@@ -30,6 +30,7 @@ type stage struct {
 
 	refuse    error  // what Start answers
 	cancelErr error  // what Cancel answers
+	watchErr  error  // what Watch answers
 	onShow    func() // called when the last snapshot is out, before the sale has ended
 	hold      chan struct{}
 
@@ -47,6 +48,7 @@ func newStage(t *testing.T, sale terminal.Sale, shows ...terminal.Snapshot) *sta
 	s.want = terminal.Order{Kind: terminal.KindSale, Amount: sale.Amount, Reference: sale.Reference}
 	for i := range s.shows {
 		s.shows[i].Sale, s.shows[i].Version, s.shows[i].Amount = sale.ID, uint64(i+2), sale.Amount
+		s.shows[i].Reader.OK = s.shows[i].Reader.Cause == ""
 	}
 	return s
 }
@@ -102,11 +104,15 @@ func (s *stage) snapshotLocked() terminal.Snapshot {
 		return terminal.Snapshot{Version: 1, State: terminal.Ready}
 	}
 	last := s.sale
-	return terminal.Snapshot{Version: uint64(len(s.shows) + 2), Sale: last.ID, State: last.State, Last: &last, Journal: 12}
+	return terminal.Snapshot{Version: uint64(len(s.shows) + 2), Sale: last.ID, State: last.State, Last: &last, Journal: 13}
 }
 
 func (s *stage) Watch(ctx context.Context, _ uint64) (terminal.Snapshot, error) {
 	s.mu.Lock()
+	if s.watchErr != nil {
+		s.mu.Unlock()
+		return terminal.Snapshot{}, s.watchErr
+	}
 	hold := s.hold
 	last := s.at+1 >= len(s.shows)
 	s.mu.Unlock()
@@ -164,6 +170,7 @@ func journalOf(sale terminal.Sale) []terminal.JournalRow {
 		{Seq: 10, Time: at, Kind: terminal.StartEntry, Note: "release test"},
 		{Seq: 11, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.CardTalk, Event: string(terminal.GoOnline), To: string(terminal.Sending), Duties: []terminal.Duty{terminal.OweReversal}},
 		{Seq: 12, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.FinishApproved, Event: string(terminal.CardAgrees), To: string(sale.State), Duties: []terminal.Duty{terminal.DischargeReversal}},
+		{Seq: 13, Time: at, Kind: terminal.DebtEntry, Sale: sale.ID, Event: "Accepted", To: string(terminal.Acknowledged)},
 	}
 }
 

@@ -24,8 +24,8 @@ type config struct {
 	Profile string `toml:"profile"`
 
 	Log struct {
-		Level  slog.Level `toml:"level"`
-		Format string     `toml:"format"`
+		Level  level  `toml:"level"`
+		Format string `toml:"format"`
 	} `toml:"log"`
 
 	Reader struct {
@@ -68,6 +68,17 @@ type nacConfig struct {
 	PINBytes      int    `toml:"pin_bytes"`
 }
 
+// level is a log level in TOML.
+type level slog.Level
+
+// UnmarshalText reads debug, info, warn or error.
+func (l *level) UnmarshalText(b []byte) error {
+	if err := (*slog.Level)(l).UnmarshalText(b); err != nil {
+		return fmt.Errorf("%q is no log level: debug, info, warn or error", b)
+	}
+	return nil
+}
+
 // duration is a time in TOML, written like "5s"; empty is zero.
 type duration time.Duration
 
@@ -83,6 +94,9 @@ func (d *duration) UnmarshalText(b []byte) error {
 	*d = duration(v)
 	return nil
 }
+
+// maxSocketBytes is what fits an address of the system (unix(7)).
+const maxSocketBytes = 107
 
 func defaults() config {
 	var c config
@@ -107,13 +121,16 @@ func loadConfig(path string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("config: %w", err)
 	}
+	if line, problem := profile.Bounds(text); problem != "" {
+		return c, fmt.Errorf("config %s, line %d: %s", path, line, problem)
+	}
 	md, err := toml.Decode(string(text), &c)
 	var perr toml.ParseError
 	switch {
 	case errors.As(err, &perr):
 		return c, fmt.Errorf("config %s, line %d: %s", path, perr.Position.Line, perr.Message)
-	case err != nil:
-		return c, fmt.Errorf("config %s: %w", path, err)
+	case err != nil: // a value of another type than the key's; the reader names line and key in its own words
+		return c, fmt.Errorf("config %s: %s: see cmd/posd/posd.toml for how it is written", path, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if extra := md.Undecoded(); len(extra) > 0 {
 		return c, fmt.Errorf("config %s: unknown key %s: take it out, or see cmd/posd/posd.toml for how it is spelt", path, extra[0])
@@ -129,6 +146,10 @@ func loadConfig(path string) (config, error) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
 		}
+	}
+	if len(c.Socket) > maxSocketBytes {
+		return c, fmt.Errorf("config %s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
+			path, c.Socket, len(c.Socket), maxSocketBytes)
 	}
 	if strings.HasSuffix(c.Profile, ".toml") && !filepath.IsAbs(c.Profile) {
 		c.Profile = filepath.Join(abs, c.Profile)

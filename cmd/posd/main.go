@@ -44,11 +44,16 @@ func exitStatus(err error) int {
 func command(out, errOut io.Writer) *cobra.Command {
 	var path string
 	c := &cobra.Command{
-		Use:           "posd",
-		Short:         "the Tillway terminal daemon",
-		Long:          "posd is the terminal: it reads cards, asks the acquirer and keeps the journal. It stays in the foreground; SIGTERM\nends it after the sale that is with the bank has its answer.",
-		Version:       version(),
-		Args:          cobra.NoArgs,
+		Use:     "posd",
+		Short:   "the Tillway terminal daemon",
+		Long:    "posd is the terminal: it reads cards, asks the acquirer and keeps the journal. It stays in the foreground; SIGTERM\nends it after the sale that is with the bank has its answer.",
+		Version: version(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q is one word too many: %w", args[0], errUsage)
+			}
+			return nil
+		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

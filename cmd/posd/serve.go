@@ -119,7 +119,7 @@ func runAll(ctx context.Context, s *stack, d *disk, ln net.Listener, h http.Hand
 }
 
 func logger(c config, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.Log.Level}
+	o := &slog.HandlerOptions{Level: slog.Level(c.Log.Level)}
 	if c.Log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

@@ -31,6 +31,21 @@ func TestRefusesToStart(t *testing.T) {
 			},
 			[]string{"soon", "5s"},
 		},
+		"bad log level": {
+			func(t *testing.T, dir string) string { return strings.Replace(base(t, dir), `"error"`, `"loud"`, 1) }, []string{"loud", "debug, info"},
+		},
+		"value of another type": {
+			func(t *testing.T, dir string) string { return "state = 5\n" + base(t, dir) }, []string{"line 1", "state", "posd.toml for how"},
+		},
+		"keys without end": {
+			func(t *testing.T, dir string) string { return strings.Repeat("a.", 30_000) + "a = 1\n" + base(t, dir) }, []string{"line 1", "at most"},
+		},
+		"socket's name too long": {
+			func(t *testing.T, dir string) string {
+				return "socket = \"" + strings.Repeat("x", 120) + "\"\n" + base(t, dir)
+			},
+			[]string{"socket", "shorter"},
+		},
 		"unknown reader": {
 			func(t *testing.T, dir string) string {
 				return strings.Replace(base(t, dir), "[reader]", "[reader]\ndriver = \"abacus\"", 1)

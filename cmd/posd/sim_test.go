@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -66,13 +68,13 @@ func simulate(t *testing.T, dir string, seed uint64, table []terminal.Row, debts
 				w.fail(fmt.Errorf("%d boots and still %d orders of %d", boots, c.next, c.total))
 				break
 			}
-			if finished, err = w.boot(t.Context(), 1+cuts.IntN(90), c.work); err != nil {
+			if finished, err = w.boot(t.Context(), 1+cuts.IntN(90), cuts.IntN(5) == 0, c.work); err != nil {
 				w.fail(err)
 			}
 		}
 		w.calm.Store(true)
 		if w.defect == nil {
-			if _, err := w.boot(t.Context(), simLastBoot, c.drain); err != nil {
+			if _, err := w.boot(t.Context(), simLastBoot, false, c.drain); err != nil {
 				w.fail(err)
 			}
 		}
@@ -165,4 +167,46 @@ func at(lines []string, i int) string {
 		return "(end)"
 	}
 	return lines[i]
+}
+
+// TestStopWaitsForTheBank stops the daemon while a request is with the bank: the sale gets its answer first.
+func TestStopWaitsForTheBank(t *testing.T) {
+	dir, ends := simDir(t), map[string]int{}
+	for seed := uint64(1); seed <= 20; seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			w, err := newWorld(seed, dir, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.calm.Store(true)
+			if _, err := w.boot(t.Context(), simLastBoot, false, func(ctx context.Context, s *stack) bool {
+				sale, err := s.lane.Start(ctx, terminal.Order{Kind: terminal.KindSale, Amount: simAmount(w.rand(5), true), Key: "once"})
+				if err != nil {
+					t.Error(err)
+				}
+				for seen, state := uint64(0), sale.State; state != terminal.Sending && !state.Final() && err == nil; {
+					var snap terminal.Snapshot
+					snap, err = s.lane.Watch(ctx, seen)
+					seen, state = snap.Version, snap.State
+				}
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.hosts.Wait()
+			d, err := openDisk(t.Context(), w.dir, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.close() }()
+			last, err := d.journal.Last(t.Context(), 1)
+			if err != nil || len(last) != 1 {
+				t.Fatalf("seed %d: %d sales, %v", seed, len(last), err)
+			}
+			ends[last[0].Outcome.Code]++
+		})
+	}
+	if ends[terminal.CodeApproved] == 0 || ends[terminal.CodeNoAnswer] != 0 || ends[""] != 0 {
+		t.Errorf("the sales ended %v", ends)
+	}
 }

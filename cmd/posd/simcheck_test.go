@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,10 +20,12 @@ import (
 // wireMessage is a captured frame, read by a parser of the checker's own: the few fields it looks at, from the layout
 // that public NAC messages agree on. It shares no code with the codec, the dialect or the host.
 type wireMessage struct {
-	mti, pan, amount, stan, rc, tid, batch string
-	track2                                 bool
-	pinKey, macKey                         string // key serial numbers
-	pin, mac                               bool
+	mti, pan, amount, stan, rc, tid string
+	track2                          bool
+	expiry                          string // of DE 14, or of track 2
+	pinKey, macKey                  string // key serial numbers
+	pin, mac                        bool
+	said                            map[int]string // every field
 }
 
 // layout is one field: how its length is given, and whether its content is packed digits.
@@ -44,6 +48,7 @@ func readWire(b []byte) (m wireMessage, err error) {
 			err = fmt.Errorf("frame %x: %v", b, r)
 		}
 	}()
+	m.said = map[int]string{}
 	b = b[5:] // TPDU
 	m.mti = hex.EncodeToString(b[:2])
 	bitmap := b[2:10]
@@ -83,6 +88,7 @@ func readWire(b []byte) (m wireMessage, err error) {
 }
 
 func (m *wireMessage) keep(n int, value string) {
+	m.said[n] = value
 	switch n {
 	case 2:
 		m.pan = value
@@ -92,15 +98,14 @@ func (m *wireMessage) keep(n int, value string) {
 		m.stan = value
 	case 35:
 		m.track2 = true
-		m.pan, _, _ = strings.Cut(value, "D")
+		m.pan, m.expiry, _ = strings.Cut(value, "D")
+		m.expiry = m.expiry[:4]
 	case 39:
 		m.rc = value
 	case 41:
 		m.tid = value
 	case 52:
 		m.pin = true
-	case 60:
-		m.batch = value
 	case 61:
 		for i := 0; i+4 <= len(value); {
 			n, err := strconv.Atoi(value[i+2 : i+4])
@@ -117,7 +122,27 @@ func (m *wireMessage) keep(n int, value string) {
 		}
 	case 64:
 		m.mac = true
+	case 14:
+		m.expiry = value
 	}
+}
+
+// sameSale says whether a reversal says what its request said, and leaves nothing out but track, chip and PIN; its keys
+// and MAC are its own.
+func sameSale(request, reversal wireMessage) error {
+	for n, asked := range request.said {
+		switch n {
+		case 23, 35, 52, 55, 61, 64: // track, chip, PIN, and the keys and MAC that are each message's own
+			continue
+		}
+		if got := reversal.said[n]; got != asked {
+			return fmt.Errorf("field %d is %q, was %q", n, got, asked)
+		}
+	}
+	if request.pan != reversal.pan || request.expiry != reversal.expiry {
+		return errors.New("it is for another card")
+	}
+	return nil
 }
 
 // posting is what the checker itself makes of the wire: what must stand at the host.
@@ -128,13 +153,19 @@ type posting struct {
 
 // check recomputes host and terminal from what went over the wire and what the cashier was shown, and compares.
 func (w *world) check(ctx context.Context) []string {
-	c := &checker{world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{},
-		serials: map[string]bool{}, under: map[string][]string{}}
+	c := &checker{
+		world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{},
+		serials: map[string]bool{}, under: map[string][]string{},
+		saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
+	}
 	if w.defect != nil {
 		c.say("defect: %v", w.defect)
 	}
 	c.readSales(ctx)
 	for _, e := range w.wire {
+		if c.beside(e) {
+			continue
+		}
 		m, err := readWire(e.data)
 		if err != nil {
 			c.say("%c at %v cannot be read: %v", e.dir, e.at, err)
@@ -143,6 +174,7 @@ func (w *world) check(ctx context.Context) []string {
 		c.event(e, m)
 	}
 	c.books()
+	c.sealed(ctx)
 	c.disk()
 	return c.found
 }
@@ -158,6 +190,28 @@ type checker struct {
 	serials  map[string]bool          // key serial numbers that went out
 	under    map[string][]string      // those of MACs, by STAN
 	asked    wireMessage              // the request that the host works on
+
+	saved    map[string]bool        // STANs on disk as Sending so far
+	turn     map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
+	requests map[string]wireMessage // requests written, by STAN
+	answered string                 // STAN of the last approval that was delivered
+	agreed   map[string]bool        // STANs whose card gave its certificate after the approval
+}
+
+// beside takes what happened beside the wire.
+func (c *checker) beside(e wireEvent) bool {
+	stan := fmt.Sprintf("%06d", e.stan)
+	switch e.dir {
+	case 's':
+		c.saved[stan] = true
+	case 'd':
+		c.turn[stan] = true
+	case 't':
+		c.agreed[c.answered] = true
+	default:
+		return false
+	}
+	return true
 }
 
 func (c *checker) say(format string, args ...any) {
@@ -226,8 +280,17 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		if sale.State != terminal.Reversed {
 			c.say("STAN %s is reversed and the sale is %s", m.stan, sale.State)
 		}
+		if !c.turn[m.stan] {
+			c.say("the reversal of STAN %s left before its turn was on disk", m.stan)
+		}
+		c.turn[m.stan] = false
 		if m.track2 || m.pan == "" || (known && m.amount != fmt.Sprintf("%012d", sale.Amount.Minor)) {
 			c.say("the reversal of STAN %s is not its request's: amount %s, PAN there %v, track 2 %v", m.stan, m.amount, m.pan != "", m.track2)
+		}
+		if request, left := c.requests[m.stan]; left {
+			if err := sameSale(request, m); err != nil {
+				c.say("the reversal of STAN %s: %v", m.stan, err)
+			}
 		}
 	case e.dir == '>':
 		c.say("the terminal wrote a %s", m.mti)
@@ -237,6 +300,8 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		c.host(m)
 	case e.dir == '<' && m.mti == "0410" && (m.rc == "00" || m.rc == "25") && authentic(e.data, c.under[m.stan]): // 25: nothing to reverse
 		delete(c.open, m.stan)
+	case e.dir == '<' && m.mti == "0210" && m.rc == "00" && c.requests[m.stan].stan != "":
+		c.answered = m.stan
 	}
 }
 
@@ -259,10 +324,10 @@ func (c *checker) keys(m wireMessage) {
 }
 
 func (c *checker) request(m wireMessage, sale terminal.Sale, known bool) {
-	stan, _ := strconv.Atoi(m.stan)
-	if !c.saved[uint32(stan)] {
+	if !c.saved[m.stan] {
 		c.say("request %s left before Sending was on disk", m.stan)
 	}
+	c.requests[m.stan], c.answered = m, ""
 	if c.sent[m.stan]++; c.sent[m.stan] > 1 {
 		c.say("request %s was sent %d times", m.stan, c.sent[m.stan])
 	}
@@ -341,6 +406,9 @@ func (c *checker) books() {
 		if s.State == terminal.Approved && (p == nil || p.reversed || p.amount != fmt.Sprintf("%012d", s.Amount.Minor)) {
 			c.say("sale %s is approved with %s, the host has %+v", s.ID, s.Amount.Format(), p)
 		}
+		if s.State == terminal.Approved && !c.agreed[stan] {
+			c.say("sale %s is approved, and its card never agreed", s.ID)
+		}
 	}
 	for _, a := range c.world.host.Accounts() {
 		if a.Opening.Minor-a.Balance.Minor != stands[a.PAN.Clear()] {
@@ -358,6 +426,20 @@ func (c *checker) books() {
 		}) {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
 		}
+	}
+}
+
+// sealed looks at what is kept sealed: with every sale at its end and every debt paid, no message is.
+func (c *checker) sealed(ctx context.Context) {
+	db, err := sql.Open("sqlite3", filepath.Join(c.dir, "journal.db"))
+	if err != nil {
+		c.say("%v", err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	var kept int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM card WHERE purpose <> 'card'").Scan(&kept); err != nil || kept != 0 {
+		c.say("%d sealed messages are kept for nothing: %v", kept, err)
 	}
 }
 

@@ -60,8 +60,7 @@ type story struct {
 	wire   []wireEvent
 	shown  map[terminal.SaleID]terminal.Sale
 	faults map[string]int
-	states map[string]int  // states seen, and end states with their codes
-	saved  map[uint32]bool // STANs whose Sending was on disk
+	states map[string]int // states seen, and end states with their codes
 	dir    string
 	defect error
 }
@@ -71,6 +70,10 @@ type wireEvent struct {
 	at   time.Duration // since the story began
 	dir  byte          // '>' written by the terminal, 'h' taken by the host, 'a' answered by the host, '<' delivered whole, 'x' not delivered after all
 	data []byte
+
+	// Beside the wire, in the order of events: 's' a sale is on disk as Sending, 'd' a debt is on disk as Sent, 't' a card
+	// gave a transaction certificate.
+	stan uint32 // of 's' and 'd'
 }
 
 func (s *story) fault(name string) {
@@ -83,7 +86,7 @@ func (s *story) fault(name string) {
 func (s *story) pass(at time.Duration, dir byte, data []byte) (index int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wire = append(s.wire, wireEvent{at, dir, bytes.Clone(data)})
+	s.wire = append(s.wire, wireEvent{at: at, dir: dir, data: bytes.Clone(data)})
 	s.lines = append(s.lines, fmt.Sprintf("%v %c %x", at, dir, data))
 	return len(s.wire) - 1
 }
@@ -103,6 +106,7 @@ type world struct {
 	pins   *rand.Rand
 	dialer *rand.Rand
 	cut    *power
+	gentle bool // the last boot ended without a power cut
 	table  []terminal.Row
 	debts  []terminal.DebtRow
 	wrap   func(module) module // nil: the module as it is
@@ -134,13 +138,15 @@ func (w *world) now() time.Duration { return time.Since(w.began) }
 
 var errCut = errors.New("power cut")
 
-// power fails everything that touches the outside from one step on, until the next boot.
+// power fails everything that touches the outside from one step on, until the next boot; or it only stops the daemon then,
+// as SIGTERM does.
 type power struct {
-	mu   sync.Mutex // guards all below
-	left int
-	off  bool
-	stop context.CancelFunc
-	say  func(string)
+	mu     sync.Mutex // guards all below
+	left   int
+	gently bool // the daemon is asked to stop, and nothing fails
+	off    bool
+	stop   context.CancelFunc
+	say    func(string)
 }
 
 func (p *power) step(where string) error {
@@ -149,7 +155,10 @@ func (p *power) step(where string) error {
 	if p.off {
 		return errCut
 	}
-	if p.left--; p.left == 0 {
+	if p.left--; p.left == 0 && p.gently {
+		p.say("stopped " + where)
+		p.stop()
+	} else if p.left == 0 {
 		p.off = true
 		p.say("power cut " + where)
 		p.stop()
@@ -164,7 +173,7 @@ func (p *power) gone() bool {
 	return p.off
 }
 
-// simJournal is the real store behind the power switch; it notes which STANs are on disk as Sending.
+// simJournal is the real store behind the power switch; it notes when a sale is on disk as Sending and a debt as Sent.
 type simJournal struct {
 	*store.Store
 	w *world
@@ -182,9 +191,7 @@ func (j simJournal) Append(ctx context.Context, commit bool, entries ...terminal
 		return err
 	}
 	for _, e := range entries {
-		if e.Sale != nil {
-			j.w.note(e, commit)
-		}
+		j.w.note(e, commit)
 	}
 	if commit {
 		return j.w.cut.step("after a commit")
@@ -195,10 +202,16 @@ func (j simJournal) Append(ctx context.Context, commit bool, entries ...terminal
 func (w *world) note(e terminal.Entry, commit bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.Debt != nil && e.Debt.State == terminal.Sent && commit {
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'd', stan: e.Debt.STAN})
+	}
+	if e.Sale == nil {
+		return
+	}
 	w.states[string(e.Sale.State)]++
 	w.lines = append(w.lines, fmt.Sprintf("sale %s %s %s %v", e.Sale.ID, e.Event, e.Sale.State, e.Duties))
 	if e.Sale.State == terminal.Sending && commit {
-		w.saved[e.Sale.STAN] = true
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 's', stan: e.Sale.STAN})
 	}
 }
 
@@ -322,7 +335,27 @@ func (c *simCard) Transmit(ctx context.Context, command []byte) ([]byte, error) 
 		c.gone = fmt.Errorf("simulated: %w", device.ErrMute)
 		return nil, c.gone
 	}
+	if certificate(command, answer) {
+		w.pass(w.now(), 't', nil)
+	}
 	return answer, nil
+}
+
+// certificate says that a card answered GENERATE AC (Book 3, 6.5.5) with a transaction certificate: format 1 begins with the
+// cryptogram information data, format 2 has it as 9F27.
+func certificate(command, answer []byte) bool {
+	if len(command) < 2 || command[1] != 0xAE || len(answer) < 5 {
+		return false
+	}
+	cid := answer[2]
+	if answer[0] == 0x77 {
+		i := bytes.Index(answer, []byte{0x9F, 0x27, 0x01})
+		if i < 0 || i+3 >= len(answer) {
+			return false
+		}
+		cid = answer[i+3]
+	}
+	return cid&0xC0 == 0x40
 }
 
 // simConn is the terminal's end of the wire behind the power switch.
@@ -473,10 +506,10 @@ func (w *world) answer(c net.Conn, r *rand.Rand, reply host.Reply) bool {
 }
 
 // boot runs the terminal from power-on to power-off: until the cashier has had his sales, or the power is cut.
-func (w *world) boot(ctx context.Context, cutAfter int, work func(context.Context, *stack) bool) (finished bool, err error) {
+func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(context.Context, *stack) bool) (finished bool, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w.cut = &power{left: cutAfter, stop: stop, say: w.fault}
+	w.cut = &power{left: cutAfter, gently: gently, stop: stop, say: w.fault}
 	d, err := openDisk(context.WithoutCancel(ctx), w.dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return false, err
@@ -515,9 +548,15 @@ func (w *world) boot(ctx context.Context, cutAfter int, work func(context.Contex
 	})
 	if err != nil {
 		if errors.Is(err, errCut) {
+			w.gentle = false
 			return false, nil
 		}
 		return false, err
+	}
+	for _, r := range s.recovered {
+		if w.gentle && r.STAN != 0 {
+			w.fail(fmt.Errorf("sale %s was left in the middle by a daemon that was only asked to stop", r.ID))
+		}
 	}
 	ran := make(chan error, 1)
 	go func() {
@@ -530,7 +569,8 @@ func (w *world) boot(ctx context.Context, cutAfter int, work func(context.Contex
 	if rerr := <-ran; rerr != nil && !errors.Is(rerr, errCut) {
 		return finished, rerr
 	}
-	return finished && !w.cut.gone(), nil
+	w.gentle = !w.cut.gone()
+	return finished && w.gentle, nil
 }
 
 type readerFunc func([]byte) (int, error)
@@ -674,7 +714,7 @@ func simAmount(c *rand.Rand, calm bool) money.Amount {
 func newWorld(seed uint64, dir string, table []terminal.Row, debts []terminal.DebtRow) (*world, error) {
 	w := &world{
 		story: &story{
-			shown: map[terminal.SaleID]terminal.Sale{}, faults: map[string]int{}, states: map[string]int{}, saved: map[uint32]bool{},
+			shown: map[terminal.SaleID]terminal.Sale{}, faults: map[string]int{}, states: map[string]int{},
 			dir: filepath.Join(dir, fmt.Sprint(seed)),
 		},
 		seed: seed, began: time.Now(), table: table, debts: debts,

@@ -17,7 +17,7 @@ func cardCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "card --listen 127.0.0.1:PORT",
 		Short: "offer one card over TCP, in the vpcd wire protocol, until it is stopped",
-		Args:  cobra.NoArgs,
+		Args:  atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			host, _, err := net.SplitHostPort(addr)
 			if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {

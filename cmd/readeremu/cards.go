@@ -18,7 +18,7 @@ func cardsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cards [NAME]",
 		Short: "list the ready-made test cards, or write one's profile to start your own from",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				text, err := emulator.ReadyText(args[0])

@@ -25,7 +25,12 @@ func ctlCommand() *cobra.Command {
 		Long: "Gives one order to a running virtual reader and prints its state as JSON. Orders:\n\n" + orders + `
 status            say how the reader is
 log               print the exchanges with the card so far`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("which order? \"readeremu ctl --help\" lists them")}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := client(controlAddress(addr))
 			defer c.CloseIdleConnections()

@@ -26,7 +26,7 @@ func gempcCommand() *cobra.Command {
 		Long: "Plays a serial GemPC Twin on a pseudo-terminal, with a test card in its slot, until it is stopped.\n\n" +
 			"PATH becomes the reader's serial port. Orders come from a script, one a line, or from\n" +
 			"\"readeremu ctl\" through the control socket:\n\n" + orders,
-		Args: cobra.NoArgs,
+		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runGemPC(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -42,6 +42,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError{fmt.Errorf("%q is no command: \"readeremu --help\" lists them", args[0])}
+		}
+		return nil
+	}
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -56,4 +63,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitUsage
 	}
 	return exitError
+}
+
+// atMost takes no more arguments than that.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("%q is one word too many: see \"%s --help\"", args[n], c.CommandPath())}
+		}
+		return nil
+	}
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ const (
 	maxRecords      = 16  // of one file
 	maxRecordBytes  = 254 // with its template: what one short response carries, two bytes spare
 	maxFaults       = 32
+	maxLineBytes    = 1024 // these three keep keys shallow: TOML's reader takes time and memory by the square of the depth
+	maxLineDots     = 16
+	maxInlineTables = 64
 )
 
 // ErrProfile is wrapped by every refusal of a card profile.
@@ -125,8 +129,8 @@ type Fault struct {
 // ParseProfile reads a card profile and checks it. Keys it does not know are refused. Error: ErrProfile, with what is
 // wrong and where, never with a value of the card.
 func ParseProfile(text []byte) (Profile, error) {
-	if len(text) > MaxProfileBytes {
-		return Profile{}, fmt.Errorf("%w: %d bytes, at most %d are read", ErrProfile, len(text), MaxProfileBytes)
+	if err := bounds(text); err != nil {
+		return Profile{}, err
 	}
 	var p Profile
 	meta, err := toml.Decode(string(text), &p)
@@ -143,6 +147,30 @@ func ParseProfile(text []byte) (Profile, error) {
 		return Profile{}, err
 	}
 	return p, nil
+}
+
+// bounds refuses what would cost the TOML reader too much.
+func bounds(text []byte) error {
+	if len(text) > MaxProfileBytes {
+		return fmt.Errorf("%w: %d bytes, at most %d are read", ErrProfile, len(text), MaxProfileBytes)
+	}
+	n, tables := 0, 0
+	for line := range bytes.Lines(text) {
+		n++
+		if len(line) > maxLineBytes {
+			return fmt.Errorf("%w: line %d has %d bytes, at most %d are read", ErrProfile, n, len(line), maxLineBytes)
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
+			continue
+		}
+		if bytes.Count(line, []byte(".")) > maxLineDots {
+			return fmt.Errorf("%w: line %d has more than %d dots", ErrProfile, n, maxLineDots)
+		}
+		if tables += bytes.Count(line, []byte("{")); tables > maxInlineTables {
+			return fmt.Errorf("%w: line %d: more than %d inline tables: write tables of their own", ErrProfile, n, maxInlineTables)
+		}
+	}
+	return nil
 }
 
 // String is the profile's name.

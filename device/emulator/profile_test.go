@@ -148,6 +148,15 @@ func TestProfileRefused(t *testing.T) {
 	if _, err := emulator.ParseProfile(make([]byte, emulator.MaxProfileBytes+1)); !errors.Is(err, emulator.ErrProfile) {
 		t.Errorf("too long: %v", err)
 	}
+	for name, text := range map[string]string{ // each would cost the reader gigabytes
+		"deep key":     strings.Repeat("a.", 30_000) + "a = 1",
+		"deep table":   "[" + strings.Repeat("a.", 100) + "a]",
+		"deep by line": strings.Repeat(strings.Repeat("a.", 16)+"a = {\n", 1000),
+	} {
+		if _, err := emulator.ParseProfile([]byte(text)); !errors.Is(err, emulator.ErrProfile) || len(err.Error()) > 200 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	if _, err := emulator.Ready("platinum"); !errors.Is(err, emulator.ErrProfile) || !strings.Contains(err.Error(), "credit") {
 		t.Errorf("unknown ready card: %v", err)
 	}

@@ -16,11 +16,8 @@ type TPDU interface {
 // ErrCommand says that a command APDU is malformed: the caller's mistake, nothing was sent.
 var ErrCommand = errors.New("malformed command APDU")
 
-// The bounds of short APDUs (ISO/IEC 7816-4).
-const (
-	MaxCommand  = 261
-	MaxResponse = 258
-)
+// MaxResponse is the longest response to a short command APDU (ISO/IEC 7816-4): 256 bytes of data, and SW1 SW2.
+const MaxResponse = 258
 
 // apduCase tells the four cases of a short command APDU (ISO/IEC 7816-3, 12.1.3), 0 for none of them.
 func apduCase(command []byte) int {

@@ -123,9 +123,6 @@ func isPseudo(fd int) bool {
 	return major >= 136 && major <= 143
 }
 
-// Name is the name by which the port was opened.
-func (p *Port) Name() string { return p.name }
-
 // Read waits for bytes and returns those that have arrived, at least one. Errors: the context's, device.ErrUnplugged,
 // device.ErrClosed.
 func (p *Port) Read(ctx context.Context, b []byte) (int, error) {
@@ -188,30 +185,20 @@ func (p *Port) fail(ctx context.Context, err error) error {
 	return ioError(p.name, err)
 }
 
-// DiscardInput throws away what has arrived and was not read. Errors: device.ErrUnplugged, device.ErrClosed.
-func (p *Port) DiscardInput() error {
-	if err := p.flush(unix.TCIFLUSH); err != nil {
-		return p.fail(context.Background(), err)
-	}
-	return nil
-}
-
-// flush empties the buffers of the port.
-func (p *Port) flush(which int) error {
+// discardOutput throws away what was written and has not left yet.
+func (p *Port) discardOutput() {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
-		return err
+		return // a port that is gone has nothing to throw away
 	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TCFLSH, which) })
-	return errors.Join(err, failed)
+	_ = raw.Control(func(fd uintptr) { _ = unix.IoctlSetInt(int(fd), unix.TCFLSH, unix.TCOFLUSH) })
 }
 
 // Close closes the port. What was not sent yet is thrown away, so that closing does not wait for a stuck line.
 func (p *Port) Close() error {
 	p.closing.Do(func() {
 		p.ended.Store(true)
-		_ = p.flush(unix.TCOFLUSH) // a port that is gone has nothing to throw away
+		p.discardOutput()
 		p.closed = p.file.Close()
 	})
 	return p.closed

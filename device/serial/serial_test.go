@@ -92,28 +92,6 @@ func TestEveryByteBothWays(t *testing.T) {
 	if !bytes.Equal(back, all) {
 		t.Errorf("sent % X", back)
 	}
-	if p.Name() != name {
-		t.Error(p.Name())
-	}
-}
-
-func TestDiscardInput(t *testing.T) {
-	master, name := pair(t)
-	p := open(t, name)
-	for _, s := range []string{"old", "new"} {
-		if _, err := master.WriteString(s); err != nil {
-			t.Fatal(err)
-		}
-		if s == "old" {
-			readAll(t, p, 1) // until it has arrived; reading took all of it or a part
-			if err := p.DiscardInput(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if got := readAll(t, p, 3); string(got) != "new" {
-		t.Errorf("%q", got)
-	}
 }
 
 func TestTheContextEndsRead(t *testing.T) {
@@ -184,9 +162,6 @@ func TestAfterClose(t *testing.T) {
 	}
 	if _, err := p.Read(t.Context(), make([]byte, 1)); !errors.Is(err, device.ErrClosed) {
 		t.Errorf("Read: %v", err)
-	}
-	if err := p.DiscardInput(); !errors.Is(err, device.ErrClosed) {
-		t.Errorf("DiscardInput: %v", err)
 	}
 	if got, err := os.ReadFile(victim.Name()); err != nil || len(got) != 0 {
 		t.Errorf("the next file holds %q, %v", got, err)

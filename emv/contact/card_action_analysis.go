@@ -28,7 +28,7 @@ func (s *session) cardActionAnalysis(ctx context.Context) (ending, error) {
 		s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
 		return s.declinedByCard(cid), nil
 	case got == emv.ARQC && s.asked != emv.AAC:
-		s.explain("outcome", "the card gave an ARQC", "Book 3, 10.8.2")
+		s.explain("outcome", "the card gave an ARQC", "Book 3, 10.9")
 		return ending{emv.Online, "the issuer decides"}, nil
 	case got == emv.TC && s.asked == emv.TC:
 		s.put(emv.TagAuthorisationResponseCode, []byte("Y1"))

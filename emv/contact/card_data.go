@@ -17,6 +17,11 @@ const (
 	fromRecord
 )
 
+// fciTemplates are the templates of an FCI.
+var fciTemplates = []tlv.Tag{
+	emv.TagFCITemplate, emv.TagFCIProprietaryTemplate, emv.TagFCIIssuerDiscretionaryData, emv.TagDirectoryDiscretionaryTemplate,
+}
+
 // decisive are the card's objects on which a step decides: one of a wrong length ends the transaction (Book 3, 7.5).
 // Others of a wrong length are left out.
 var decisive = map[tlv.Tag]bool{
@@ -28,11 +33,13 @@ var decisive = map[tlv.Tag]bool{
 	emv.TagApplicationCryptogram: true, emv.TagCID: true, emv.TagATC: true, emv.TagIssuerApplicationData: true,
 }
 
-// storeFCI keeps what the FCI says; what does not fit is left out, of repeats the first counts.
+// storeFCI keeps what the FCI says; what does not fit is left out, of repeats the first counts. An object whose place is
+// elsewhere is left out too: no signature covers the FCI, and an account number or an AIP in it would stand before the one
+// of the records and of GET PROCESSING OPTIONS, which one covers (Book 1, 11.3.4).
 func (s *session) storeFCI(body []byte) {
 	err := tlv.Walk(body, func(_ int, it tlv.Item) error {
 		e, ok := s.fromCard(it)
-		if _, twice := s.seen[it.Tag]; ok && !twice && e.Fits(len(it.Value)) {
+		if _, twice := s.seen[it.Tag]; ok && !twice && e.In(fciTemplates...) && e.Fits(len(it.Value)) {
 			s.seen[it.Tag] = fromFCI
 			s.data.Put(it.Tag, it.Value)
 		}

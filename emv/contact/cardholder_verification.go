@@ -52,14 +52,12 @@ func (s *session) walkCVMList(ctx context.Context) (ending, error) {
 		s.cvmResults(cvmNotPerformed, 0, cvmUnknown, "the card does not support cardholder verification")
 		return goOn, nil
 	}
-	list, ok := s.data.Get(emv.TagCVMList)
-	if !ok {
-		s.setTVR(emv.TVRICCDataMissing, "the AIP promises a CVM list and there is none", "Book 3, 7.5")
-	}
+	list := s.data.Value(emv.TagCVMList)
 	if len(list)%2 != 0 {
 		return goOn, fault("Book 3, 7.5", "CVM list of %d bytes", len(list))
 	}
-	if len(list) <= 8 {
+	if len(list) <= 8 { // one without rules counts as none
+		s.setTVR(emv.TVRICCDataMissing, "the AIP promises a CVM list and there is none with rules", "Book 3, 7.5 and 10.5")
 		s.cvmResults(cvmNotPerformed, 0, cvmUnknown, "no CVM list, or one without rules")
 		return goOn, nil
 	}

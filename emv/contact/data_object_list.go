@@ -28,7 +28,7 @@ func parseDOL(name string, b []byte) (tlv.DOL, error) {
 	return dol, err
 }
 
-// fill gives the data that a CDOL asks for; a TC hash among it is calculated first (Book 3, 10.8 and Book 2, 2).
+// fill gives the data that a CDOL asks for; a TC hash among it is calculated first (Book 3, 9.2.2).
 // Reads: 97 and all that the lists name. Writes: 98, 95.
 func (s *session) fill(dol tlv.DOL) ([]byte, error) {
 	if dol.Has(emv.TagTCHashValue) {

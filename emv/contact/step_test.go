@@ -53,6 +53,11 @@ func TestBegin(t *testing.T) {
 		{name: "record twice", section: "Book 3, 10.2", answers: "80A8=800A1C0008010100080101009000", want: emv.Terminated, reason: "twice"},
 		{name: "record with AIP of its own", section: "Book 3, 10.2", objects: "82=FFFF", want: emv.Terminated, reason: "82 twice"},
 		{name: "record repeats the FCI: the FCI stands", section: "Book 3, 10.2", objects: "50=41 84=A0000000041010", want: emv.Online, tags: "50=564953412054455354 84=A0000000031010"},
+		{
+			name: "FCI with objects of the records: the records stand", section: "Book 1, 11.3.4", want: emv.Online,
+			answers: "00A4040007A0000000031010=6F2D8407A0000000031010A52250095649534120544553545A0847617390010101275F3401998202FFFF5F28020840" + "9000 80A8=770A82021C009404080101009000",
+			tags:    "5A=4761739001010119 5F34=01 82=1C00 5F28=0414 50=564953412054455354",
+		},
 		{name: "file 11 of any form", section: "Book 3, 5.3.2.1", answers: "80A8=800A1C0008010100580101009000 00B2015C=FF9000", want: emv.Online},
 		{name: "file 11 with a cut record", section: "Book 3, 5.3.2.1", answers: "80A8=800A1C0008010100580101009000 00B2015C=70030101FF9000", want: emv.Online},
 		{name: "no PAN", section: "Book 3, 7.2", objects: "5A=-", want: emv.Terminated, reason: "lacks tag 5A"},
@@ -92,7 +97,7 @@ func TestBegin(t *testing.T) {
 		// cardholder verification
 		{name: "not supported by the card", section: "Book 4, 6.3.4.5", answers: "80A8=80060C00080101009000", want: emv.Online, tags: "9F34=3F0000 95=8000008000 9B=2800"},
 		{name: "no list", section: "Book 3, 10.5", objects: "8E=-", want: emv.Online, tags: "9F34=3F0000 95=A000008000 9B=2800", why: "TVR byte 1 bit 6"},
-		{name: "no rules", section: "Book 3, 10.5", objects: "8E=0000000000000000", want: emv.Online, tags: "9F34=3F0000 95=8000008000 9B=2800"},
+		{name: "no rules count as no list", section: "Book 3, 10.5", objects: "8E=0000000000000000", want: emv.Online, tags: "9F34=3F0000 95=A000008000 9B=2800", why: "TVR byte 1 bit 6"},
 		{name: "odd list", section: "Book 3, 7.5", objects: "8E=00000000000000001F", want: emv.Terminated, reason: "CVM list of 9 bytes"},
 		{name: "online PIN, fail", section: "Book 3, 10.5", objects: "8E=000000000000000002001F00", want: emv.Online, tags: "9F34=3F0001 95=8000908000 9B=6800", why: "TVR byte 3 bit 5"},
 		{name: "online PIN, else next", section: "Book 3, 10.5", objects: "8E=000000000000000042001F00", want: emv.Online, tags: "9F34=1F0002 95=8000108000"},

@@ -80,7 +80,7 @@ func ReadTag(b []byte) (Tag, int, error) {
 			return t, n + 1, nil
 		}
 	}
-	return 0, 0, fmt.Errorf("tag %X longer than three bytes or cut off: %w", b[:min(len(b), 3)], ErrMalformed)
+	return 0, 0, fmt.Errorf("tag longer than three bytes or cut off: %w", ErrMalformed)
 }
 
 // readLength reads a length field: one byte, or 81 and one, or 82 and two (Annex B2).

@@ -260,3 +260,11 @@ func FuzzParseDOL(f *testing.F) {
 		}
 	})
 }
+
+// TestErrorsHoldNoContents: bytes that are no tag may be a piece of an account number.
+func TestErrorsHoldNoContents(t *testing.T) {
+	_, _, err := tlv.ReadTag([]byte{0x5F, 0x84, 0x96, 0x17})
+	if !errors.Is(err, tlv.ErrMalformed) || strings.Contains(err.Error(), "84") {
+		t.Errorf("%v", err)
+	}
+}

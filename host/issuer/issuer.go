@@ -77,7 +77,7 @@ type account struct {
 	keys    cryptogram.Keys
 	tries   int // PIN tries left
 	opening money.Amount
-	seen    map[[10]byte]struct{} // ATC and ARQC of what was answered: neither may come a second time
+	seen    map[[10]byte]struct{} // ATC and ARQC of what was answered: the pair may not come a second time
 }
 
 // Issuer holds the accounts. One goroutine at a time may use it.

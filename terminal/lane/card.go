@@ -70,9 +70,10 @@ func sentence(err error) string {
 	return "The reader failed."
 }
 
-// brief bounds what an error of the world may put into a journal row.
+// brief bounds what an error of the world may put into a journal row, and makes it one line.
 func brief(s string) string {
 	const most = 300
+	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= most {
 		return s
 	}

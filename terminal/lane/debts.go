@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tillway/terminal"
 )
@@ -14,10 +15,10 @@ import (
 func (o *Owner) drain(ctx context.Context, now bool) (left string, err error) {
 	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
 	if err != nil {
-		return "", fmt.Errorf("journal: %w", err)
+		return "", fmt.Errorf("%w: %w", errJournal, err)
 	}
 	for _, d := range due {
-		if !now && o.cfg.Clock().Before(d.NotBefore) {
+		if !now && o.wait(d) > 0 {
 			return d.Reason, nil
 		}
 		if d, err = o.settle(ctx, d); err != nil {
@@ -28,6 +29,16 @@ func (o *Owner) drain(ctx context.Context, now bool) (left string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// wait is what is left of a debt's back-off. More than any back-off is a wall clock that was put back, and no reason to
+// keep a cardholder's money held.
+func (o *Owner) wait(d terminal.Debt) time.Duration {
+	left := d.NotBefore.Sub(o.cfg.Clock())
+	if left > o.cfg.RetryMax {
+		return 0
+	}
+	return max(left, 0)
 }
 
 // settle sends one debt: Sent is on disk before its first byte leaves, and what came of it after.
@@ -77,7 +88,7 @@ func (o *Owner) debtStep(ctx context.Context, d *terminal.Debt, event terminal.D
 	}
 	entry.Time = o.cfg.Clock()
 	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, entry); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	o.cfg.Log.Info("debt", "debt", d.ID, "sale", d.Sale, "kind", d.Kind, "stan", d.STAN, "event", event, "to", d.State, "reason", reason)
 	return nil

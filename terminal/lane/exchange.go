@@ -8,10 +8,7 @@ import (
 	"tillway/terminal"
 )
 
-var (
-	errJournal = errors.New("journal") // the process must end
-	errForged  = errors.New("the answer is not the bank's")
-)
+var errForged = errors.New("the answer is not the bank's")
 
 // exchange is the one way over the wire: it takes a MAC key for this sending alone, has the message authenticated, sends
 // it, and lets nothing of the answer be read before its MAC has been verified. The key is taken here and not when the

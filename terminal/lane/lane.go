@@ -90,6 +90,9 @@ func (l *Lane) Run(ctx context.Context) error {
 		sale, known, err := l.accept(ctx, call.order)
 		if err != nil || known {
 			call.reply <- startReply{sale, err}
+			if errors.Is(err, errJournal) && ctx.Err() == nil {
+				return err
+			}
 			continue
 		}
 		talk, stop := l.board.begin(ctx, sale)
@@ -160,7 +163,7 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (sale terminal.Sale
 		case err == nil:
 			return old, true, sameOrder(old, o)
 		case !errors.Is(err, terminal.ErrNoSale):
-			return sale, false, fmt.Errorf("looking for the key: %w", err)
+			return sale, false, fmt.Errorf("%w: looking for the key: %w", errJournal, err)
 		}
 	}
 	n, err := l.cfg.Sales.Next(ctx)
@@ -169,7 +172,7 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (sale terminal.Sale
 	}
 	batch, err := l.cfg.Journal.Batch(ctx, l.cfg.Owner.Name())
 	if err != nil {
-		return sale, false, fmt.Errorf("no open batch: %w", err)
+		return sale, false, fmt.Errorf("%w: no open batch: %w", errJournal, err)
 	}
 	now := l.cfg.Clock()
 	return terminal.Sale{

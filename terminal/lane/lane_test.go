@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +102,9 @@ func (m *memory) Batch(context.Context, string) (uint32, error) { return 1, nil 
 func (m *memory) ByKey(_ context.Context, key string) (terminal.Sale, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fail != nil {
+		return terminal.Sale{}, m.fail
+	}
 	for _, s := range m.sales() {
 		if s.Key == key {
 			return s, nil
@@ -115,18 +120,26 @@ func (c *counter) Next(context.Context) (uint64, error) { c.n++; return c.n, nil
 // wire is a host that answers each message as its script says, and keeps what it was sent.
 type wire struct {
 	answer func(message string) (string, bool, error)
-	sent   []string
 	fresh  bool
-	down   error
+
+	mu   sync.Mutex // guards all below
+	sent []string
+	down error
 }
 
-func (w *wire) Ready(context.Context) (bool, error) { return w.fresh, w.down }
+func (w *wire) Ready(context.Context) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.fresh, w.down
+}
 
 func (w *wire) Exchange(ctx context.Context, message []byte) ([]byte, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
+	w.mu.Lock()
 	w.sent = append(w.sent, string(message))
+	w.mu.Unlock()
 	time.Sleep(time.Second)
 	a, sent, err := w.answer(string(message))
 	return []byte(a), sent, err
@@ -156,6 +169,9 @@ func (words) Repeat(first []byte, _ int) ([]byte, error)               { return 
 func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
 
 func (words) Response(answer []byte) (terminal.Response, error) {
+	if string(answer) == "garbage" {
+		return terminal.Response{}, errors.New("no response code")
+	}
 	code, _, _ := strings.Cut(string(answer), "#")
 	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: code, Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
 	switch code {
@@ -163,6 +179,9 @@ func (words) Response(answer []byte) (terminal.Response, error) {
 		r.Verdict = terminal.VerdictApproved
 	case "55":
 		r.WrongPIN, r.PINTries = true, 2
+	}
+	if string(answer) == "91" {
+		r.Verdict = terminal.VerdictTryLater
 	}
 	return r, nil
 }
@@ -190,22 +209,31 @@ func (silent) Transmit(context.Context, []byte) ([]byte, error) { return nil, de
 // chip is a kernel whose card says what the test wants; it takes its time, so that cancels can come in between.
 type chip struct {
 	first, second emv.Decision
+	reason        string
 	err           error
+	complete      error  // of Complete
+	pan           []byte // nil: a good one
+	deaf          bool   // does not look at its context
 }
 
 func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return nil, emv.Outcome{}, ctx.Err()
+		if !c.deaf {
+			return nil, emv.Outcome{}, ctx.Err()
+		}
 	}
-	out := emv.Outcome{Decision: c.first}
-	out.Data.Put(0x5A, []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19})
+	out := emv.Outcome{Decision: c.first, Reason: c.reason}
+	if c.pan == nil {
+		c.pan = []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19}
+	}
+	out.Data.Put(0x5A, c.pan)
 	return c, out, c.err
 }
 
 func (c chip) Complete(context.Context, emv.HostAnswer) (emv.Outcome, error) {
-	return emv.Outcome{Decision: c.second}, nil
+	return emv.Outcome{Decision: c.second, Reason: c.reason}, c.complete
 }
 
 type bench struct {
@@ -213,6 +241,8 @@ type bench struct {
 	journal *memory
 	wire    *wire
 	lane    *Lane
+	owner   *Owner
+	clock   atomic.Int64 // how far the wall clock is off, in nanoseconds
 	stop    context.CancelFunc
 	ended   chan error
 }
@@ -223,27 +253,32 @@ func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string,
 	t.Helper()
 	b := &bench{t: t, journal: &memory{}, wire: &wire{answer: answer, fresh: true}, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
+	clock := func() time.Time { return time.Now().Add(time.Duration(b.clock.Load())) }
 	owning := OwnerConfig{
 		Name: "acquirer", Journal: b.journal, Dialect: words{}, Link: b.wire, Traces: &counter{}, Retry: 2 * time.Second, RetryMax: time.Minute,
-		Check: time.Hour, Clock: time.Now, Log: log,
+		Check: time.Hour, Clock: clock, Log: log,
 	}
 	cfg := Config{
 		Journal: b.journal, Kernel: k, Reader: r, Sales: &counter{}, Traces: &counter{},
 		Params:   func(terminal.Order, time.Time, terminal.SaleID) emv.Params { return emv.Params{} },
-		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: time.Now, Log: log,
+		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: clock, Log: log,
 	}
 	for _, f := range change {
 		f(&cfg, &owning)
 	}
 	o := NewOwner(owning)
-	cfg.Owner = o
+	b.owner, cfg.Owner = o, o
 	b.lane = New(cfg)
 	ctx, stop := context.WithCancel(t.Context())
 	b.stop = stop
 	go func() {
 		owning, release := context.WithCancel(context.WithoutCancel(ctx))
 		owned := make(chan error, 1)
-		go func() { owned <- o.Run(owning) }()
+		go func() {
+			err := o.Run(owning)
+			stop()
+			owned <- err
+		}()
 		err := b.lane.Run(ctx)
 		release()
 		b.ended <- errors.Join(err, <-owned)
@@ -281,6 +316,34 @@ func (b *bench) end() {
 	}
 }
 
+// sent is what went over the wire so far.
+func (b *bench) sent() []string {
+	b.wire.mu.Lock()
+	defer b.wire.mu.Unlock()
+	return slices.Clone(b.wire.sent)
+}
+
+// rows is the journal so far.
+func (b *bench) rows() []terminal.Entry {
+	b.journal.mu.Lock()
+	defer b.journal.mu.Unlock()
+	return slices.Clone(b.journal.rows)
+}
+
+// hasEnded says that the terminal ended by itself, with an error, within two hours.
+func (b *bench) hasEnded() {
+	b.t.Helper()
+	time.Sleep(2 * time.Hour)
+	select {
+	case err := <-b.ended:
+		if err == nil {
+			b.t.Error("ended without an error")
+		}
+	default:
+		b.t.Error("it goes on")
+	}
+}
+
 func always(code string) func(string) (string, bool, error) {
 	return func(string) (string, bool, error) { return code, true, nil }
 }
@@ -308,8 +371,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 				t.Errorf("%s: %+v, %v", name, s, err)
 			}
 		}
-		if len(b.journal.rows) != 0 {
-			t.Errorf("refused orders left %d rows", len(b.journal.rows))
+		if len(b.rows()) != 0 {
+			t.Errorf("refused orders left %d rows", len(b.rows()))
 		}
 	})
 }
@@ -389,7 +452,7 @@ func TestReversalGoesBeforeTheNextRequest(t *testing.T) {
 			t.Fatalf("%s: %s", s.State, s.Outcome.Happened)
 		}
 		var order []string
-		for _, m := range b.wire.sent {
+		for _, m := range b.sent() {
 			if m != "signon" {
 				order = append(order, m)
 			}
@@ -416,7 +479,7 @@ func TestNoRequestWhileTheReversalIsRefusedAnAnswer(t *testing.T) {
 			t.Errorf("%s %s", s.State, s.Outcome.Code)
 		}
 		n := 0
-		for _, m := range b.wire.sent {
+		for _, m := range b.sent() {
 			if m == "sale" {
 				n++
 			}
@@ -498,8 +561,20 @@ func TestAFailedJournalEndsTheLaneAndShowsNothing(t *testing.T) {
 		if err := <-b.ended; err == nil {
 			t.Error("the lane went on without its journal")
 		}
-		if s := b.lane.Snapshot(); s.State.Final() || len(b.wire.sent) > 1 {
-			t.Errorf("shown %s, on the wire %v", s.State, b.wire.sent)
+		if s := b.lane.Snapshot(); s.State.Final() || len(b.sent()) > 1 {
+			t.Errorf("shown %s, on the wire %v", s.State, b.sent())
+		}
+	})
+}
+
+// The receipt of a card that declined by itself shows which card it was, by its last digits.
+func TestDeclinedByTheCardIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, chip{first: emv.Declined}, slot{}, always("00"))
+		defer b.end()
+		b.sell(1000, "")
+		if s := b.last(); s.State != terminal.Declined || s.MaskedPAN != "476173******0119" {
+			t.Errorf("%s, card %q", s.State, s.MaskedPAN)
 		}
 	})
 }

@@ -56,7 +56,8 @@ type question struct {
 type Reply struct {
 	Event    terminal.Event
 	Response terminal.Response
-	Note     string // one sentence, for journal and cashier
+	Note     string // for the journal: a technician's words
+	Detail   string // for the cashier: one whole sentence, or empty
 }
 
 // NewOwner makes an owner. Run starts it.
@@ -119,9 +120,9 @@ func (o *Owner) Request(ctx context.Context, message []byte) Reply {
 	select {
 	case o.ask <- q:
 	case <-o.done:
-		return notSent("the terminal is stopping")
+		return notSent("the owner has ended", "The terminal is stopping.")
 	case <-ctx.Done():
-		return notSent("the terminal is stopping")
+		return notSent("the context has ended", "The terminal is stopping.")
 	}
 	select {
 	case r := <-q.reply:
@@ -129,7 +130,7 @@ func (o *Owner) Request(ctx context.Context, message []byte) Reply {
 	case <-o.done:
 		// Run ended in the middle of it, because the journal failed: the process is about to end, and recovery
 		// takes the sale from Sending.
-		return Reply{Event: terminal.NoAnswer, Note: "The terminal stopped."}
+		return Reply{Event: terminal.NoAnswer, Note: "the owner ended in the middle of it"}
 	}
 }
 
@@ -169,7 +170,9 @@ func (o *Owner) compose(req terminal.Request) (request, reversal []byte, err err
 	return o.cfg.Dialect.SaleRequest(req)
 }
 
-func notSent(why string) Reply { return Reply{Event: terminal.NotSent, Note: why} }
+func notSent(note, detail string) Reply {
+	return Reply{Event: terminal.NotSent, Note: note, Detail: detail}
+}
 
 // serve brings one request to the host: connection and sign-on, then the debts, and only when none is left the request.
 func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err error) {
@@ -189,21 +192,21 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
 	case err != nil:
-		return notSent(err.Error()), nil
+		return notSent(err.Error(), ""), nil
 	}
 	left, err := o.drain(ctx, true)
 	switch {
 	case err != nil:
 		return Reply{}, err
 	case left != "":
-		return notSent("a reversal must reach the bank first: " + left), nil
+		return notSent("a reversal must reach the bank first: "+left, "The reversal of an earlier sale has to arrive there first."), nil
 	}
 	res, sent, err := o.exchange(ctx, message)
 	switch {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
 	case err != nil && !sent:
-		return notSent(err.Error()), nil
+		return notSent(err.Error(), ""), nil
 	case err != nil:
 		return Reply{Event: terminal.NoAnswer, Note: err.Error()}, nil
 	}
@@ -233,7 +236,7 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	if err != nil || len(due) == 0 {
 		return o.cfg.Check, err
 	}
-	return min(max(due[0].NotBefore.Sub(o.cfg.Clock()), time.Millisecond), o.cfg.Check), nil
+	return min(max(o.wait(due[0]), time.Millisecond), o.cfg.Check), nil
 }
 
 func (o *Owner) backoff(failures int) time.Duration {
@@ -246,7 +249,8 @@ func (o *Owner) backoff(failures int) time.Duration {
 	return d
 }
 
-// connect makes sure of a connection that is signed on. Its error is one sentence for cashier and log.
+// connect makes sure of a connection that is signed on. Its error says why there is none, for journal and log, or wraps
+// errJournal.
 func (o *Owner) connect(ctx context.Context) error {
 	fresh, err := o.cfg.Link.Ready(ctx)
 	if err != nil {

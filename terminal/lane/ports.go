@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tillway/emv"
@@ -32,6 +33,9 @@ type Journal interface {
 	// ByKey finds the sale with an idempotency key; error terminal.ErrNoSale.
 	ByKey(ctx context.Context, key string) (terminal.Sale, error)
 }
+
+// errJournal is in front of every error of the journal: the process has to end, so that recovery can put things right.
+var errJournal = errors.New("journal")
 
 // Counter gives numbers that are never given twice, also after a power cut or when a database backup is put back.
 type Counter interface {

@@ -63,7 +63,7 @@ func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
 		entries = append(entries, e)
 	}
 	if err := r.Journal.Append(ctx, true, entries...); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
+		return nil, fmt.Errorf("%w: %w", errJournal, err)
 	}
 	return open, nil
 }

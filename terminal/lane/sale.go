@@ -29,8 +29,8 @@ type run struct {
 	secret  *terminal.Secret
 
 	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
-	detail string           // one sentence about card or reader
-	note   string           // of the journal row
+	detail string           // one whole sentence for the cashier about card or reader
+	note   string           // of the journal row: a technician's words
 }
 
 // sell brings one sale to a final state. ctx ends when the daemon stops, talk also when the cashier cancels.
@@ -96,7 +96,7 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 		entry.Secret = r.secret
 	}
 	if err := l.cfg.Journal.Append(ctx, row.Commit, entry); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	r.secret, r.note = nil, ""
 	*r.rec = rec
@@ -185,7 +185,7 @@ func (l *Lane) interrupted(ctx, wait context.Context, r *run, err error) (termin
 		return terminal.Cancel, nil
 	case errors.Is(cause, errTimeOut):
 		if st := l.cfg.Reader.Status(); st.Condition == device.Absent {
-			r.detail = st.Cause
+			r.detail, r.note = "The reader is not connected.", st.Cause
 		}
 		return terminal.TimeOut, nil
 	}
@@ -213,13 +213,15 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 		r.cause = terminal.Refusal(terminal.CodeCardError, "The card approved without the bank, which this terminal does not take.")
 		return terminal.Refused, nil
 	case emv.OtherInterface:
-		r.cause = terminal.Refusal(terminal.CodeCardError, "The card wants another reader, which this terminal does not have. "+out.Reason)
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card wants another reader, which this terminal does not have.")
+		r.note = out.Reason
 		return terminal.Refused, nil
 	case emv.Terminated:
-		r.cause = terminal.Refusal(terminal.CodeCardError, "The card cannot be used. "+out.Reason)
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card cannot be used.")
+		r.note = out.Reason
 		return terminal.Refused, nil
 	case emv.Declined:
-		r.detail = out.Reason
+		r.note = out.Reason
 		return terminal.Refused, nil
 	}
 	return "", fmt.Errorf("kernel decided %q: defect", out.Decision)
@@ -228,6 +230,7 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 // cardFailed sorts what can go wrong while card and terminal talk, before anything is sent.
 func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (terminal.Event, error) {
 	l.cfg.Log.Warn("talking with the card", "sale", r.rec.ID, "err", err)
+	r.note = err.Error()
 	switch {
 	case wait.Err() != nil:
 		return l.interrupted(ctx, wait, r, err)
@@ -241,7 +244,7 @@ func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (termina
 		r.detail = sentence(err)
 		return terminal.Removed, nil
 	}
-	r.cause = terminal.Refusal(terminal.CodeCardError, "The card or the reader failed: "+sentence(err))
+	r.cause = terminal.Refusal(terminal.CodeCardError, "The card or the reader failed. "+sentence(err))
 	return terminal.Refused, nil
 }
 
@@ -250,21 +253,20 @@ func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (termina
 func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error) {
 	fault := func(what string, err error) (terminal.Event, error) {
 		l.cfg.Log.Error(what, "sale", r.rec.ID, "err", err)
-		r.cause = terminal.Refusal(terminal.CodeTerminalFault, what+": "+err.Error())
+		r.cause, r.note = terminal.Refusal(terminal.CodeTerminalFault, what+"."), err.Error()
 		return terminal.Refused, nil
 	}
 	card, err := cardData(&r.kernel.Data)
 	if err != nil {
-		r.cause = terminal.Refusal(terminal.CodeCardError, "The card's number cannot be read: "+err.Error())
+		r.cause, r.note = terminal.Refusal(terminal.CodeCardError, "The card's number cannot be read."), err.Error()
 		return terminal.Refused, nil
 	}
 	n, err := l.cfg.Traces.Next(ctx)
 	if err != nil {
-		return fault("No trace number", err)
+		return fault("There is no number for the request", err)
 	}
 	r.rec.STAN = stan(n)
 	r.rec.Invoice = r.rec.STAN
-	r.rec.MaskedPAN = card.PAN.Masked()
 	req := terminal.Request{
 		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
 		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
@@ -297,9 +299,8 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 	case terminal.HostDeclined:
 		r.cause = res.Advice
 	case terminal.NotSent:
-		r.cause = terminal.Unreachable(r.reply.Note)
-	default:
-		r.detail = r.reply.Note
+		r.cause = terminal.Unreachable(r.reply.Detail)
+	default: // the state says it all
 	}
 	return r.reply.Event
 }
@@ -311,15 +312,13 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 	out, err := r.txn.Complete(wait, emv.HostAnswer{Result: result, ARC: r.reply.Response.ARC, IssuerData: r.reply.Response.Issuer})
 	if err != nil {
 		l.cfg.Log.Warn("finishing with the card", "sale", r.rec.ID, "err", err)
-		r.detail = sentence(err)
+		r.detail, r.note = sentence(err), err.Error()
 		return terminal.Removed
 	}
 	r.kernel = out
 	r.take(out)
 	if out.Decision != emv.Approved {
-		if result == emv.HostApproved {
-			r.detail = out.Reason
-		}
+		r.note = out.Reason
 		return terminal.CardRefuses
 	}
 	switch result {
@@ -344,6 +343,9 @@ func (r *run) take(out emv.Outcome) {
 	r.rec.Label, r.rec.Scheme, r.rec.Method, r.rec.ODA = out.Label, out.Scheme, out.Method, out.ODA
 	r.rec.Tags, r.rec.Why = out.Data.Without(), out.Why
 	r.rec.Language = printable(out.Data.Value(tagLanguagePreference))
+	if card, err := cardData(&out.Data); err == nil { // also of a card that the bank never hears of: its receipt names it
+		r.rec.MaskedPAN = card.PAN.Masked()
+	}
 }
 
 func stan(n uint64) uint32 { return uint32((n-1)%999_999) + 1 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,12 +12,13 @@ import (
 	"tillway/money"
 )
 
-// MaxBytes bounds a profile's text, MaxApplications its list of applications. The other two keep nesting shallow, for which
-// the TOML reader takes time that grows with the square of the depth.
+// MaxBytes bounds a profile's text, MaxApplications its list of applications. The others keep nesting shallow, for which
+// the TOML reader takes time and memory that grow with the square of the depth.
 const (
 	MaxBytes        = 64 << 10
 	MaxApplications = 64
 	maxLineBytes    = 1024
+	maxLineDots     = 16
 	maxInlineTables = 64
 )
 
@@ -100,11 +102,8 @@ type random struct {
 
 // Parse reads and checks a profile. Every error is a *Error and names the first thing that is wrong.
 func Parse(text []byte) (Profile, error) {
-	if len(text) > MaxBytes {
-		return Profile{}, &Error{Problem: fmt.Sprintf("%d bytes are more than the %d a profile may have", len(text), MaxBytes)}
-	}
-	if err := shallow(string(text)); err != nil {
-		return Profile{}, err
+	if line, problem := Bounds(text); problem != "" {
+		return Profile{}, &Error{Line: line, Problem: problem}
 	}
 	c := checker{where: locate(string(text))}
 	var f file
@@ -123,17 +122,29 @@ func Parse(text []byte) (Profile, error) {
 	return p, nil
 }
 
-func shallow(text string) error {
-	n := 0
-	for line := range strings.Lines(text) {
-		if n++; len(line) > maxLineBytes {
-			return &Error{Line: n, Problem: fmt.Sprintf("has %d bytes: a line takes at most %d", len(line), maxLineBytes)}
+// Bounds says what is too much in a TOML text, before the reader sees it, and in which line (0: in the whole). An empty
+// problem: nothing is.
+func Bounds(text []byte) (line int, problem string) {
+	if len(text) > MaxBytes {
+		return 0, fmt.Sprintf("%d bytes are more than the %d that are read", len(text), MaxBytes)
+	}
+	tables := 0
+	for row := range bytes.Lines(text) {
+		line++
+		if len(row) > maxLineBytes {
+			return line, fmt.Sprintf("has %d bytes: a line takes at most %d", len(row), maxLineBytes)
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(row), []byte("#")) {
+			continue
+		}
+		if n := bytes.Count(row, []byte(".")); n > maxLineDots {
+			return line, fmt.Sprintf("has %d dots: a line takes at most %d", n, maxLineDots)
+		}
+		if tables += bytes.Count(row, []byte("{")); tables > maxInlineTables {
+			return line, fmt.Sprintf("is behind more than %d inline tables", maxInlineTables)
 		}
 	}
-	if strings.Count(text, "{") > maxInlineTables {
-		return &Error{Problem: fmt.Sprintf("more than %d inline tables", maxInlineTables)}
-	}
-	return nil
+	return 0, ""
 }
 
 // syntax turns the TOML reader's error into ours.

@@ -217,6 +217,7 @@ func TestRefusalsOfTheWhole(t *testing.T) {
 		"deep keys":       []byte(strings.Repeat("a.", 30_000) + "a = 1"),
 		"deep tables":     []byte("[" + strings.Repeat("a.", 30_000) + "a]"),
 		"deep values":     []byte("a = " + strings.Repeat("{a =\n", 10_000)),
+		"deep by line":    []byte(strings.Repeat(strings.Repeat("a.", 500)+"a = {\n", 60) + strings.Repeat("}\n", 60)), // gigabytes, when it is read
 		"many applications": append(slices.Clone(all), bytes.Repeat([]byte(`
 [[application]]
 scheme = "x"

@@ -137,4 +137,4 @@ $ pos decode track ';47617390?'
 ! pos: track 2 of 4 bytes: not a primary account number
 $ pos decode nonsense 00
 ? 2
-! pos: "nonsense" is no command of pos decode (pos decode --help shows what there is)
+! pos: "nonsense" is no command of pos decode: pos decode --help shows what there is

@@ -24,6 +24,7 @@ STAN        000042
 Invoice     000043
 Batch       000007
 Acquirer    nac
+Reversal    Acknowledged since 2026-11-23 09:15:07
 $ pos show 1
 ? 2
 ! pos: sale 1: no such sale. Look the number up in the journal, or on the receipt.
@@ -42,17 +43,19 @@ The host answered 00
 Steps
   09:15:07.000  sale GoOnline CardTalk to Sending +R
   09:15:07.000  sale CardAgrees FinishApproved to Reversed -R
+  09:15:07.000  debt Accepted to Acknowledged
 $ pos journal
 ? 0
     10  2026-11-23 09:15:07          start (release test)
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
     12  2026-11-23 09:15:07    1042  sale CardAgrees FinishApproved to Reversed -R
+    13  2026-11-23 09:15:07    1042  debt Accepted to Acknowledged
 $ pos journal --after 10 --limit 1
 ? 0
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
 $ pos journal --json --after 11
 ? 0
-{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]}],"next":12}
+{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged"}],"next":13}
 $ pos journal --limit 0
 ? 2
 ! pos: limit 0: 1 to 1000 rows
@@ -67,10 +70,10 @@ $ pos queue list --json
 {"debts":[{"id":3,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"no answer"}]}
 $ pos queue send
 ? 0
-Sending what waits (0); pos queue list shows what is left.
+Nothing waits.
 $ pos queue empty
 ? 2
-! pos: "empty" is no command of pos queue (pos queue --help shows what there is)
+! pos: "empty" is no command of pos queue: pos queue --help shows what there is
 $ pos cancel
 ? 0
 Cancel asked for; the outcome is the sale's: pos show 1042
@@ -159,7 +162,7 @@ $ pos receipt 1042 --json
 {"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"CARDHOLDER NOT VERIFIED","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007"}
 $ pos refund 1.000
 ? 2
-! pos: unknown command "refund" for "pos"
+! pos: "refund" is no command of pos: pos --help shows what there is
 $ pos sale
 ? 2
 ! pos: pos sale takes AMOUNT, and was given 0 (pos sale --help shows how)

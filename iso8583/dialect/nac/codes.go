@@ -18,6 +18,10 @@ func nothingToReverse() codeRow {
 	return codeRow{terminal.VerdictApproved, "The bank has nothing to reverse.", "Nothing is left to do.", false}
 }
 
+// undecided says that a code leaves open whether a sale was booked: it is still being worked on, or its answer came too late
+// to the one who says so. Such a sale is reversed. A reversal with such an answer is sent again.
+func undecided(code string) bool { return code == "09" || code == "68" }
+
 // refusal is what a code means that is in no table.
 func refusal() codeRow {
 	return codeRow{terminal.VerdictDeclined, "The bank declined.", anotherWay, false}

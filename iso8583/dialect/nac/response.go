@@ -26,8 +26,8 @@ const (
 // maxText bounds the host's text for the receipt.
 const maxText = 200
 
-// Response reads a 0210, 0410, 0411 or 0810. Errors: ErrAnswer, for anything else, for a response code that is none or
-// that approves something other than what was asked, and for an approval whose DE 55 is no TLV.
+// Response reads a 0210, 0410, 0411 or 0810. Errors: ErrAnswer, for anything else, for a response code that is none, that
+// leaves open whether the sale was booked or approves something other than what was asked, and for an approval whose DE 55 is no TLV.
 func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	m, err := d.codec.Unpack(answer)
 	if err != nil {
@@ -44,6 +44,8 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	r := terminal.Response{Code: code, ARC: [2]byte{code[0], code[1]}}
 	row := meaning(code)
 	switch {
+	case sale && undecided(code):
+		return terminal.Response{}, fmt.Errorf("%w: %s: code %s does not say whether it was booked", ErrAnswer, m.MTI(), code)
 	case row.verdict != "":
 	case sale:
 		return terminal.Response{}, fmt.Errorf("%w: %s: code %s approves something other than what was asked", ErrAnswer, m.MTI(), code)

@@ -90,6 +90,8 @@ func TestResponseCodes(t *testing.T) {
 		{"sale: expired card", "answer-0210", "54", declined},
 		{"sale: issuer down", "answer-0210", "91", later},
 		{"sale: malfunction", "answer-0210", "96", later},
+		{"sale: still being worked on", "answer-0210", "09", ""},
+		{"sale: the issuer's answer came too late", "answer-0210", "68", ""},
 		{"sale: code nobody knows", "answer-0210", "Q7", declined},
 		{"sale: not found is a refusal", "answer-0210", "25", declined},
 		{"sale: partial approval was not asked for", "answer-0210", "10", ""},
@@ -101,6 +103,7 @@ func TestResponseCodes(t *testing.T) {
 		{"reversal: nothing to reverse", "answer-0410", "25", approved},
 		{"reversal: issuer down", "answer-0410", "91", later},
 		{"reversal: malfunction", "answer-0410", "96", later},
+		{"reversal: still being worked on", "answer-0410", "09", later},
 		{"reversal refused", "answer-0410", "30", declined},
 		{"reversal: a duplicate number is looked into by people", "answer-0410", "94", declined},
 		{"reversal: a code that only a sale can have", "answer-0410", "10", declined},
@@ -136,7 +139,7 @@ func TestEveryResponseCode(t *testing.T) {
 			code := string(a) + string(b)
 			r, err := d.Response(answer(t, d, "answer-0210", map[int]string{39: code}))
 			if err != nil {
-				if !strings.Contains("08 10 11 16 32 87", code) {
+				if !strings.Contains("08 09 10 11 16 32 68 87", code) {
 					t.Errorf("%s: %v", code, err)
 				}
 				continue
