@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,7 @@ const (
 )
 
 func (a *app) sale() *cobra.Command {
-	var reference string
+	var reference, pinFile string
 	c := &cobra.Command{
 		Use:   "sale AMOUNT",
 		Short: "Sell: ask for a card and charge it",
@@ -32,7 +33,8 @@ func (a *app) sale() *cobra.Command {
 
 What the terminal says goes to standard error as it changes; the customer's receipt goes to standard output. Ctrl-C asks
 to cancel, and then still waits for the outcome: until the card's answer has gone to the bank the sale is cancelled, after
-that it is too late. If the connection to the daemon breaks, pos finds the same sale again.`,
+that it is too late. Where a PIN is wanted and the terminal has its development keypad on, it is typed here without being
+shown, and goes straight to the secure module. If the connection to the daemon breaks, pos finds the same sale again.`,
 		Example: "  pos sale 10.525\n  pos sale 5 --reference table-7",
 		Args:    args("AMOUNT"),
 		RunE: func(c *cobra.Command, argv []string) error {
@@ -56,12 +58,13 @@ that it is too late. If the connection to the daemon breaks, pos finds the same 
 			if len(reference) > till.MaxBody/8 { // what is shorter the terminal judges itself
 				return usage("the reference has %d bytes: shorten it", len(reference))
 			}
-			s := &selling{app: a, client: cl, order: terminal.Order{
+			s := &selling{app: a, client: cl, pinFile: pinFile, order: terminal.Order{
 				Kind: terminal.KindSale, Amount: amount, Reference: reference, Key: newKey(),
 			}}
 			return s.run(c.Context())
 		},
 	}
+	c.Flags().StringVar(&pinFile, "pin-file", "", "development: the PIN and a line end, from this file or - for standard input, instead of the keyboard")
 	c.Flags().StringVar(&reference, "reference", "", "the shop's own number or words, printed on the receipt")
 	return c
 }
@@ -94,6 +97,10 @@ type selling struct {
 	order  terminal.Order
 	id     terminal.SaleID // 0 until the daemon has told it
 	shown  string          // the last line that was shown
+
+	pinFile string         // where a PIN is read instead of the keyboard
+	entry   sync.WaitGroup // the PIN entry
+	entered bool           // one was begun
 }
 
 // run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
@@ -108,7 +115,7 @@ func (s *selling) run(ctx context.Context) error {
 		defer close(done)
 		s.hearInterrupts(ctx, interrupts)
 	}()
-	defer func() { stop(); <-done }()
+	defer func() { stop(); <-done; s.entry.Wait() }()
 
 	var sale terminal.Sale
 	err := s.persist(ctx, func() error { return s.client.post(ctx, "/v1/sales", s.order, &sale) })
@@ -145,6 +152,14 @@ func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
 			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
 		}
 		s.show(snap)
+		if snap.PIN != nil && snap.PIN.Socket != "" && !s.entered {
+			s.entered = true
+			s.entry.Go(func() {
+				if err := s.enterPIN(ctx, snap.PIN.Socket); err != nil && ctx.Err() == nil {
+					s.app.tell("The PIN cannot be entered here: " + err.Error())
+				}
+			})
+		}
 	}
 }
 

@@ -39,6 +39,9 @@ func (s *session) readApplicationData(ctx context.Context) (ending, error) {
 	if err := s.checkAccount(); err != nil {
 		return goOn, err
 	}
+	if pan, err := s.pan(); err != nil || !emv.BrandFits(s.aid, pan) {
+		return goOn, fault("scheme rules", "the card's number is not one of the scheme's whose application it has")
+	}
 	if s.cdol1, err = parseDOL("CDOL1", s.data.Value(emv.TagCDOL1)); err != nil {
 		return goOn, err
 	}
