@@ -125,6 +125,13 @@ func (s *Store) startAudit(ctx context.Context) error {
 		s.alarms = append(s.alarms, people.Entry{Actor: people.Terminal, Event: people.EventRow, Result: people.Failed, Note: note})
 		s.log.ErrorContext(ctx, "audit log: "+note+": see pos audit verify")
 	}
+	sound, err := s.headIs(ctx, s.audit)
+	if err != nil {
+		return err
+	}
+	if !sound {
+		alarm("its sealed head is gone, or of another row than its last")
+	}
 	sealed, err := readSmall(anchorPath(s.path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(last) == 0:
@@ -154,6 +161,19 @@ func (s *Store) startAudit(ctx context.Context) error {
 		return fmt.Errorf("anchor of the audit log: %w", err)
 	}
 	return syncFolder(s.path)
+}
+
+// headIs says whether the sealed head in the database is of a row.
+func (s *Store) headIs(ctx context.Context, last people.Row) (bool, error) {
+	heads, err := read(ctx, s, scanCells, "SELECT tag FROM proof WHERE of = ?", headPlace)
+	if err != nil || len(heads) == 0 {
+		return last.Seq == 0, err
+	}
+	seq, hash, err := s.openHead(ctx, heads[0].bytes(0))
+	if stops(err) {
+		return false, err
+	}
+	return err == nil && seq == last.Seq && hash == last.Hash, nil
 }
 
 // hashAt is the hash of a row as it stands.
