@@ -28,7 +28,13 @@ func lostPath(path string) string { return path + ".anchor.lost" }
 
 // Audit appends entries to the audit log, in a commit of their own, and returns when they are on disk and anchored. An entry
 // without a time gets the clock's. An error means that what was to be audited must not be done.
+// Entries with a person are PutPerson's: people.ErrEntry.
 func (s *Store) Audit(ctx context.Context, entries ...people.Entry) error {
+	for _, e := range entries {
+		if e.Person != "" {
+			return fmt.Errorf("%s of %s without a record: %w", e.Event, e.Person, people.ErrEntry)
+		}
+	}
 	if err := s.begin(ctx); err != nil {
 		return err
 	}

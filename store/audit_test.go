@@ -250,6 +250,9 @@ func TestAuditIsACommitOfItsOwn(t *testing.T) {
 	if err := s.Audit(t.Context(), people.Entry{Actor: "amal", Event: people.EventKeys, Result: people.Done, Note: "card 4761739001010119"}); !errors.Is(err, people.ErrEntry) {
 		t.Errorf("a card number in a note: %v", err)
 	}
+	if err := s.Audit(t.Context(), people.Entry{Actor: "amal", Event: people.EventLock, Person: "badr", Result: people.Done}); !errors.Is(err, people.ErrEntry) {
+		t.Errorf("a person's row without their record: %v", err)
+	}
 	audited(t, s, 1)
 	if n, err := s.AuditEnd(t.Context()); err != nil || n != 2 {
 		t.Errorf("the log ends at %d (%v), want 2", n, err)

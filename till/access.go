@@ -186,7 +186,7 @@ func (a *Access) logIn(ctx context.Context, name string, secret people.Secret) (
 		return people.Token{}, p, err
 	}
 	entries := []people.Entry{{
-		Actor: people.Nobody, Event: people.EventLogIn, Person: p.Name, Result: people.Failed,
+		Actor: people.Nobody, Event: people.EventLogIn, Person: p.Name, Result: people.Tried,
 		Note: fmt.Sprintf("try %d of %d", tried.Failures, people.MaxFailures),
 	}}
 	if tried.Locked {
@@ -200,6 +200,10 @@ func (a *Access) logIn(ctx context.Context, name string, secret people.Secret) (
 		return people.Token{}, p, err
 	}
 	if !right {
+		failed := people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Failed, Note: fmt.Sprintf("%s, try %d of %d", p.Name, tried.Failures, people.MaxFailures)}
+		if err := a.audit(ctx, failed); err != nil {
+			return people.Token{}, p, err
+		}
 		if tried.Locked {
 			a.endSessions(p.Name)
 			return people.Token{}, p, people.ErrLocked

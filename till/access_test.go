@@ -342,7 +342,7 @@ func TestFiveWrongSecretsLock(t *testing.T) {
 	d.refused("", "POST", "/v1/login", wrong, 403, "locked")
 	d.refused("", "POST", "/v1/login", `{"name":"carim","secret":"`+cashierSecret+`"}`, 403, "locked")
 	d.refused(tokens[people.Cashier], "GET", "/v1/sales", "", 401, "log_in") // the session went too
-	if words := d.book.words(); !strings.Contains(words, "terminal lock carim done") || !strings.Contains(words, "carim is locked") {
+	if words := d.book.words(); !strings.Contains(words, "login  failed carim, try 4 of 5") || !strings.Contains(words, "terminal lock carim done") || !strings.Contains(words, "carim is locked") {
 		t.Errorf("audited: %s", words)
 	}
 	d.refused(tokens[people.Supervisor], "POST", "/v1/users/carim", `{"lock":false}`, 403, "not_allowed")

@@ -37,6 +37,7 @@ const (
 	Done   Result = "done"
 	Denied Result = "denied"
 	Failed Result = "failed"
+	Tried  Result = "tried" // a log-in, counted before it is judged; what came of it follows
 )
 
 // Entry is what an audit row says. It holds no secret and no card data.
@@ -44,7 +45,7 @@ type Entry struct {
 	Time   time.Time `json:"time"`
 	Actor  string    `json:"actor"` // who: a name, or "terminal", or "nobody"
 	Event  Event     `json:"event"`
-	Person string    `json:"person,omitempty"` // whose record the row wrote
+	Person string    `json:"person,omitempty"` // whose record was written with the row, and only then
 	Result Result    `json:"result"`
 	Note   string    `json:"note,omitempty"`
 }
