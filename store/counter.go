@@ -19,17 +19,29 @@ import (
 // given. After a crash the rest of the block is skipped. Safe for concurrent use. One process at a time: a lock on
 // path.lock, which ends with the process, refuses a second.
 //
-// What a Counter cannot see: its own file put back from an old backup. Raise, with what the journal knows, narrows that.
+// What a Counter cannot see by itself: its own file put back from an old backup. Raise, with what the journal knows,
+// narrows that; a Witness, kept where the backup does not reach, closes it.
 type Counter struct {
 	path  string
 	block uint64
 	lock  *os.File
 	turn  chan struct{} // one slot: who writes the file
 
+	witness Witness // nil without
+	name    string  // there
+
 	mu     sync.Mutex
 	last   uint64 // given
 	leased uint64 // on disk
 	closed bool
+}
+
+// Witness remembers, away from the counter's file and database, how far numbers were leased. Raise has it on disk when it
+// returns. Settle sets it back to what was really given, when the counter is closed.
+type Witness interface {
+	Highest(name string) uint64
+	Raise(ctx context.Context, name string, n uint64) error
+	Settle(ctx context.Context, name string, n uint64) error
 }
 
 // What a counter refuses with. With any of them, no number may be used.
@@ -145,6 +157,22 @@ func (c *Counter) Raise(ctx context.Context, n uint64) error {
 	return nil
 }
 
+// Witnessed makes sure that no number that w has seen is given again, and that w sees every lease from now on, before the
+// first number of it is given. Called once, before the first Next.
+func (c *Counter) Witnessed(ctx context.Context, w Witness, name string) error {
+	if err := c.Raise(ctx, w.Highest(name)); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	leased := c.leased
+	c.mu.Unlock()
+	if err := w.Raise(ctx, name, leased); err != nil {
+		return fmt.Errorf("counter %s: %w", c.path, err)
+	}
+	c.witness, c.name = w, name
+	return nil
+}
+
 // lease writes a lease that covers n, unless there is one.
 func (c *Counter) lease(ctx context.Context, n uint64) error {
 	select {
@@ -163,6 +191,11 @@ func (c *Counter) lease(ctx context.Context, n uint64) error {
 		return nil
 	}
 	to := min(n-1, math.MaxInt64-c.block) + c.block
+	if c.witness != nil {
+		if err := c.witness.Raise(ctx, c.name, to); err != nil {
+			return fmt.Errorf("counter %s: %w", c.path, err)
+		}
+	}
 	if err := writeLease(c.path, to); err != nil {
 		return err
 	}
@@ -187,6 +220,9 @@ func (c *Counter) Close() error {
 	var err error
 	if last != leased {
 		err = writeLease(c.path, last)
+	}
+	if c.witness != nil && err == nil {
+		err = c.witness.Settle(context.Background(), c.name, last)
 	}
 	return errors.Join(err, c.lock.Close())
 }

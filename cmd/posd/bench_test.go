@@ -251,6 +251,9 @@ func benchConfig(tb testing.TB, dir string) string {
 		tb.Fatal(err)
 	}
 	return `
+development = true
+[keys]
+separate = false
 [log]
 level = "error"
 [reader]

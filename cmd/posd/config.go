@@ -23,6 +23,8 @@ type config struct {
 	Socket  string `toml:"socket"`
 	Profile string `toml:"profile"`
 
+	Development bool `toml:"development"`
+
 	Log struct {
 		Level  level  `toml:"level"`
 		Format string `toml:"format"`
@@ -32,6 +34,9 @@ type config struct {
 		Driver string `toml:"driver"`
 		Port   string `toml:"port"`
 	} `toml:"reader"`
+
+	Keys keysConfig `toml:"keys"`
+	PIN  pinConfig  `toml:"pin"`
 
 	Acquirer acquirerConfig `toml:"acquirer"`
 }
@@ -103,6 +108,7 @@ func defaults() config {
 	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
 	c.Log.Format = "text"
 	c.Reader.Driver = "gempc"
+	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", "nac"
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
@@ -142,7 +148,13 @@ func loadConfig(path string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("config: %w", err)
 	}
-	for _, p := range []*string{&c.State, &c.Socket, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key} {
+	if c.Keys.Witness == "" {
+		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
+	}
+	for _, p := range []*string{
+		&c.State, &c.Socket, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
+	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
 		}
@@ -172,6 +184,12 @@ func (c *config) check() error {
 		return errors.New("acquirer.ca is missing: the file with the acquirer's CA certificate (PEM)")
 	case (a.Certificate == "") != (a.Key == ""):
 		return errors.New("acquirer.certificate and acquirer.key go together")
+	case !c.Development && !c.Keys.Separate:
+		return errors.New("keys.separate = false puts the keys into posd's own process: that takes development = true")
+	case !c.Development && c.PIN.OnScreen:
+		return errors.New("pin.on_screen has PINs typed on this machine's screen: that takes development = true, and never a real card")
+	case !c.Keys.Separate && c.PIN.OnScreen:
+		return errors.New("pin.on_screen takes keys.separate = true")
 	case c.Log.Format != "text" && c.Log.Format != "json":
 		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:

@@ -44,11 +44,18 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	defer unlock()
-	disk, err := openDisk(ctx, c.State, log)
+	events := newKeyEvents()
+	disk, err := openDiskWith(ctx, c.State, moduleOf(c, log, errOut, events.add), log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.close()) }()
+	if err := disk.witness(ctx, c.witness("counters")); err != nil {
+		return err
+	}
+	if err := sayModule(ctx, disk.keys, log); err != nil {
+		return err
+	}
 
 	pool, certificate, err := c.Acquirer.trust()
 	if err != nil {
@@ -66,6 +73,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
 		}),
 		clock: time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
+		module: disk.keys, pinSocket: c.pinSocket(),
 	})
 	if err != nil {
 		return err
@@ -89,11 +97,11 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	return runAll(ctx, s, disk, ln, handler, log)
+	return runAll(ctx, s, disk, events, ln, handler, log)
 }
 
 // runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.
-func runAll(ctx context.Context, s *stack, d *disk, ln net.Listener, h http.Handler, log *slog.Logger) error {
+func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
@@ -106,6 +114,13 @@ func runAll(ctx context.Context, s *stack, d *disk, ln net.Listener, h http.Hand
 		}
 	})
 	wg.Go(func() { d.housekeeping(ctx, s.lane, log) })
+	wg.Go(func() { events.audit(ctx, d.journal, log) })
+	var moduleErr error
+	wg.Go(func() {
+		if moduleErr = watchModule(ctx, d.keys); moduleErr != nil {
+			stop()
+		}
+	})
 	err := s.run(ctx)
 	stop()
 	drain, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -115,7 +130,7 @@ func runAll(ctx context.Context, s *stack, d *disk, ln net.Listener, h http.Hand
 		err = errors.Join(err, server.Close())
 	}
 	wg.Wait()
-	return errors.Join(err, serveErr)
+	return errors.Join(err, serveErr, moduleErr)
 }
 
 func logger(c config, w io.Writer) *slog.Logger {
@@ -167,33 +182,42 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 
 // disk is everything that posd keeps: key file, counters, journal.
 type disk struct {
-	keys          *secure.File
+	keys          secureModule
 	sales, traces *store.Counter
 	journal       *store.Store
+	highest       *secure.Witness // of the counters, outside the state folder; nil without
 }
 
-// openDisk opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a
-// journal without them is refused, because a key would be lost or a number given twice.
+// openDisk opens the state folder, with the secure module in this process.
 func openDisk(ctx context.Context, dir string, log *slog.Logger) (*disk, error) {
+	return openDiskWith(ctx, dir, within, log)
+}
+
+// openDiskWith opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a
+// journal without them is refused, because a key would be lost or a number given twice.
+func openDiskWith(ctx context.Context, dir string, module startModule, log *slog.Logger) (*disk, error) {
 	path := filepath.Join(dir, "journal.db")
-	keys, counter := secure.OpenFile, store.OpenCounter
+	first, counter := false, store.OpenCounter
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		keys, counter = secure.CreateFile, store.CreateCounter
+		first, counter = true, store.CreateCounter
 	}
 	d := &disk{}
-	if err := d.open(ctx, path, dir, keys, counter, log); err != nil {
+	file, err := keyFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	if d.keys, err = module(ctx, file, first); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if err := d.open(ctx, path, dir, counter, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
 
 func (d *disk) open(
-	ctx context.Context, path, dir string, keys func(string) (*secure.File, error), counter func(string, uint64) (*store.Counter, error),
-	log *slog.Logger,
+	ctx context.Context, path, dir string, counter func(string, uint64) (*store.Counter, error), log *slog.Logger,
 ) (err error) {
-	if d.keys, err = keys(filepath.Join(dir, "keys")); err != nil {
-		return fmt.Errorf("keys: %w", err)
-	}
 	if d.sales, err = counter(filepath.Join(dir, "sale.counter"), leaseBlock); err != nil {
 		return err
 	}
@@ -224,6 +248,9 @@ func (d *disk) close() error {
 	if d.keys != nil {
 		errs = append(errs, d.keys.Close())
 	}
+	if d.highest != nil {
+		errs = append(errs, d.highest.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -236,6 +263,9 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 			return
 		}
 		seen = snap.Version
+		if err := d.keys.Owes(ctx, snap.Owed); err != nil && ctx.Err() == nil {
+			log.Error("telling the secure module what is owed", "err", err)
+		}
 		if _, running := l.Current(); running {
 			continue
 		}
@@ -243,6 +273,9 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 			if err := c.Refill(ctx); err != nil && ctx.Err() == nil {
 				log.Error("leasing numbers", "err", err)
 			}
+		}
+		if err := d.keys.Refill(ctx); err != nil && ctx.Err() == nil {
+			log.Error("deriving keys ahead", "err", err)
 		}
 		if err := d.journal.Upkeep(ctx); err != nil && ctx.Err() == nil {
 			log.Error("audit", "err", err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -228,7 +229,7 @@ func TestShippedConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if full != c {
+	if !reflect.DeepEqual(full, c) {
 		t.Errorf("the commented keys are not the defaults:\n%+v\n%+v", full, c)
 	}
 }

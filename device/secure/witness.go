@@ -76,6 +76,27 @@ func (w *Witness) Raise(ctx context.Context, name string, n uint64) error {
 	return w.raise(ctx, map[string]uint64{name: n})
 }
 
+// Settle says that name's counter has ended in order, and how far it really came: numbers that were leased and not given
+// are given later. The counter gives none any more until it is opened again.
+func (w *Witness) Settle(ctx context.Context, name string, n uint64) error {
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-w.turn }()
+	if n >= w.values[name] {
+		return nil
+	}
+	next := maps.Clone(w.values)
+	next[name] = n
+	if err := replace(w.path, witnessText(next), 0o600); err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	w.values = next
+	return nil
+}
+
 // raise raises several with one flush.
 func (w *Witness) raise(ctx context.Context, to map[string]uint64) error {
 	select {
