@@ -20,6 +20,7 @@ import (
 const (
 	deskEvery = 50 * time.Millisecond
 	deskFor   = 3 * time.Second
+	keyPoll   = 100  // milliseconds
 	keyBackup = 0x7F // what the backspace key of most terminals sends
 )
 
@@ -57,50 +58,51 @@ func (s *selling) enterPIN(ctx context.Context, socket string) error {
 		text += " (b: without PIN)"
 	}
 	s.app.tell(text + " (Enter ends it, Esc cancels)")
-	ended := make(chan string, 1)
+	ended := make(chan struct{})
+	how := ""
 	waiting, stop := context.WithCancel(ctx)
 	go func() {
-		how, err := desk.Wait(waiting)
-		if err != nil {
-			how = ""
-		}
-		ended <- how
+		defer close(ended)
+		how, _ = desk.Wait(waiting) // an error is the module gone, or this entry left
 	}()
-	defer func() { stop(); <-ended }()
+	err = s.pressAll(ctx, desk, keys, ended)
+	stop()
+	<-ended
+	if how != "" && how != "entered" {
+		s.app.tell("PIN entry: " + how + ".")
+	}
+	return err
+}
+
+// pressAll sends keys until the entry has ended. When no more keys come it waits a moment for that: then hanging up cancels
+// the entry.
+func (s *selling) pressAll(ctx context.Context, desk *secure.Desk, keys keySource, ended <-chan struct{}) error {
 	for {
 		select {
-		case how := <-ended:
-			ended <- "" // for whoever waits
-			if how != "" && how != "entered" {
-				s.app.tell("PIN entry: " + how + ".")
-			}
+		case <-ended:
 			return nil
 		default:
 		}
 		key, ok, err := keys.next()
+		if err == nil && ok {
+			err = desk.Press(keyOf(key))
+			if err != nil {
+				err = io.EOF // the module has hung up: the entry is over
+			}
+		}
 		switch {
-		case errors.Is(err, io.EOF):
-			return s.lastKey(ctx, ended)
-		case err != nil:
-			return fmt.Errorf("keys for the PIN: %w", err)
-		case !ok:
+		case err == nil:
 			continue
+		case !errors.Is(err, io.EOF):
+			return fmt.Errorf("keys for the PIN: %w", err)
 		}
-		if err := desk.Press(keyOf(key)); err != nil {
-			return s.lastKey(ctx, ended) // the module has hung up: the entry is over
+		select {
+		case <-ended:
+		case <-time.After(deskFor):
+		case <-ctx.Done():
 		}
+		return nil
 	}
-}
-
-// lastKey waits a moment for the end of an entry for which no more keys come. Then hanging up cancels it.
-func (s *selling) lastKey(ctx context.Context, ended chan string) error {
-	select {
-	case <-ended:
-		ended <- ""
-	case <-time.After(deskFor):
-	case <-ctx.Done():
-	}
-	return nil
 }
 
 // openDesk connects as soon as the module asks: the daemon's screen may be a moment ahead of it.
@@ -185,7 +187,6 @@ func openTTY(f *os.File, out io.Writer) (keySource, error) {
 	}
 	quiet := *before
 	quiet.Lflag &^= unix.ECHO | unix.ICANON
-	quiet.Cc[unix.VMIN], quiet.Cc[unix.VTIME] = 0, 1 // a read ends after a tenth of a second
 	if err := unix.IoctlSetTermios(fd, setTermios, &quiet); err != nil {
 		return nil, fmt.Errorf("terminal: %w", err)
 	}
@@ -193,12 +194,18 @@ func openTTY(f *os.File, out io.Writer) (keySource, error) {
 }
 
 func (t *tty) next() (byte, bool, error) {
-	n, err := t.f.Read(t.one[:])
-	if n == 0 {
-		if err == nil || errors.Is(err, io.EOF) {
-			return 0, false, nil // nothing was pressed
-		}
+	fds := []unix.PollFd{{Fd: int32(t.f.Fd()), Events: unix.POLLIN}} //nolint:gosec // a descriptor is small
+	if n, err := unix.Poll(fds, keyPoll); n == 0 || errors.Is(err, unix.EINTR) {
+		return 0, false, nil // nothing was pressed
+	}
+	n, err := unix.Read(int(t.f.Fd()), t.one[:]) //nolint:gosec // a descriptor is small
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return 0, false, nil
+	case err != nil:
 		return 0, false, err
+	case n == 0:
+		return 0, false, io.EOF
 	}
 	key := t.one[0]
 	t.one[0] = 0
