@@ -39,6 +39,8 @@ type app struct {
 
 	json   bool
 	socket string
+
+	keysSocket string // the secure module's
 }
 
 // exit is an error with its exit status. A nil err says nothing: all is said already.
@@ -140,7 +142,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	root.SetFlagErrorFunc(flagError)
 	root.Args, root.RunE = cobra.ArbitraryArgs, onlyHolds
 	root.AddCommand(a.sale(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue())
-	root.AddCommand(a.login(), a.logout(), a.users(), a.audit())
+	root.AddCommand(a.login(), a.logout(), a.users(), a.audit(), a.keysCommand())
 	root.AddCommand(a.card(), a.decode(), a.calc())
 	return root
 }

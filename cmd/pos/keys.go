@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"tillway/device/secure"
+)
+
+// Keys go to the secure module's own socket, past the daemon: a component never lies in posd.
+
+// maxKeyFile bounds the file of a key block.
+const maxKeyFile = 16 << 10
+
+func (a *app) keysCommand() *cobra.Command {
+	c := group("keys", "Load, list and destroy the keys of acquirers",
+		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysDestroy(), a.keysDecommission())
+	c.Long = `keys speaks to the secure module itself, at the socket that --keys-socket names, else keys.sock beside the daemon's socket. Only
+the user of the daemon, and root, can use it. What is done is in the daemon's audit log.
+
+A key-encrypting key is entered by two or three people, each with a component of their own; everything else comes in key
+blocks (TR-31, X9.143). No command shows a key: people compare check values.`
+	c.PersistentFlags().StringVar(&a.keysSocket, "keys-socket", "", "path of the secure module's socket")
+	return c
+}
+
+// withKeys runs do with a connection to the secure module.
+func (a *app) withKeys(ctx context.Context, do func(*secure.Client) error) (err error) {
+	path := a.keysSocket
+	if path == "" {
+		cl := a.client()
+		path = filepath.Join(filepath.Dir(cl.socket), "keys.sock")
+		cl.close()
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return &exit{exitUnreachable, fmt.Errorf("secure module not reachable at %s: start posd, or name its socket with --keys-socket: %w", path, err)}
+	}
+	m := secure.NewClient(conn, nil)
+	defer func() { err = errors.Join(err, m.Close()) }()
+	if err := m.Greeting(ctx); err != nil {
+		return &exit{exitUnreachable, fmt.Errorf("secure module at %s: %w", path, err)}
+	}
+	return keysError(do(m))
+}
+
+// keysError gives what the module refused its exit status.
+func keysError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, secure.ErrGone):
+		return &exit{exitUnreachable, err}
+	}
+	return usage("%w", err)
+}
+
+func (a *app) keysStatus() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "What keys there are, by their check values, and how they are kept", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				s, err := m.Status(c.Context())
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(s)
+				}
+				a.printf("%s", keysText(s))
+				return nil
+			})
+		},
+	}
+}
+
+// keysText is a module's status for people.
+func keysText(s secure.Status) string {
+	var b strings.Builder
+	mode := "DEVELOPMENT: published test keys are taken"
+	if s.Production {
+		mode = "production"
+	}
+	fmt.Fprintf(&b, "Mode     %s\nRuns in  %s\nMemory   %s\nStorage  %s\n", mode, s.Where, s.Memory, s.Storage)
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "WARNING  %s\n", w)
+	}
+	for _, p := range s.Pending {
+		fmt.Fprintf(&b, "Waiting  %s\n", p)
+	}
+	if len(s.Keys) == 0 {
+		b.WriteString("No keys are loaded.\n")
+	}
+	for _, k := range s.Keys {
+		fmt.Fprintf(&b, "%-16s %-6s %-10s %-7s check %s", k.Set, k.Use, k.Scheme, k.Algorithm, k.Check)
+		if len(k.KSN) > 0 {
+			fmt.Fprintf(&b, "  next %X, %d left", k.KSN, k.Left)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (a *app) keysComponent() *cobra.Command {
+	var holder, algorithm string
+	c := &cobra.Command{
+		Use: "component ACQUIRER NUMBER OF", Short: "Enter one component of a key-encrypting key", Args: args("ACQUIRER", "NUMBER", "OF"),
+		Long: `component asks for one share of the acquirer's key-encrypting key, in hexadecimal and without showing it, or reads it as a line of
+standard input. It is never an argument. OF is 2 or 3; every share needs a holder of its own, and all have to be there within
+15 minutes, or nothing is kept. Compare the check value that is printed with the one on your sheet, and after the last share
+that of the key.`,
+		Example: "  pos keys component acquirer 1 2 --holder \"Amina Saleh\"",
+		RunE: func(c *cobra.Command, argv []string) error {
+			number, errN := strconv.Atoi(argv[1])
+			of, errO := strconv.Atoi(argv[2])
+			if errN != nil || errO != nil || holder == "" {
+				return usage("NUMBER and OF are numbers, like 1 2, and --holder says who you are")
+			}
+			text, err := a.hidden(fmt.Sprintf("Component %d of %d, in hexadecimal: ", number, of))
+			if err != nil {
+				return usage("%w", err)
+			}
+			value, err := hexLine(text)
+			clear(text)
+			if err != nil {
+				return usage("%w", err)
+			}
+			defer clear(value)
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				l, err := m.LoadComponent(c.Context(), secure.Component{
+					Set: argv[0], Of: of, Number: number, Holder: holder, Algorithm: secure.Algorithm(algorithm), Value: value,
+				})
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(l)
+				}
+				a.printf("Component %d of %d taken, check value %s.\n", number, of, l.Check)
+				if l.KEK != "" {
+					a.printf("The key-encrypting key of %s is loaded, check value %s.\n", argv[0], l.KEK)
+				} else {
+					a.printf("%d of %d are there; nothing is kept unless the others follow within 15 minutes.\n", l.Have, l.Of)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&holder, "holder", "", "name of the person whose component it is")
+	c.Flags().StringVar(&algorithm, "algorithm", string(secure.TDES), "TDES, AES-128, AES-192 or AES-256")
+	return c
+}
+
+// hexLine decodes hexadecimal, with or without blanks, and leaves no copy.
+func hexLine(text []byte) ([]byte, error) {
+	digits := make([]byte, 0, len(text))
+	defer func() { clear(digits[:cap(digits)]) }()
+	for _, b := range text {
+		if !unicode.IsSpace(rune(b)) {
+			digits = append(digits, b)
+		}
+	}
+	value := make([]byte, hex.DecodedLen(len(digits)))
+	if _, err := hex.Decode(value, digits); err != nil {
+		clear(value)
+		return nil, errors.New("a component is hexadecimal, two digits a byte")
+	}
+	return value, nil
+}
+
+func (a *app) keysAbort() *cobra.Command {
+	return &cobra.Command{
+		Use: "abort ACQUIRER", Short: "Forget the components entered so far", Args: args("ACQUIRER"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				return a.keysDone(m.Abort(c.Context(), argv[0]), "Components of "+argv[0]+" forgotten.")
+			})
+		},
+	}
+}
+
+// keysDone prints that something was done.
+func (a *app) keysDone(err error, text string) error {
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(struct {
+			Done string `json:"done"`
+		}{text})
+	}
+	a.printf("%s\n", text)
+	return nil
+}
+
+func (a *app) keysImport() *cobra.Command {
+	return &cobra.Command{
+		Use: "import ACQUIRER USE FILE", Short: "Load a key from a key block (TR-31, X9.143)", Args: args("ACQUIRER", "USE", "FILE"),
+		Long: `import loads a key from the key block in FILE, or on standard input for -. USE is pin, mac, data or master. The block has to be made
+under the acquirer's key-encrypting key or, for session keys, its master key, and has to be for that use: B1 with its serial
+number for DUKPT; P0; M0, M1, M3, M6; D0; K0, K1. A clear key is refused.`,
+		RunE: func(c *cobra.Command, argv []string) error {
+			use, ok := map[string]secure.Use{"pin": secure.UsePIN, "mac": secure.UseMAC, "data": secure.UseData, "master": secure.UseMaster}[strings.ToLower(argv[1])]
+			if !ok {
+				return usage("USE %q: pin, mac, data or master", argv[1])
+			}
+			block, err := a.keyBlock(argv[2])
+			if err != nil {
+				return usage("%w", err)
+			}
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				check, err := m.Import(c.Context(), argv[0], use, block)
+				if err != nil {
+					return err
+				}
+				return a.keysDone(nil, fmt.Sprintf("%s key of %s loaded, check value %s.", use, argv[0], check))
+			})
+		},
+	}
+}
+
+// keyBlock reads a key block; blanks and line ends around it do not count.
+func (a *app) keyBlock(path string) (string, error) {
+	in := a.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = f.Close() }() // only read
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxKeyFile+1))
+	if err != nil {
+		return "", err
+	}
+	if len(b) > maxKeyFile {
+		return "", fmt.Errorf("%s is longer than %d bytes: no key block", path, maxKeyFile)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func (a *app) keysDestroy() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "destroy ACQUIRER", Short: "Erase an acquirer's keys for good", Args: args("ACQUIRER"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			if !yes {
+				return usage("this erases every key of %s: say --yes", argv[0])
+			}
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				return a.keysDone(m.Destroy(c.Context(), argv[0]), "Keys of "+argv[0]+" destroyed.")
+			})
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "really")
+	return c
+}
+
+func (a *app) keysDecommission() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "decommission", Short: "Erase every key: the terminal never sells again with this state", Args: args(),
+		Long: `decommission erases every key of the secure module, those of the journal's card data included. It is refused while the terminal
+owes its acquirer messages: send the queue first (pos queue send). Settle before it: afterwards nothing sealed can be opened.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !yes {
+				return usage("this makes the terminal unusable: say --yes")
+			}
+			return a.withKeys(c.Context(), func(m *secure.Client) error {
+				return a.keysDone(m.DestroyAll(c.Context()), "Every key is destroyed.")
+			})
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "really")
+	return c
+}
