@@ -105,6 +105,7 @@ func calcTDESCMAC(in *calcIn) (map[string]any, error) {
 		return nil, err
 	}
 	out["mac_req"], out["mac_rsp"] = out["cmac_req"], out["cmac_rsp"]
+	out["mac"] = out["mac_"+direction(in)]
 	return out, nil
 }
 
@@ -264,7 +265,21 @@ func calcAESMAC(in *calcIn) (map[string]any, error) {
 	for _, way := range [...]string{"req", "rsp"} {
 		out["mac_"+way] = out[from+"_"+way]
 	}
+	out["mac"] = out["mac_"+direction(in)]
 	return out, nil
+}
+
+// direction says whose MAC is wanted: the request's, or the response's.
+func direction(in *calcIn) string {
+	switch name := in.or("request", "direction", "dir"); name {
+	case "request", "req":
+		return "req"
+	case "response", "rsp":
+		return "rsp"
+	default:
+		in.fail("direction: request or response")
+		return "req"
+	}
 }
 
 // aesMACs makes CMAC and HMAC-SHA-256 with MAC keys of the wanted length: requests with the generation key, responses with

@@ -52,7 +52,7 @@ func calcPINBlock4(in *calcIn) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]any{"pin_field": upperHex(field[:])}
+	out := map[string]any{"pin_field": upperHex(field[:]), "field": upperHex(field[:])}
 	if in.has("pan") {
 		account, err := x9.PANField4(in.text("pan"))
 		if err != nil {

@@ -175,7 +175,9 @@ func openField(b binding, kbpk []byte, header string, cipherText, mac []byte) ([
 	if b.early {
 		signed = cipherText
 	}
-	want, err := b.sum(auth, concat(header, signed))
+	covered := concat(header, signed)
+	defer clear(covered)
+	want, err := b.sum(auth, covered)
 	if err != nil || subtle.ConstantTimeCompare(want, mac) != 1 {
 		clear(field)
 		return nil, ErrKeyBlockMAC
@@ -232,7 +234,9 @@ func sealField(b binding, kbpk []byte, header string, field []byte) (cipherText,
 		mac, err = b.sum(auth, concat(header, cipherText))
 		return cipherText, mac, err
 	}
-	if mac, err = b.sum(auth, concat(header, field)); err != nil {
+	covered := concat(header, field)
+	defer clear(covered)
+	if mac, err = b.sum(auth, covered); err != nil {
 		return nil, nil, err
 	}
 	cipherText, err = b.seal(enc, mac, field)

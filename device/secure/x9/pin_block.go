@@ -83,7 +83,8 @@ func EncodePINBlock(f PINFormat, pin []byte, pan string, fill []byte) ([8]byte, 
 	if err := fillUp(f, nibbles[2+len(pin):], fill); err != nil {
 		return [8]byte{}, err
 	}
-	block := [8]byte(packNibbles(nibbles[:]))
+	var block [8]byte
+	packNibbles(block[:], nibbles[:])
 	if f == PINFormat0 || f == PINFormat3 {
 		account, err := panField(pan)
 		if err != nil {
@@ -196,15 +197,16 @@ func panField(pan string) ([8]byte, error) {
 	for i, d := range []byte(digits) {
 		nibbles[16-len(digits)+i] = d - '0'
 	}
-	return [8]byte(packNibbles(nibbles[:])), nil
+	var field [8]byte
+	packNibbles(field[:], nibbles[:])
+	return field, nil
 }
 
-func packNibbles(nibbles []byte) []byte {
-	out := make([]byte, len(nibbles)/2)
-	for i := range out {
-		out[i] = nibbles[2*i]<<4 | nibbles[2*i+1]
+// packNibbles fills dst, two nibbles a byte. It makes no copy that would have to be wiped.
+func packNibbles(dst, nibbles []byte) {
+	for i := range dst {
+		dst[i] = nibbles[2*i]<<4 | nibbles[2*i+1]
 	}
-	return out
 }
 
 func unpackNibbles(dst, src []byte) {

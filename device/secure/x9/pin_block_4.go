@@ -21,7 +21,7 @@ func PINField4(pin []byte, random [8]byte) ([16]byte, error) {
 		}
 	}
 	var field [16]byte
-	copy(field[:], packNibbles(nibbles[:]))
+	packNibbles(field[:8], nibbles[:])
 	copy(field[8:], random[:])
 	return field, nil
 }
@@ -48,7 +48,9 @@ func PANField4(pan string) ([16]byte, error) {
 	for i, d := range []byte(pan) {
 		nibbles[at+i] = d - '0'
 	}
-	return [16]byte(packNibbles(nibbles[:])), nil
+	var field [16]byte
+	packNibbles(field[:], nibbles[:])
+	return field, nil
 }
 
 // EncryptPINBlock4 makes and enciphers a block of format 4 with an AES key: the PIN field is enciphered, the account field
