@@ -20,6 +20,11 @@ const (
 )
 
 const configText = `# The demo's terminal: cmd/posd/posd.toml with short deadlines.
+development = true
+
+[pin]
+on_screen = true
+
 [reader]
 port = "reader"
 
@@ -34,6 +39,7 @@ check = "1s"
 [acquirer.nac]
 tpdu = "6000030000"
 nii = "003"
+mac = "alg3"
 `
 
 // play is `demo`: it sets the stage, plays the script, and compares.
@@ -58,6 +64,9 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 	if err := w.startAll(ctx); err != nil {
 		return err
 	}
+	if err := w.loadKeys(ctx); err != nil {
+		return err
+	}
 	var done []outcome
 	for i, s := range script() {
 		o, err := w.act(ctx, i+1, s)
@@ -75,7 +84,7 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 
 // stage makes the folder's contents and finds ports.
 func stage(ctx context.Context, programs, folder string, out io.Writer) (*world, error) {
-	s := &stack{programs: programs, folder: folder, late: lateBy, hand: "auto"}
+	s := &stack{programs: programs, folder: folder, late: lateBy, hand: "auto", requireMAC: true}
 	s.config = s.path("posd.toml")
 	for _, address := range []*string{&s.host, &s.hostHTTP} {
 		var err error
@@ -117,7 +126,7 @@ func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
 	defer stop()
 	cashier := make(chan sold, 1)
 	go func() {
-		printed, status, err := w.cashier(selling, "sale", s.amount)
+		printed, status, err := w.pay(selling, s.amount, s.pin)
 		cashier <- sold{printed, status, err}
 	}()
 	var meanwhile error
@@ -147,6 +156,9 @@ func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
 	if len(now) > len(known) {
 		o.sale = now[0]
 		o.got.state, o.got.code = o.sale.State, o.sale.Outcome.Code
+	}
+	if !strings.Contains(sale.printed, s.says) {
+		o.got.code += ", and nobody says " + s.says
 	}
 	entries, err := w.ledger(ctx)
 	if err != nil {

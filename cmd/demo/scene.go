@@ -14,6 +14,8 @@ type scene struct {
 	during func(context.Context, *world) error // happens while the sale runs
 	after  func(context.Context, *world) error // is waited for before the next customer comes
 	want   result
+	pin    string // what the customer types where a PIN is asked for: keys, a line end for Enter
+	says   string // what cashier or customer must read
 }
 
 // A result is where a sale ended, as three witnesses have it: pos by its exit status, the terminal by its record, the
@@ -43,26 +45,30 @@ func script() []scene {
 	credit := insert("credit")
 	unreachable := result{1, terminal.Declined, terminal.CodeUnreachable, nothing}
 	return []scene{
-		{"Bank not reachable: nothing is sent", "9.900", hostDown, nil, hostUp, unreachable},
-		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, nil, approved},
-		{"Debit card, T=1, issuer authenticated in the second GENERATE AC", "3.250", insert("debit"), nil, nil, approved},
-		{"Declined by the bank: not enough money", "10.051", credit, nil, nil, declined},
-		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, nil, declined},
-		{"The card itself declines", "2.000", insert("declines"), nil, nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}},
-		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
-		{"Bank does not answer", "10.101", credit, nil, nil, unanswered},
-		{"Bank answers too late", "10.102", credit, nil, lateAnswer, unanswered},
-		{"Connection breaks in mid-answer", "10.103", credit, nil, nil, unanswered},
-		{"Answer with another sale's number", "10.105", credit, nil, nil, unanswered},
-		{"Answer comes twice", "10.106", credit, nil, nil, approved},
-		{"Card removed before the first GENERATE AC", "1.201", credit, nil, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}},
-		{"Card removed before the second GENERATE AC", "1.202", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
-		{"Card refuses after the bank approved", "1.203", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}},
-		{"Cashier cancels before a card comes", "5.000", remove, cancel, nil, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}},
-		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, nil, approved},
-		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, nil, result{3, "", "", nothing}},
-		{"Power cut between request and answer", "7.102", credit, cutSending, nil, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}},
-		{"And the next customer", "1.750", remove, putIn, nil, approved},
+		{"Bank not reachable: nothing is sent", "9.900", hostDown, nil, hostUp, unreachable, "", ""},
+		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, nil, approved, "", ""},
+		{title: "Debit card, T=1, online PIN, issuer authenticated in the second GENERATE AC", amount: "3.250", before: insert("debit"), want: approved, pin: "1234\n"},
+		{title: "Wrong PIN: the bank refuses it", amount: "3.300", before: insert("debit"), want: declined, pin: "9999\n", says: "2 tries are left"},
+		{title: "The right PIN, the second time", amount: "3.300", before: insert("debit"), want: approved, pin: "1234\n", says: "tries left: 2"},
+		{title: "PIN cancelled by the customer", amount: "3.400", before: insert("debit"), want: result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}, pin: "12\x1b"},
+		{"Declined by the bank: not enough money", "10.051", credit, nil, nil, declined, "", ""},
+		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, nil, declined, "", ""},
+		{"The card itself declines", "2.000", insert("declines"), nil, nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}, "", ""},
+		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}, "", ""},
+		{"Bank does not answer", "10.101", credit, nil, nil, unanswered, "", ""},
+		{"Bank answers too late", "10.102", credit, nil, lateAnswer, unanswered, "", ""},
+		{"Connection breaks in mid-answer", "10.103", credit, nil, nil, unanswered, "", ""},
+		{"Answer with a wrong MAC: it is none", "10.104", credit, nil, nil, unanswered, "", ""},
+		{"Answer with another sale's number", "10.105", credit, nil, nil, unanswered, "", ""},
+		{"Answer comes twice", "10.106", credit, nil, nil, approved, "", ""},
+		{"Card removed before the first GENERATE AC", "1.201", credit, nil, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}, "", ""},
+		{"Card removed before the second GENERATE AC", "1.202", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}, "", ""},
+		{"Card refuses after the bank approved", "1.203", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}, "", ""},
+		{"Cashier cancels before a card comes", "5.000", remove, cancel, nil, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}, "", ""},
+		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, nil, approved, "", ""},
+		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, nil, result{3, "", "", nothing}, "", ""},
+		{"Power cut between request and answer", "7.102", credit, cutSending, nil, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}, "", ""},
+		{"And the next customer", "1.750", remove, putIn, nil, approved, "", ""},
 	}
 }
 

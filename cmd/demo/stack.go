@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,14 +17,15 @@ import (
 
 // A stack is the three programs that make a terminal: the host it asks, the reader it reads, and the daemon itself.
 type stack struct {
-	programs string // folder of the binaries
-	folder   string // folder of everything that they write
-	config   string // posd's, in folder
-	host     string // host:port of the host simulator
-	hostHTTP string // host:port of its local interface
-	late     string // how late the host's late answers are; empty is the host's own default
-	hand     string // what the emulated customer does by itself
-	running  []*program
+	programs   string // folder of the binaries
+	folder     string // folder of everything that they write
+	config     string // posd's, in folder
+	host       string // host:port of the host simulator
+	hostHTTP   string // host:port of its local interface
+	late       string // how late the host's late answers are; empty is the host's own default
+	requireMAC bool   // the host refuses messages without a MAC
+	hand       string // what the emulated customer does by itself
+	running    []*program
 }
 
 func (s *stack) path(name string) string { return filepath.Join(s.folder, name) }
@@ -53,6 +56,9 @@ func (s *stack) startHost(ctx context.Context) error {
 	args := []string{"--listen", s.host, "--http", s.hostHTTP, "--state", s.path("host")}
 	if s.late != "" {
 		args = append(args, "--late", s.late)
+	}
+	if s.requireMAC {
+		args = append(args, "--require-mac")
 	}
 	return s.start(ctx, "hostsim", args...)
 }
@@ -142,6 +148,9 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 	if err := s.startAll(ctx); err != nil {
 		return err
 	}
+	if err := newWorld(s, io.Discard).loadKeys(ctx); err != nil {
+		fmt.Println("The bank's test keys are not loaded, so there is neither PIN nor MAC:", err)
+	}
 	fmt.Print(s.next())
 	if err := s.firstToEnd(ctx); err != nil {
 		return err
@@ -171,7 +180,7 @@ In another window:
 
   %[1]s/pos sale 10.525          a chip sale; the receipt is printed
   %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
-  %[1]s/pos sale 10.101          .101 no answer: the sale is reversed
+  %[1]s/pos sale 10.101          .101 no answer, .104 a wrong MAC: the sale is reversed
   %[1]s/readeremu ctl insert debit
                                another card; %[1]s/readeremu cards lists them
   %[1]s/pos journal              everything that happened
@@ -203,5 +212,6 @@ func copyOnce(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("no configuration to start from: %w", err)
 	}
+	text = bytes.Replace(text, []byte(`# mac = "off" `), []byte(`mac = "alg3"  `), 1) // this host has the keys for it
 	return os.WriteFile(to, text, 0o600)
 }

@@ -35,14 +35,23 @@ func newWorld(s *stack, out io.Writer) *world {
 
 // cashier runs pos and gives what it printed and its exit status.
 func (w *world) cashier(ctx context.Context, args ...string) (printed string, status int, err error) {
+	return w.pos(ctx, nil, args...)
+}
+
+func (w *world) pos(ctx context.Context, in io.Reader, args ...string) (printed string, status int, err error) {
 	cmd := exec.CommandContext(ctx, w.binary("pos"), append(args, "--socket", w.path("posd.sock"))...)
 	var both bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &both, &both
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &both, &both
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
 		return both.String(), exit.ExitCode(), nil
 	}
 	return both.String(), 0, err
+}
+
+// pay runs pos for one sale. pin is what the customer types at the development keypad.
+func (w *world) pay(ctx context.Context, amount, pin string) (printed string, status int, err error) {
+	return w.pos(ctx, strings.NewReader(pin), "sale", amount, "--pin-file", "-")
 }
 
 // cardholder tells the reader emulator what the customer, or whoever trips over the cable, does.
