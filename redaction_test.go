@@ -139,7 +139,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 			for _, v := range []any{value, &value, []any{value}, struct{ Inner any }{value}, map[string]any{"k": value}} {
 				fmt.Fprintf(&texts, verb+"\n", v)
 			}
-			fmt.Fprintln(&texts, fmt.Errorf("sale 7: "+verb, value)) //nolint:errorlint // not an error
+			fmt.Fprintln(&texts, fmt.Errorf("sale 7: "+verb, value))
 			if form, found := shows(texts.String()); found {
 				t.Errorf("%s under %s shows its %s", name, verb, form)
 			}
