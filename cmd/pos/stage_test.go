@@ -34,6 +34,9 @@ type stage struct {
 	onShow    func() // called when the last snapshot is out, before the sale has ended
 	hold      chan struct{}
 
+	access *till.Access // nil: openAccess
+	verify func(context.Context) (till.Verified, error)
+
 	mu        sync.Mutex // guards what follows
 	at        int
 	started   []terminal.Order
@@ -213,9 +216,13 @@ func (s *stage) OfCard(context.Context, terminal.SaleID, int) ([]terminal.Sale, 
 // serve starts the daemon; stop ends it, connections and all.
 func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 	t.Helper()
+	access := s.access
+	if access == nil {
+		access = openAccess()
+	}
 	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	srv := &http.Server{Handler: till.New(till.Config{
-		Lane: s, Journal: s, Access: openAccess(), Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		Lane: s, Journal: s, Access: access, Verify: s.verify, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})}
