@@ -40,6 +40,7 @@ const (
 	actorNetwork
 	actorSupervisor
 	actorPIN
+	actorStop
 )
 
 const (
@@ -157,7 +158,7 @@ func (p *power) step(where string) error {
 	}
 	if p.left--; p.left == 0 && p.gently {
 		p.say("stopped " + where)
-		p.stop()
+		time.AfterFunc(ns(actorStop, 0), p.stop) // when all that happens now has happened: then one seed gives one story
 	} else if p.left == 0 {
 		p.off = true
 		p.say("power cut " + where)

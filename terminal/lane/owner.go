@@ -88,6 +88,9 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 	pause := time.NewTimer(0) // at start at once: sign on, and send what a power cut left owing
 	defer pause.Stop()
 	for {
+		if ctx.Err() != nil { // the end goes before what else waits
+			return nil
+		}
 		var next time.Duration
 		select {
 		case <-ctx.Done():
