@@ -253,6 +253,9 @@ func (c *Client) Open(ctx context.Context, name string, associated, sealed []byt
 }
 
 func (c *Client) crypt(ctx context.Context, op byte, name string, associated, data []byte) ([]byte, error) {
+	if len(data) > maxPlain+nonceSize+tagSize || len(associated) > maxPlain {
+		return nil, fmt.Errorf("%d bytes: %w", len(data), map[byte]error{opSeal: ErrTooLong, opOpen: ErrForged}[op])
+	}
 	out := []byte{}
 	err := c.do(ctx, op, len(name)+len(associated)+len(data),
 		func(w *writer) { w.text(name); w.bytes(associated); w.bytes(data) },
@@ -340,6 +343,9 @@ func (c *Client) Token(ctx context.Context, pan PAN) (out []byte, err error) {
 
 // Import is Keys'.
 func (c *Client) Import(ctx context.Context, set string, use Use, block string) (check CheckValue, err error) {
+	if len(block) > maxBlock {
+		return "", fmt.Errorf("%d characters: %w", len(block), ErrKeyBlock)
+	}
 	err = c.do(ctx, opImport, len(block), func(w *writer) { w.text(set); w.u8(byte(use)); w.text(block) },
 		func(r *reader) { check = CheckValue(r.text(16)) }, nil)
 	return check, err
