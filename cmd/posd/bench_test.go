@@ -23,6 +23,8 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
+	"tillway/device/secure"
+	"tillway/emv"
 	"tillway/host"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
@@ -54,12 +56,18 @@ func (q quick) Transmit(_ context.Context, command []byte) ([]byte, error) {
 // quickTerminal is a terminal on a real disk, with card and host in the same process and without delay.
 func quickTerminal(tb testing.TB) (*stack, *store.Store) {
 	tb.Helper()
+	return quickWith(tb, "credit", nil, answerAll)
+}
+
+// quickWith is that with another card, with keys where a keypad is given, and with whatever stands between terminal and host.
+func quickWith(tb testing.TB, card string, pad secure.Keypad, far func(net.Conn, *host.Host)) (*stack, *store.Store) {
+	tb.Helper()
 	log := slog.New(slog.DiscardHandler)
 	d, err := openDisk(tb.Context(), tb.TempDir(), log)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	credit, err := emulator.Ready("credit")
+	inserted, err := emulator.Ready(card)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -73,19 +81,33 @@ func quickTerminal(tb testing.TB) (*stack, *store.Store) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h, err := newSimHost(codec, rand.New(rand.NewPCG(1, 1)), time.Now)
+	var keys module
+	var change []func(*host.Config)
+	if pad != nil {
+		m, err := simModule(tb.Context(), tb.TempDir(), a.Name, pad)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() {
+			if err := m.Close(); err != nil {
+				tb.Error(err)
+			}
+		})
+		keys, a.NAC.MAC, change = m, "alg3", append(change, simSecurity)
+	}
+	h, err := newSimHost(codec, rand.New(rand.NewPCG(1, 1)), time.Now, change...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s, err := assemble(tb.Context(), parts{
-		profile: p, acquirer: a, reader: quick{emulator.NewCard(credit)}, journal: d.journal, sales: d.sales, traces: d.traces,
+		profile: p, acquirer: a, reader: quick{emulator.NewCard(inserted)}, journal: d.journal, sales: d.sales, traces: d.traces,
 		dial: func(context.Context) (net.Conn, error) {
-			near, far := net.Pipe()
-			go answerAll(far, h)
+			near, there := net.Pipe()
+			go far(there, h)
 			return near, nil
 		},
 		clock: time.Now, random: readerFunc(func(b []byte) (int, error) { return copy(b, "\x12\x34\x56\x78"), nil }),
-		log: log, cardTalk: time.Minute,
+		log: log, cardTalk: time.Minute, module: keys,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -154,6 +176,51 @@ func TestOnlineSaleFlushesTwice(t *testing.T) {
 			t.Errorf("an online sale asked for %d flushes, 2 are needed", n)
 		}
 	}
+}
+
+// always is a keypad at which the right PIN is typed each time, at once.
+type always struct{}
+
+func (always) Open(context.Context, secure.Prompt) (secure.Keystrokes, error) {
+	return &typing{simPIN + string(secure.KeyEnter)}, nil
+}
+
+type typing struct{ text string }
+
+func (t *typing) Key(context.Context) (byte, error) {
+	key := t.text[0]
+	t.text = t.text[1:]
+	return key, nil
+}
+
+func (t *typing) Close(secure.PINStatus) error { return nil }
+
+// TestSecuredSaleFlushesTwice: PIN and MAC add no flush to a sale; keys are derived ahead, between sales.
+func TestSecuredSaleFlushesTwice(t *testing.T) {
+	s, _ := quickWith(t, "debit", always{}, answerAll)
+	sellOne(t, s, 1000)
+	for range 5 {
+		before := flushcount.Read()
+		if sale := sellOne(t, s, 1000); sale.Method != emv.OnlinePIN {
+			t.Errorf("verified by %q", sale.Method)
+		}
+		if n := flushcount.Read() - before; n != 2 {
+			t.Errorf("a sale with PIN and MAC asked for %d flushes, 2 are needed", n)
+		}
+	}
+}
+
+// BenchmarkSecuredSale is BenchmarkSale with an online PIN and a MAC each way; keys are derived in between, which counts.
+func BenchmarkSecuredSale(b *testing.B) {
+	s, _ := quickWith(b, "debit", always{}, answerAll)
+	sellOne(b, s, 1000)
+	cpu := cpuTime(b)
+	b.ResetTimer()
+	for range b.N {
+		sellOne(b, s, 1000)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-us/sale")
 }
 
 // BenchmarkSale is one online sale from order to "approved", with a real journal and no delay in card and host: wall

@@ -188,7 +188,7 @@ func card(sale terminal.Sale) *Card {
 	}
 	return &Card{
 		Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID),
-		Entry: strings.ToUpper(line(sale.Entry)), Verification: verification(sale.Method),
+		Entry: strings.ToUpper(line(sale.Entry)), Verification: verification(sale),
 		Sign: sale.Method == emv.Signature && sale.State == terminal.Approved,
 	}
 }
@@ -205,13 +205,20 @@ func last4(masked string) string {
 	return "************" + tail
 }
 
-func verification(m emv.Method) string {
-	switch m {
+// verification says how the cardholder was verified. An online PIN is the issuer's to verify: only its approval says that it
+// was.
+func verification(sale terminal.Sale) string {
+	switch sale.Method {
 	case emv.NoCVM:
 		return "NO CARDHOLDER VERIFICATION"
 	case emv.Signature:
 		return "VERIFIED BY SIGNATURE"
-	case emv.OnlinePIN, emv.OfflinePIN:
+	case emv.OnlinePIN:
+		if sale.State != terminal.Approved {
+			return "PIN ENTERED"
+		}
+		return "VERIFIED BY PIN"
+	case emv.OfflinePIN:
 		return "VERIFIED BY PIN"
 	case emv.NoVerification:
 	}

@@ -193,6 +193,21 @@ func TestNoReceiptBeforeTheEnd(t *testing.T) {
 	}
 }
 
+// TestPINNotVerified: no receipt says that a PIN was verified when the bank did not approve.
+func TestPINNotVerified(t *testing.T) {
+	for _, state := range []terminal.State{terminal.Declined, terminal.Reversed} {
+		sale := approved(t)
+		sale.Method, sale.State = emv.OnlinePIN, state
+		r, err := Draw(sale, header, Customer, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := r.Text(42); strings.Contains(text, "VERIFIED BY PIN") || !strings.Contains(text, "PIN ENTERED") {
+			t.Errorf("%s: %s", state, text)
+		}
+	}
+}
+
 func TestVerificationStatements(t *testing.T) {
 	for method, want := range map[emv.Method]string{
 		emv.NoVerification: "CARDHOLDER NOT VERIFIED", emv.NoCVM: "NO CARDHOLDER VERIFICATION",
