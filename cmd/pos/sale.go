@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -84,10 +83,24 @@ func latin(s string) string {
 	}, s)
 }
 
+// newKey is a random idempotency key of 32 letters, 150 bits: digits in a row could pass for a card number, which no order
+// may hold.
 func newKey() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
-	return hex.EncodeToString(b)
+	var key string
+	for len(key) < keyLetters {
+		key += strings.ToLower(strings.Map(lettersOnly, rand.Text()))
+	}
+	return key[:keyLetters]
+}
+
+const keyLetters = 32
+
+// lettersOnly takes the digits 2 to 7 of base 32 out.
+func lettersOnly(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // selling is one sale as this command follows it.
