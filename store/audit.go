@@ -82,6 +82,12 @@ func (s *Store) auditing(ctx context.Context, more func(context.Context, *sql.Tx
 	if err := replaceFile(anchorPath(s.path), head); err != nil {
 		return fmt.Errorf("anchor of the audit log: %w", err)
 	}
+	if s.witness == nil {
+		return nil
+	}
+	if err := s.witness.Raise(ctx, s.witnessed, uint64(last.Seq)); err != nil { //nolint:gosec // never negative
+		return fmt.Errorf("witness of the audit log: %w", err)
+	}
 	return nil
 }
 
@@ -167,6 +173,26 @@ func (s *Store) startAudit(ctx context.Context) error {
 		return fmt.Errorf("anchor of the audit log: %w", err)
 	}
 	return syncFolder(s.path)
+}
+
+// WitnessAudit compares the log's end with a witness that a backup of the folder does not reach, and lets it see every row
+// from now on. A log that is shorter than the witness saw was put back, anchors and all: that is noted as a cut. Called
+// once, before the first row.
+func (s *Store) WitnessAudit(ctx context.Context, w Witness, name string) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	if seen := w.Highest(name); seen > uint64(s.audit.Seq) { //nolint:gosec // never negative
+		s.mu.Lock()
+		s.cut = true
+		note := fmt.Sprintf("audit log ends at row %d and the witness saw row %d: the folder was put back", s.audit.Seq, seen)
+		s.alarms = append(s.alarms, people.Entry{Actor: people.Terminal, Event: people.EventRow, Result: people.Failed, Note: note})
+		s.mu.Unlock()
+		s.log.ErrorContext(ctx, note+": see pos audit list")
+	}
+	s.witness, s.witnessed = w, name
+	return nil
 }
 
 // headIs says whether the sealed head in the database is of a row.

@@ -203,6 +203,55 @@ func TestAuditLogPutBackIsFound(t *testing.T) {
 	}
 }
 
+// memory is a witness elsewhere.
+type memory map[string]uint64
+
+func (m memory) Highest(name string) uint64 { return m[name] }
+func (m memory) Raise(_ context.Context, name string, n uint64) error {
+	m[name] = max(m[name], n)
+	return nil
+}
+func (m memory) Settle(context.Context, string, uint64) error { return nil }
+
+// The whole folder of yesterday, anchor file and all: only a witness elsewhere tells, and it does.
+func TestWholeFolderPutBackIsFound(t *testing.T) {
+	f := newFolder(t)
+	w := memory{}
+	open := func() *store.Store {
+		s := f.open()
+		if err := s.WitnessAudit(t.Context(), w, "audit"); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	audited(t, s, 3)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	yesterday := snapshot(t, f.dir)
+	s = open()
+	audited(t, s, 2)
+	if err := s.Upkeep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.AuditEnd(t.Context()); err != nil || n != 5 {
+		t.Errorf("an alarm without a cause: the log ends at %d (%v)", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	yesterday.restore(t)
+	s = open()
+	if err := s.Upkeep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.AuditRows(t.Context(), 3, 10)
+	if err != nil || len(rows) != 1 || !strings.Contains(rows[0].Note, "the witness saw row 5") {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
 // A power cut between the commit and the anchor is no cut of the log.
 func TestAnchorBehindIsRight(t *testing.T) {
 	f := newFolder(t)

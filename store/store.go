@@ -73,6 +73,9 @@ type Store struct {
 	tokens  map[terminal.SaleID]string // of the sales that run: the lane's record has none
 	audit   people.Row                 // last row of the audit log
 
+	witness   Witness // of the audit log's end; nil without
+	witnessed string  // its name there
+
 	mu        sync.Mutex
 	failed    error               // once set, every method returns it
 	committed int64               // sequence of the last row on disk

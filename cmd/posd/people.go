@@ -24,6 +24,11 @@ import (
 // gate makes the local interface's access, and audits what the terminal starts with: the files by their hashes, and whether
 // anybody may sell without a log-in.
 func (d *disk) gate(ctx context.Context, config string, c config, p profile.Profile, log *slog.Logger) (*till.Access, error) {
+	if d.highest != nil {
+		if err := d.journal.WitnessAudit(ctx, d.highest, "audit"); err != nil {
+			return nil, err
+		}
+	}
 	entry := people.Entry{
 		Actor: people.Terminal, Event: people.EventStart, Result: people.Done,
 		Note: people.Note("release %s, config %s, profile %s %s, %s", version(), fingerprint(config), p.Name, c.profileFingerprint(), openWord(p.Roles.Open)),
@@ -33,6 +38,9 @@ func (d *disk) gate(ctx context.Context, config string, c config, p profile.Prof
 	}
 	if err := d.journal.Upkeep(ctx); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if p.Roles.Open && !c.Development {
+		return nil, fmt.Errorf("profile %s lets anybody sell without logging in: take open out of its [roles], or set development = true in the config", p.Name)
 	}
 	if p.Roles.Open {
 		log.Warn("ROLES ARE OPEN: anybody at this terminal sells without logging in. This is for development: take open out of the profile's [roles]")
@@ -111,7 +119,8 @@ func verifyStopped(ctx context.Context, path string, out, errOut io.Writer) (err
 		return err
 	}
 	defer unlock()
-	d, err := openDisk(ctx, c.State, logger(c, errOut))
+	log := logger(c, errOut)
+	d, err := openDiskWith(ctx, c.State, moduleOf(c, log, errOut, func(secure.Event) {}), log)
 	if err != nil {
 		return err
 	}
