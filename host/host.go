@@ -185,6 +185,9 @@ func (h *Host) Answer(frame []byte) []Reply {
 		a = answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: err.Error()}
 	} else {
 		a = h.decide(q, now)
+		if key != nil && q.class == network {
+			a.seen = h.secured[q.terminal].word()
+		}
 	}
 	h.mu.Unlock()
 	h.note(q.message(now, a.note))
@@ -197,6 +200,7 @@ type answer struct {
 	rrn      string // DE 37
 	authCode string // DE 38
 	chip     []byte // DE 55
+	seen     string // of a sign-on under a MAC: the highest key serial numbers
 	wrongPIN bool
 	tries    int // PIN tries left, where wrongPIN
 	at       time.Time

@@ -185,6 +185,9 @@ func (h *Host) compose(q query, a answer) *iso8583.Message {
 	if len(a.chip) > 0 {
 		m.SetBytes(55, a.chip)
 	}
+	if a.seen != "" {
+		m.Set(h.cfg.Security.Field, a.seen)
+	}
 	if a.wrongPIN {
 		m.Set(h.cfg.Security.Field, fmt.Sprintf("PT01%d", a.tries))
 		m.Set(63, fmt.Sprintf("INCORRECT PIN, TRIES LEFT: %d", a.tries))

@@ -42,6 +42,7 @@ type device struct {
 	initial []byte
 	base    []byte // KSN with the counter at zero
 	last    uint32 // the highest counter that was used in earnest
+	seen    []byte // its serial number
 }
 
 // secured is what the host keeps of one terminal.
@@ -123,7 +124,7 @@ func (d *device) derive(serial string) (*transaction, error) {
 }
 
 // use marks the counter: nothing at or below it is taken any more.
-func (t *transaction) use() { t.of.last = t.counter }
+func (t *transaction) use() { t.of.last, t.of.seen = t.counter, t.ksn }
 
 func (t *transaction) working(tdes x9.TDESUse, aes x9.AESUse) ([]byte, error) {
 	if !t.of.aes {
@@ -222,6 +223,17 @@ func (h *Host) sign(m *iso8583.Message, t *transaction, spoil bool) ([]byte, err
 	}
 	copy(frame[body:], code)
 	return frame, nil
+}
+
+// word is what the host says in the private field of a sign-on's answer: the highest serial numbers that it has taken. The
+// caller holds mu.
+func (s *secured) word() (text string) {
+	for tag, ksn := range map[string][]byte{"PS": s.pin.seen, "MS": s.mac.seen} {
+		if ksn != nil {
+			text += fmt.Sprintf("%s%02d%X", tag, 2*len(ksn), ksn)
+		}
+	}
+	return text
 }
 
 // pin takes the PIN out of a sale's field 52. The caller holds mu, and wipes it.

@@ -351,6 +351,29 @@ func TestWrongMACOnRequest(t *testing.T) {
 	}
 }
 
+// TestSignOnSaysWhatWasSeen: under a MAC, the highest serial numbers; without one, nothing.
+func TestSignOnSaysWhatWasSeen(t *testing.T) {
+	s := newTill(t, host.MACAlg3, false)
+	m, _ := s.sale(debit, 1, 1_300)
+	s.withPIN(m, debit, "1234", x9.PINFormat0)
+	s.ask(s.frame(m))
+	signOn := func() *iso8583.Message {
+		m := iso8583.NewMessage("0800")
+		m.TPDU = unhex(t, "6000030000")
+		for n, v := range map[int]string{3: "920000", 11: "000042", 24: "003", 41: tid, 42: mid} {
+			m.Set(n, v)
+		}
+		return m
+	}
+	code, a, signed := s.ask(s.frame(signOn()))
+	if text := get(t, a, 61); code != "00" || !signed || !strings.Contains(text, "PS20FFFF9876543210E00001") || !strings.Contains(text, "MS20FFFF9876543212000002") {
+		t.Errorf("%s, authenticated %t, %q", code, signed, text)
+	}
+	if _, a, _ := s.ask(s.pack(signOn()), func([]byte) bool { return true }); a.Has(61) || a.Has(64) {
+		t.Errorf("without MAC: %v", a)
+	}
+}
+
 // TestOnlinePINWithoutBlock: the card was told of an online PIN and the message has none: refused, and no try is lost.
 func TestOnlinePINWithoutBlock(t *testing.T) {
 	s := newTill(t, host.MACAlg3, false)

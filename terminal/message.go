@@ -49,6 +49,10 @@ type Response struct {
 	Advice   Outcome   // what the code means to the cashier
 	WrongPIN bool      // the issuer refused because of the PIN
 	PINTries int       // tries left, where WrongPIN; below 0: the host did not say
+
+	// Of a sign-on's answer: the highest key serial numbers that the host has taken, where it says so. To be believed only
+	// under the answer's MAC.
+	SeenPIN, SeenMAC []byte
 }
 
 // Stray is an answer nobody waits for. It carries no card data.

@@ -40,6 +40,7 @@ check = "1s"
 tpdu = "6000030000"
 nii = "003"
 mac = "alg3"
+mac_sign_on = true
 `
 
 // play is `demo`: it sets the stage, plays the script, and compares.

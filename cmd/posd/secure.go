@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tillway/device/secure"
@@ -53,6 +54,20 @@ func (k acquirerKeys) MAC(ctx context.Context, m terminal.MACKey, data []byte) (
 // Verify implements lane.Macs.
 func (k acquirerKeys) Verify(ctx context.Context, m terminal.MACKey, data, mac []byte) error {
 	return k.module.VerifyMAC(ctx, k.lease(m), k.method, data, mac)
+}
+
+// HostSaw implements lane.Macs. A host that speaks of another key, or of none that there is, says nothing about ours.
+func (k acquirerKeys) HostSaw(ctx context.Context, pin, mac []byte) error {
+	for use, ksn := range map[secure.Use][]byte{secure.UsePIN: pin, secure.UseMAC: mac} {
+		if ksn == nil {
+			continue
+		}
+		err := k.module.HostSaw(ctx, k.set, use, ksn)
+		if err != nil && !errors.Is(err, secure.ErrUsage) && !errors.Is(err, secure.ErrNoKey) {
+			return fmt.Errorf("%s key: %w", use, err)
+		}
+	}
+	return nil
 }
 
 // Release implements lane.Macs. A lease that cannot be released ends with the module, or with younger ones.

@@ -174,6 +174,7 @@ func (words) Response(answer []byte) (terminal.Response, error) {
 	}
 	code, _, _ := strings.Cut(string(answer), "#")
 	r := terminal.Response{Verdict: terminal.VerdictDeclined, Code: code, Advice: terminal.Outcome{Code: terminal.CodeDeclined}}
+	r.SeenPIN = []byte("seen")
 	switch code {
 	case "00":
 		r.Verdict = terminal.VerdictApproved

@@ -291,6 +291,9 @@ func (o *Owner) signOn(ctx context.Context) error {
 	if errors.Is(err, errJournal) {
 		return err
 	}
+	if err == nil && o.cfg.Dialect.MACed(message) {
+		err = o.cfg.Macs.HostSaw(ctx, res.SeenPIN, res.SeenMAC)
+	}
 	if err != nil {
 		note = err.Error()
 	}

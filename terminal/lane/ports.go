@@ -112,6 +112,10 @@ type Macs interface {
 	// Verify compares an answer's MAC, in constant time; nil is the only yes.
 	Verify(ctx context.Context, k terminal.MACKey, data, mac []byte) error
 
+	// HostSaw takes the highest key serial numbers that the host says it has taken, under its MAC: no key at or below them
+	// is used any more. Nil says nothing.
+	HostSaw(ctx context.Context, pin, mac []byte) error
+
 	// Release lets a key go.
 	Release(ctx context.Context, k terminal.MACKey)
 }

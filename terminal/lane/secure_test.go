@@ -20,6 +20,7 @@ type macs struct {
 	next     uint64
 	none     error
 	released []uint64
+	saw      []string
 	used     map[uint64]int
 }
 
@@ -40,6 +41,11 @@ func (*macs) Verify(_ context.Context, k terminal.MACKey, _, mac []byte) error {
 	if string(mac) != string(k.KSN) {
 		return errors.New("MAC does not verify")
 	}
+	return nil
+}
+
+func (m *macs) HostSaw(_ context.Context, pin, mac []byte) error {
+	m.saw = append(m.saw, string(pin)+" "+string(mac))
 	return nil
 }
 
@@ -80,6 +86,9 @@ func TestEverySendingHasAKeyOfItsOwn(t *testing.T) {
 			if got := strings.Split(s, "#"); len(got) != 3 || got[1] != want[i] || got[2] != "m" {
 				t.Errorf("message %d is %s, want key %s and its MAC", i, s, want[i])
 			}
+		}
+		if len(m.saw) == 0 || m.saw[0] != "seen " {
+			t.Errorf("the host's word at sign-on came as %q", m.saw)
 		}
 		if reversals < 2 || len(m.released) != len(want) {
 			t.Errorf("%d messages, %d keys released: %v", len(want), len(m.released), b.wire.sent)

@@ -61,6 +61,9 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	}
 	r.RRN, r.AuthCode = text(m, retrieval), text(m, authorisation)
 	r.Text = text(m, d.settings.TextField)
+	if m.MTI() == networkAnswer {
+		r.SeenPIN, r.SeenMAC = d.seen(m, subPINSeen), d.seen(m, subMACSeen)
+	}
 	if sale && code == wrongPIN {
 		d.pinTries(m, &r)
 	}

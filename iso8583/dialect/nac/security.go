@@ -33,6 +33,8 @@ const (
 	subPINKey   = "PK" // KSN of the PIN's key, hexadecimal
 	subMACKey   = "MK" // KSN of the MAC's key, hexadecimal
 	subPINTries = "PT" // of an answer: PIN tries left, one or two digits
+	subPINSeen  = "PS" // of a sign-on's answer: the highest KSN that the host has taken, of PINs
+	subMACSeen  = "MS" // and of MACs
 )
 
 func (s Settings) checkSecurity() error {
@@ -119,6 +121,16 @@ func (d *Dialect) pinTries(m *iso8583.Message, r *terminal.Response) {
 		left = "one try is left"
 	}
 	r.Advice.Happened = fmt.Sprintf("The PIN was wrong: %s. (code %s)", left, r.Code)
+}
+
+// seen reads a key serial number that the host says it has taken; nil where it says none, or nonsense.
+func (d *Dialect) seen(m *iso8583.Message, tag string) []byte {
+	text, _ := d.subfield(m, tag)
+	ksn, err := hex.DecodeString(text)
+	if err != nil || (len(ksn) != 10 && len(ksn) != 12) {
+		return nil
+	}
+	return ksn
 }
 
 // MACed says whether a message of ours leaves with a MAC.

@@ -121,6 +121,24 @@ func TestWrongPIN(t *testing.T) {
 	}
 }
 
+// TestHostSaw: only a sign-on's answer says which key serial numbers the host has taken, and only whole ones count.
+func TestHostSaw(t *testing.T) {
+	d := secured(t, nil)
+	const both = "PS20FFFF9876543210E00007MS20FFFF9876543211000009"
+	r, err := d.Response(answer(t, d, "answer-0810", map[int]string{61: both}))
+	if err != nil || !bytes.Equal(r.SeenPIN, unhex(t, "FFFF9876543210E00007")) || !bytes.Equal(r.SeenMAC, unhex(t, "FFFF9876543211000009")) {
+		t.Errorf("%X, %X, %v", r.SeenPIN, r.SeenMAC, err)
+	}
+	for _, text := range []string{"", "PS04FFFF", "PS20FFFF9876543210E0000", "MS20zzzz9876543211000009"} {
+		if r, err := d.Response(answer(t, d, "answer-0810", map[int]string{61: text})); err != nil || r.SeenPIN != nil || r.SeenMAC != nil {
+			t.Errorf("%q: %X, %X, %v", text, r.SeenPIN, r.SeenMAC, err)
+		}
+	}
+	if r, err := d.Response(answer(t, d, "answer-0210", map[int]string{61: both})); err != nil || r.SeenPIN != nil || r.SeenMAC != nil {
+		t.Errorf("a sale's answer: %X, %X, %v", r.SeenPIN, r.SeenMAC, err)
+	}
+}
+
 func TestShortMAC(t *testing.T) {
 	d := secured(t, func(s *nac.Settings) { s.MACBytes = 4 })
 	request, _, err := d.SaleRequest(saleRequest(t))
