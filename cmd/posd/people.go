@@ -21,6 +21,14 @@ import (
 	"tillway/till"
 )
 
+// rolesFit refuses a profile whose roles are open at a till.
+func (c *config) rolesFit(p profile.Profile) error {
+	if p.Roles.Open && !c.Development {
+		return fmt.Errorf("profile %s lets anybody sell without logging in: take open out of its [roles], or set development = true in the config", p.Name)
+	}
+	return nil
+}
+
 // gate makes the local interface's access, and audits what the terminal starts with: the files by their hashes, and whether
 // anybody may sell without a log-in.
 func (d *disk) gate(ctx context.Context, config string, c config, p profile.Profile, log *slog.Logger) (*till.Access, error) {
@@ -38,9 +46,6 @@ func (d *disk) gate(ctx context.Context, config string, c config, p profile.Prof
 	}
 	if err := d.journal.Upkeep(ctx); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
-	}
-	if p.Roles.Open && !c.Development {
-		return nil, fmt.Errorf("profile %s lets anybody sell without logging in: take open out of its [roles], or set development = true in the config", p.Name)
 	}
 	if p.Roles.Open {
 		log.Warn("ROLES ARE OPEN: anybody at this terminal sells without logging in. This is for development: take open out of the profile's [roles]")

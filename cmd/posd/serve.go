@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"tillway/device/secure"
 	"tillway/iso8583/link"
 	"tillway/store"
+	"tillway/terminal"
 	"tillway/terminal/lane"
 	"tillway/terminal/receipt"
 	"tillway/till"
@@ -36,6 +38,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	p, err := c.loadProfile()
 	if err != nil {
+		return err
+	}
+	if err := c.rolesFit(p); err != nil {
 		return err
 	}
 	log := logger(c, errOut)
@@ -257,6 +262,7 @@ func (d *disk) close() error {
 // housekeeping does between sales what would cost a sale a flush: it leases numbers ahead and checkpoints the journal.
 func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger) {
 	var seen uint64
+	var swept terminal.SaleID
 	for {
 		snap, err := l.Watch(ctx, seen)
 		if err != nil {
@@ -282,6 +288,11 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 		}
 		if err := d.journal.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			log.Error("checkpoint", "err", err)
+		}
+		if snap.Last != nil && snap.Last.ID != swept {
+			// What the last sale left of the card is collected, and its memory given back, which empties it.
+			debug.FreeOSMemory()
+			swept = snap.Last.ID
 		}
 	}
 }
