@@ -1,18 +1,26 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // harden closes the process to others, and says in words how far that went. What must hold and does not is an error.
 func harden() (string, error) {
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return "", fmt.Errorf("no new privileges: %w", err)
+	// It is a thread's: those that run already need it too, and only a program without cgo can reach them.
+	privileges := "no new privileges"
+	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	switch {
+	case errors.Is(errno, syscall.ENOTSUP):
+		privileges = "warning: built with cgo, so that it may get new privileges (make build builds it without)"
+	case errno != 0:
+		return "", fmt.Errorf("no new privileges: %w", errno)
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return "", fmt.Errorf("no core files: %w", err)
@@ -24,7 +32,7 @@ func harden() (string, error) {
 	if err := os.Chdir("/"); err != nil {
 		return "", err
 	}
-	parts := []string{"a process of its own", "not dumpable", "no core files", "no new privileges"}
+	parts := []string{"a process of its own", "not dumpable", "no core files", privileges}
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil && (limit.Cur == unix.RLIM_INFINITY || os.Geteuid() == 0) &&
 		unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT) == nil {

@@ -26,12 +26,21 @@ import (
 
 func main() {
 	debug.SetTraceback("none") // a panic says what broke, not what was on the stack
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // it ends with its socket, after posd
+	crash := make(chan os.Signal, 1)
+	signal.Notify(crash, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSYS, syscall.SIGTRAP)
+	go func() { // sent from outside, they would have the runtime print stacks and registers; it runs until the end
+		s := <-crash
+		fmt.Fprintln(os.Stderr, "keyd: ended by signal:", s)
+		os.Exit(exitSignal)
+	}()
 	if err := run(os.Args[1:], os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "keyd:", err)
 		os.Exit(1)
 	}
 }
+
+const exitSignal = 3
 
 // flags are keyd's, as posd sets them.
 type flags struct {

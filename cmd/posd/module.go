@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -207,9 +208,6 @@ func (k *keyEvents) audit(ctx context.Context, journal *store.Store, log *slog.L
 		k.mu.Unlock()
 		for _, e := range all {
 			entry := people.Entry{Time: time.Now(), Actor: people.Terminal, Event: people.EventKeys, Result: people.Done, Note: keyNote(e)}
-			if e.Holder != "" {
-				entry.Note += ", holder " + e.Holder
-			}
 			if err := journal.Audit(context.WithoutCancel(ctx), entry); err != nil {
 				log.Error("key action could not be audited", "what", e.What, "err", err)
 			}
@@ -219,13 +217,13 @@ func (k *keyEvents) audit(ctx context.Context, journal *store.Store, log *slog.L
 
 // keyNote is an event in one line.
 func keyNote(e secure.Event) string {
-	text := e.What
-	for _, part := range []string{e.Set, e.Use, e.Check} {
+	words := []string{e.What}
+	for _, part := range []string{e.Set, e.Use, e.Check, e.Holder} {
 		if part != "" {
-			text += ", " + part
+			words = append(words, part)
 		}
 	}
-	return text
+	return strings.Join(words, ", ")
 }
 
 // witness has the counters of the journal's numbers watched from outside the state folder.

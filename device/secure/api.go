@@ -29,6 +29,8 @@ func (u Use) String() string {
 		return "data"
 	case UseMaster:
 		return "master"
+	case useKEK:
+		return "KEK"
 	}
 	return "unknown"
 }

@@ -211,7 +211,7 @@ func (f *File) install(ctx context.Context, k *setKey) (err error) {
 	f.wipe(f.pools[name])
 	delete(f.pools, name)
 	f.mu.Unlock()
-	f.event(Event{What: "key loaded", Set: k.set, Use: useName(k.use), Check: string(k.check)})
+	f.event(Event{What: "key loaded", Set: k.set, Use: k.use.String(), Check: string(k.check)})
 	return nil
 }
 
@@ -367,11 +367,4 @@ func checkValue(a Algorithm, key []byte) (CheckValue, error) {
 	}
 	v, err := x9.KCVAES(key)
 	return CheckValue(strings.ToUpper(hex.EncodeToString(v[:]))), err
-}
-
-func useName(u Use) string {
-	if u == useKEK {
-		return "KEK"
-	}
-	return u.String()
 }

@@ -288,7 +288,7 @@ func FuzzServe(f *testing.F) {
 		}()
 		_, _ = ours.Write(b)
 		_ = ours.Close()
-		<-served
+		_ = <-served // hung up on, or good-bye
 		all := <-said
 		for _, key := range [][]byte{kek, shareA, shareB} {
 			if bytes.Contains(all, key) {

@@ -58,7 +58,7 @@ func (f *File) storage() string {
 
 // keyStatus is one key's line; under mu.
 func (f *File) keyStatus(name string, k *setKey) KeyStatus {
-	ks := KeyStatus{Set: k.set, Use: useName(k.use), Scheme: k.scheme.String(), Algorithm: k.algorithm, Check: k.check}
+	ks := KeyStatus{Set: k.set, Use: k.use.String(), Scheme: k.scheme.String(), Algorithm: k.algorithm, Check: k.check}
 	if k.scheme != dukptScheme {
 		return ks
 	}
