@@ -25,7 +25,7 @@ const (
 	Audit   Action = "audit"   // the audit log: list and verify
 )
 
-// Anyone, in a list of roles, is also somebody who has not logged in.
+// Anyone in a list of roles is also somebody who has not logged in.
 const Anyone Role = "anyone"
 
 type need struct {
