@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"tillway/device/secure/x9"
@@ -50,16 +51,13 @@ func TestMemoryHoldsNoKeyAndNoPIN(t *testing.T) {
 	}
 	w.bankIsFound(t)
 	for _, p := range []struct {
-		name  string
-		pid   int
-		mark  string
-		cards bool
-	}{{"posd", posd, mark, true}, {"keyd", keyd, w.path("state"), false}} {
-		s := newScan()
-		w.secrets(t, s)
-		s.digits("card number", pinPAN)
-		s.add("mark", []byte(p.mark))
-		switch err := s.process(p.pid); {
+		name string
+		pid  int
+		mark string
+		kept int // copies of the card number that may be left over
+	}{{"posd", posd, mark, keptInPosd}, {"keyd", keyd, w.path("state"), keptInKeyd}} {
+		s, err := w.collected(t, p.pid, p.mark, p.kept)
+		switch {
 		case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 			t.Logf("%s: only root may look into its memory", p.name)
 			continue
@@ -69,27 +67,50 @@ func TestMemoryHoldsNoKeyAndNoPIN(t *testing.T) {
 		if s.found["mark"] == 0 {
 			t.Errorf("%s: the mark that it holds was not found in %d bytes", p.name, s.bytes)
 		}
-		if got := only(s.found, "PIN"); len(got) > 0 {
-			t.Errorf("%s: %s", p.name, s.report(got))
+		secrets := []map[string]int{only(s.found, "PIN"), only(s.found, "key"), only(s.arena, "PIN")}
+		if p.name == "posd" {
+			secrets = append(secrets, only(s.arena, "key"))
 		}
-		if got := only(s.arena, "PIN"); len(got) > 0 {
-			t.Errorf("%s, locked memory: %s", p.name, s.report(got))
-		}
-		if got := only(s.found, "key"); len(got) > 0 {
-			t.Errorf("%s: %s", p.name, s.report(got))
-		}
-		if p.cards && len(only(s.arena, "key")) > 0 {
-			t.Errorf("%s, locked memory: %s", p.name, s.report(only(s.arena, "key")))
+		for _, got := range secrets {
+			if len(got) > 0 {
+				t.Errorf("%s: %s", p.name, s.report(got))
+			}
 		}
 		card := only(s.found, "card number")
-		t.Logf("%s after %d sales with PIN: %d MiB read, %d mappings not readable %v, copies of the card number %d %v, keys in locked memory %d",
-			p.name, *pinSales, s.bytes>>20, len(s.skip), s.skip, sum(card), card, sum(only(s.arena, "key")))
-		if !p.cards && sum(card) > 2*keptByCollector {
-			t.Errorf("%s: %s", p.name, s.report(card))
+		if sum(card) > p.kept {
+			t.Errorf("%s has %d copies of the card number, and may have %d: %s", p.name, sum(card), p.kept, s.report(card))
 		}
+		t.Logf("%s after %d sales with PIN: %d MiB read, not readable %v, copies of the card number: %d %v, keys in locked memory: %d",
+			p.name, *pinSales, s.bytes>>20, s.skip, sum(card), card, sum(only(s.arena, "key")))
 	}
 	w.nothingOnDisk(t)
 }
+
+// How many copies of the card number may be left when the collector has been: Go wipes what it gives back to the system,
+// and not the pages of which something is still in use. Without a collection posd has hundreds.
+const (
+	keptInPosd = 300
+	keptInKeyd = 16
+)
+
+// collected searches a process, again for a while as long as more copies of the card number are in it than may be: the
+// collection comes a moment after the sale.
+func (w *world) collected(t *testing.T, pid int, mark string, kept int) (*scan, error) {
+	t.Helper()
+	for end := time.Now().Add(collectWithin); ; {
+		s := newScan()
+		w.secrets(t, s)
+		s.digits("card number", pinPAN)
+		s.add("mark", []byte(mark))
+		err := s.process(pid)
+		if err != nil || sum(only(s.found, "card number")) <= kept || time.Now().After(end) {
+			return s, err
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+const collectWithin = 10 * time.Second
 
 // bankIsFound is the positive control: the bank's simulator hides nothing, and in its memory the same search finds the
 // terminal's keys, as they are and as cipher schedules, and the clear PIN blocks that it took apart.
@@ -110,10 +131,6 @@ func (w *world) bankIsFound(t *testing.T) {
 		}
 	}
 }
-
-// keptByCollector is how many copies of one sale's card number Go's collector may not have got to yet in keyd, which
-// collects after every answer.
-const keptByCollector = 8
 
 // nothingOnDisk searches all that the terminal wrote: database, its log, counters, keys, witness, logs. The bank's folder
 // holds the key sheet that the keys were loaded from, and is not the terminal's.
