@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tillway/device/secure/x9"
 	"tillway/host"
 	"tillway/iso8583"
 )
@@ -169,4 +170,32 @@ func BenchmarkAnswer(b *testing.B) {
 	if got := h.Ledger(); len(got) == 0 {
 		b.Fatal("nothing was posted")
 	}
+}
+
+// FuzzSecuredAnswer feeds one frame to a host that wants a MAC, twice. Without the keys nothing is ever posted, and no
+// answer carries a MAC.
+func FuzzSecuredAnswer(f *testing.F) {
+	s := newTill(f, host.MACAlg3, false)
+	m, _ := s.sale(debit, 1, 10_525)
+	s.withPIN(m, debit, "1234", x9.PINFormat0)
+	frame, _ := s.frame(m)
+	frame[len(frame)-1] ^= 1
+	f.Add(frame)
+	f.Add(s.pack(reversal(m, debit)))
+	m.Set(61, "MK20FFFF9876543212000001PK99")
+	f.Add(s.pack(m))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := newTill(t, host.MACAlg3, false)
+		for range 2 {
+			for _, reply := range r.h.Answer(b) {
+				a, err := r.codec.Unpack(reply.Frame)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a.Has(64) || r.books() != 0 {
+					t.Fatalf("%s with a MAC %t, %d posted", a.MTI(), a.Has(64), r.books())
+				}
+			}
+		}
+	})
 }

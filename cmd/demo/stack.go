@@ -182,7 +182,7 @@ In another window:
   %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
   %[1]s/pos sale 10.101          .101 no answer, .104 a wrong MAC: the sale is reversed
   %[1]s/readeremu ctl insert debit
-                               another card; %[1]s/readeremu cards lists them
+                               another card, which wants its PIN: 1234; %[1]s/readeremu cards lists them
   %[1]s/pos journal              everything that happened
   %[1]s/pos status               reader, host, what is owed
 
