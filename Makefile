@@ -15,7 +15,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim bench clean
+.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim mutants memory bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ fuzz: deps ## each fuzz target for FUZZTIME (10s)
 
 sim: deps ## the seeded simulation of the whole terminal: SEEDS (1000) from SEED (1) on
 	@GO='$(GO)' sh make/sim.sh '$(SEEDS)' '$(SEED)'
+
+mutants: deps ## switch security rules off, one at a time: the test that SECURITY.md names has to fail
+	$(GO) test -count=1 -timeout 15m -run '^TestMutants$$' -v . -mutants
+
+memory: deps ## search the memory of posd and keyd after 100 sales with PIN, and the disk, for PINs, keys and card numbers
+	$(GO) test -count=1 -timeout 10m -run '^(TestScanFinds|TestScheduleIsWhatCiphersHold|TestMemoryHoldsNoKeyAndNoPIN)$$' -v ./cmd/demo -pin.sales 100
 
 bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
 	@$(GO) run -buildvcs=false ./cmd/bench

@@ -162,7 +162,7 @@ func TestPathsInPages(t *testing.T) {
 	pathLike := regexp.MustCompile(`^[a-z.][a-z0-9_.-]*(/[a-z0-9_.-]+)+/?$`)
 	elsewhere := regexp.MustCompile(`^(bin|run|testing)/`) // what build and stack make, and the standard library
 	checked := 0
-	for _, name := range []string{page, "README.md", "CHANGELOG.md", "docs/contributing.md", "docs/operating.md"} {
+	for _, name := range []string{page, securityPage, "README.md", "CHANGELOG.md", "docs/contributing.md", "docs/operating.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
