@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ func (k keypadRig) collect(t *testing.T, p secure.Prompt) <-chan string {
 		status := secure.PINCancelled
 		for {
 			key, err := keys.Key(t.Context())
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				pressed = append(pressed, "(gone)"...)
 				break
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -62,6 +63,21 @@ func quickTerminal(tb testing.TB) (*stack, *store.Store) {
 // quickWith is that with another card, with keys where a keypad is given, and with whatever stands between terminal and host.
 func quickWith(tb testing.TB, card string, pad secure.Keypad, far func(net.Conn, *host.Host)) (*stack, *store.Store) {
 	tb.Helper()
+	if pad == nil {
+		return quickSecured(tb, card, far, nil)
+	}
+	return quickSecured(tb, card, far, func(a *acquirerConfig, h *host.Config) (module, error) {
+		simSecurity(h)
+		a.NAC.MAC = "alg3"
+		return simModule(tb.Context(), tb.TempDir(), a.Name, pad)
+	})
+}
+
+// quickSecured lets secured say how terminal and host secure their messages, and make the terminal's module; nil: not at all.
+func quickSecured(
+	tb testing.TB, card string, far func(net.Conn, *host.Host), secured func(*acquirerConfig, *host.Config) (module, error),
+) (*stack, *store.Store) {
+	tb.Helper()
 	log := slog.New(slog.DiscardHandler)
 	d, err := openDisk(tb.Context(), tb.TempDir(), log)
 	if err != nil {
@@ -77,27 +93,30 @@ func quickWith(tb testing.TB, card string, pad secure.Keypad, far func(net.Conn,
 	}
 	a := defaults().Acquirer
 	a.NAC.TPDU, a.NAC.NII = "6000030000", "003"
+	var keys module
+	var change []func(*host.Config)
+	if secured != nil {
+		change = append(change, func(c *host.Config) {
+			if keys, err = secured(&a, c); err != nil {
+				return
+			}
+			c.Codec, err = iso8583.Compile(nac.Table(nac.Settings{PINBytes: a.NAC.PINBytes}))
+		})
+	}
 	codec, err := iso8583.Compile(nac.Table(nac.Settings{TPDU: a.NAC.TPDU, NII: a.NAC.NII}))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var keys module
-	var change []func(*host.Config)
-	if pad != nil {
-		m, err := simModule(tb.Context(), tb.TempDir(), a.Name, pad)
-		if err != nil {
-			tb.Fatal(err)
-		}
+	h, herr := newSimHost(codec, rand.New(rand.NewPCG(1, 1)), time.Now, change...)
+	if err = errors.Join(err, herr); err != nil {
+		tb.Fatal(err)
+	}
+	if c, ok := keys.(io.Closer); ok {
 		tb.Cleanup(func() {
-			if err := m.Close(); err != nil {
+			if err := c.Close(); err != nil {
 				tb.Error(err)
 			}
 		})
-		keys, a.NAC.MAC, change = m, "alg3", append(change, simSecurity)
-	}
-	h, err := newSimHost(codec, rand.New(rand.NewPCG(1, 1)), time.Now, change...)
-	if err != nil {
-		tb.Fatal(err)
 	}
 	s, err := assemble(tb.Context(), parts{
 		profile: p, acquirer: a, reader: quick{emulator.NewCard(inserted)}, journal: d.journal, sales: d.sales, traces: d.traces,
