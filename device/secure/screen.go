@@ -48,6 +48,10 @@ func ListenLocal(ctx context.Context, path string) (net.Listener, error) {
 		if fi.Mode()&os.ModeSocket == 0 {
 			return nil, fmt.Errorf("%s is in the way, and no socket", path)
 		}
+		var d net.Dialer
+		if c, err := d.DialContext(ctx, "unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("%s is in use by another program", path), c.Close())
+		}
 		if err := os.Remove(path); err != nil {
 			return nil, err
 		}
