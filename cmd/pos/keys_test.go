@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"tillway/device/secure"
+	"tillway/device/secure/x9"
+)
+
+// The commands of a key ceremony against a module at its socket: what they print, refuse, and never show.
+func TestKeyCeremony(t *testing.T) {
+	dir := t.TempDir()
+	m, err := secure.CreateFile(filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "keys.sock")
+	ln, err := secure.ListenLocal(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if secure.Greet(conn, nil) == nil {
+				_ = secure.NewServer(conn, m, secure.RoleKeys).Serve(t.Context()) // the client shows what went wrong
+			}
+		}
+	})
+	defer func() { _ = ln.Close(); served.Wait(); _ = m.Close() }()
+
+	const one, two = "A1B2C3D4E5F60718293A4B5C6D7E8F90", "1032547698BADCFE0102030405060709"
+	kek, block := sheetOf(t, one, two)
+	blockFile := filepath.Join(dir, "mac.tr31")
+	if err := os.WriteFile(blockFile, []byte(block+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, step := range []struct {
+		typed string
+		argv  []string
+		code  int
+		says  string
+	}{
+		{"", []string{"status"}, exitDone, "No keys are loaded."},
+		{"", []string{"import", "bank", "mac", blockFile}, exitUsage, "load the components first"},
+		{one + "\n", []string{"component", "bank", "1", "2"}, exitUsage, "--holder"},
+		{"xyz\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "hexadecimal"},
+		{"\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "no secret was given"},
+		{one[:8] + " " + one[8:] + "\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitDone, "Component 1 of 2 taken, check value "},
+		{"", []string{"status"}, exitDone, "bank: 1 of 2 components"},
+		{two + "\n", []string{"component", "bank", "2", "2", "--holder", "AMINA"}, exitUsage, "a holder of its own"},
+		{"", []string{"abort", "bank"}, exitDone, "forgotten"},
+		{one + "\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitDone, "1 of 2 are there"},
+		{two + "\n", []string{"component", "bank", "2", "2", "--holder", "Badr", "--json"}, exitDone, `"KEK":"` + kek},
+		{"", []string{"import", "bank", "pins", blockFile}, exitUsage, "pin, mac, data or master"},
+		{"", []string{"import", "bank", "pin", blockFile}, exitUsage, "not for this use"},
+		{block, []string{"import", "bank", "mac", "-"}, exitDone, "MAC key of bank loaded, check value "},
+		{one, []string{"import", "bank", "pin", "-"}, exitUsage, "key block"},
+		{"", []string{"status"}, exitDone, "check " + kek},
+		{"", []string{"destroy", "bank"}, exitUsage, "--yes"},
+		{"", []string{"decommission", "--yes"}, exitUsage, "still owed"},
+		{"", []string{"destroy", "bank", "--yes"}, exitDone, "destroyed"},
+		{"", []string{"status"}, exitDone, "No keys are loaded."},
+	} {
+		var out, errOut bytes.Buffer
+		code := run(t.Context(), app{in: strings.NewReader(step.typed), out: &out, errOut: &errOut, env: func(string) string { return "" }},
+			append([]string{"keys", "--keys-socket", socket}, step.argv...))
+		said := out.String() + errOut.String()
+		all.WriteString(said)
+		if code != step.code || !strings.Contains(said, step.says) {
+			t.Errorf("%q: exit status %d, want %d with %q:\n%s", step.argv, code, step.code, step.says, said)
+		}
+	}
+	for _, secret := range []string{one, two, one[:8], two[:8]} {
+		if strings.Contains(strings.ToUpper(all.String()), secret) {
+			t.Errorf("a component was printed")
+		}
+	}
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), app{in: strings.NewReader(""), out: &out, errOut: &errOut, env: func(string) string { return "" }},
+		[]string{"keys", "status", "--keys-socket", filepath.Join(dir, "nowhere.sock")}); code != exitUnreachable || !strings.Contains(errOut.String(), "start posd") {
+		t.Errorf("no module: exit status %d: %s", code, errOut.String())
+	}
+}
+
+// sheetOf is what the custodians and the technician are sent: the check value, and a MAC key in its key block.
+func sheetOf(t *testing.T, one, two string) (kek, block string) {
+	t.Helper()
+	a, errA := hex.DecodeString(one)
+	b, errB := hex.DecodeString(two)
+	key, err := x9.CombineComponents(a, b)
+	if errA != nil || errB != nil || err != nil {
+		t.Fatal(errA, errB, err)
+	}
+	kcv, err := x9.KCV(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tak := make([]byte, 16)
+	rand.Read(tak)
+	block, err = x9.WrapKeyBlock(key, x9.KeyBlockHeader{Version: 'B', Usage: "M3", Algorithm: 'T', Mode: 'C', KeyVersion: "00", Exportability: 'N'}, tak, 0, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ToUpper(hex.EncodeToString(kcv[:])), block
+}
