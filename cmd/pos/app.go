@@ -85,7 +85,7 @@ func run(ctx context.Context, a app, args []string) int {
 // problemExit is the exit status of a refusal by the daemon.
 func problemExit(p *till.Problem) int {
 	switch {
-	case p.Code == "busy" || p.Code == "card_left":
+	case p.Code == "busy":
 		return exitNothingSent
 	case p.Status >= 500:
 		return exitUnreachable
