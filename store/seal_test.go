@@ -217,6 +217,7 @@ func TestSpoiltMessagesAreQuarantined(t *testing.T) {
 
 // flip changes one bit of a debt's sealed message.
 func flip(debt, at int) string {
-	return fmt.Sprintf(`UPDATE card SET sealed = CAST(substr(sealed, 1, %d) || char((unicode(substr(hex(sealed), 2*%d+1, 1)) + 1) & 127) || substr(sealed, %d) AS BLOB)
-		WHERE purpose = 'message' AND id = %d`, at, at, at+2, debt)
+	return fmt.Sprintf(`UPDATE card SET sealed = unhex(substr(hex(sealed), 1, 2*%[1]d) ||
+		CASE substr(hex(sealed), 2*%[1]d+1, 1) WHEN '0' THEN '1' ELSE '0' END || substr(hex(sealed), 2*%[1]d+2))
+		WHERE purpose = 'message' AND id = %[2]d`, at, debt)
 }

@@ -5,7 +5,6 @@ import "errors"
 // What the lane answers to an order that it does not take. Nothing was sent and nothing is on disk.
 var (
 	ErrBusy          = errors.New("a sale is running")
-	ErrCardLeft      = errors.New("the last card is still in the reader: take it out first")
 	ErrNotCancelable = errors.New("too late to cancel: the request is with the bank")
 	ErrNothingRuns   = errors.New("no sale is running")
 	ErrOrder         = errors.New("order refused")

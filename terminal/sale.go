@@ -33,7 +33,7 @@ func ParseSaleID(s string) (SaleID, error) {
 type Order struct {
 	Kind      Kind         `json:"kind"`
 	Amount    money.Amount `json:"amount"`
-	Reference string       `json:"reference,omitempty"` // the shop's own, at most 64 characters, printed on the receipt
+	Reference string       `json:"reference,omitempty"` // the shop's own, at most 64 bytes of UTF-8, printed on the receipt
 	Key       string       `json:"key,omitempty"`       // idempotency key: the same key gives the same sale again
 }
 

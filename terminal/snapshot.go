@@ -57,7 +57,7 @@ func (p Prompt) English() string {
 type Snapshot struct {
 	Version  uint64       `json:"version"` // ascending with every change
 	Sale     SaleID       `json:"sale,omitempty"`
-	State    State        `json:"state"` // of the sale that runs, else Ready
+	State    State        `json:"state"` // of the sale that runs, or ran last; Ready before the first
 	Amount   money.Amount `json:"amount,omitzero"`
 	Prompt   Prompt       `json:"prompt,omitempty"`
 	Text     string       `json:"text,omitempty"`   // the prompt in English

@@ -42,7 +42,6 @@ type problemRow struct {
 func problems() []problemRow {
 	return []problemRow{
 		{terminal.ErrBusy, http.StatusConflict, "busy", "A sale is running", "Wait for its end, or cancel it. Nothing of this order was taken."},
-		{terminal.ErrCardLeft, http.StatusConflict, "card_left", "The last card is still in the reader", "Take the card out, then start again."},
 		{terminal.ErrKeyReused, http.StatusConflict, "key_reused", "The key was used for another order", "Use a new key for a new order. To ask for the first one's outcome, send it unchanged."},
 		{terminal.ErrNotCancelable, http.StatusConflict, "not_cancelable", "Too late to cancel", "Wait for the outcome: the bank is being asked."},
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},

@@ -50,7 +50,6 @@ func TestRefusalsOfTheLane(t *testing.T) {
 		code   string
 	}{
 		{fmt.Errorf("%w: sale 7", terminal.ErrBusy), 409, "busy"},
-		{terminal.ErrCardLeft, 409, "card_left"},
 		{fmt.Errorf("%w: sale 7, KWD 1.000", terminal.ErrKeyReused), 409, "key_reused"},
 		{fmt.Errorf("%w: amount 0.000", terminal.ErrOrder), 422, "order_refused"},
 		{context.Canceled, 503, "stopping"},

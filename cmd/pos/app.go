@@ -90,7 +90,7 @@ func problemExit(p *till.Problem) int {
 	switch {
 	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
 		return exitNothingSent
-	case p.Code == "busy" || p.Code == "card_left":
+	case p.Code == "busy":
 		return exitNothingSent
 	case p.Status >= 500:
 		return exitUnreachable

@@ -168,7 +168,6 @@ func TestSaleThatIsNotTaken(t *testing.T) {
 		say  string
 	}{
 		{fmt.Errorf("%w: sale 7", terminal.ErrBusy), 3, "cancel it"},
-		{terminal.ErrCardLeft, 3, "Take the card out"},
 		{fmt.Errorf("%w: amount 0.000", terminal.ErrOrder), 2, "amount 0.000"},
 		{fmt.Errorf("journal: disk full"), 4, "journal"},
 	} {

@@ -86,6 +86,13 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	for _, sale := range s.recovered {
 		log.Warn("sale found unfinished and ended", "sale", sale.ID, "state", sale.State)
 	}
+	debts, err := disk.journal.Debts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := owedElsewhere(debts, c.Acquirer.Name); err != nil {
+		return err
+	}
 	access, err := disk.gate(ctx, path, c, p, log)
 	if err != nil {
 		return err
@@ -103,6 +110,16 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return errors.Join(err, ln.Close())
 	}
 	return runAll(ctx, s, disk, events, ln, handler, log)
+}
+
+// owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
+func owedElsewhere(debts []terminal.Debt, acquirer string) error {
+	for _, d := range debts {
+		if d.Acquirer != acquirer && d.State != terminal.Parked {
+			return fmt.Errorf("acquirer.name is %q, and the %s of sale %s is still owed to %q: put that name back until it is settled", acquirer, d.Kind, d.Sale, d.Acquirer)
+		}
+	}
+	return nil
 }
 
 // runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.

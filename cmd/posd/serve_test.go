@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillway/terminal"
 )
 
 // A daemon that cannot start says why in one line, and what to do; it leaves nothing running.
@@ -121,6 +125,15 @@ func TestRefusesToStart(t *testing.T) {
 			},
 			[]string{"stan.counter"},
 		},
+		"a reversal owed to an acquirer of another name": {
+			func(t *testing.T, dir string) string {
+				text := base(t, dir)
+				runFor(t, dir, text)
+				oweReversal(t, filepath.Join(dir, "state"), "acquirer")
+				return strings.Replace(text, "[acquirer]", "[acquirer]\nname = \"other\"", 1)
+			},
+			[]string{"acquirer.name", "reversal of sale 7", "owed to \"acquirer\""},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -144,6 +157,26 @@ func TestRefusesToStart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// oweReversal leaves a sale in the middle, as a power cut does after its request has left.
+func oweReversal(t *testing.T, state, acquirer string) {
+	t.Helper()
+	d, err := openDisk(t.Context(), state, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := d.journal.Batch(t.Context(), acquirer)
+	if err == nil {
+		err = d.journal.Append(t.Context(), true, terminal.Entry{
+			Kind: terminal.SaleEntry, From: terminal.Ready, Event: string(terminal.GoOnline), Duties: []terminal.Duty{terminal.OweReversal},
+			Sale:   &terminal.Sale{V: terminal.RecordVersion, ID: 7, State: terminal.Sending, Acquirer: acquirer, Batch: batch, STAN: 9},
+			Secret: &terminal.Secret{Reversal: []byte("reversal")},
+		})
+	}
+	if err := errors.Join(err, d.close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -40,7 +41,7 @@ const (
 	actorNetwork
 	actorSupervisor
 	actorPIN
-	actorStop
+	actorSignal
 )
 
 const (
@@ -158,7 +159,7 @@ func (p *power) step(where string) error {
 	}
 	if p.left--; p.left == 0 && p.gently {
 		p.say("stopped " + where)
-		time.AfterFunc(ns(actorStop, 0), p.stop) // when all that happens now has happened: then one seed gives one story
+		time.AfterFunc(ns(actorSignal, 300*time.Microsecond), p.stop) // a signal has an instant of its own
 	} else if p.left == 0 {
 		p.off = true
 		p.say("power cut " + where)
@@ -166,6 +167,13 @@ func (p *power) step(where string) error {
 		return errCut
 	}
 	return nil
+}
+
+// soon brings the cut nearer: moments in which something waits to be written are the ones to look at.
+func (p *power) soon(steps int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = min(p.left, steps)
 }
 
 func (p *power) gone() bool {
@@ -265,7 +273,7 @@ func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 	card.Reset()
 	c := &simCard{r: r, card: card, leave: -1}
 	if !r.w.calm.Load() {
-		if r.people.IntN(4) == 0 {
+		if r.people.IntN(3) == 0 {
 			r.w.fault("slow card")
 			c.slow = true
 		}
@@ -362,7 +370,8 @@ func certificate(command, answer []byte) bool {
 // simConn is the terminal's end of the wire behind the power switch.
 type simConn struct {
 	net.Conn
-	w *world
+	w       *world
+	segment *bufio.Reader
 }
 
 func (c simConn) Write(b []byte) (int, error) {
@@ -379,12 +388,18 @@ func (c simConn) Write(b []byte) (int, error) {
 	return n, c.w.cut.step("after a write")
 }
 
+// Read hands on what a segment brought. The power goes, if it does, once for a segment: what the network delivered in one
+// instant was delivered.
 func (c simConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if err != nil {
-		return n, err
+	if c.segment.Buffered() == 0 {
+		if _, err := c.segment.Peek(1); err != nil {
+			return 0, err
+		}
+		if err := c.w.cut.step("after a read"); err != nil {
+			return 0, err
+		}
 	}
-	return n, c.w.cut.step("after a read")
+	return c.segment.Read(b)
 }
 
 func (w *world) dial(ctx context.Context) (net.Conn, error) {
@@ -405,7 +420,7 @@ func (w *world) dial(ctx context.Context) (net.Conn, error) {
 		w.serve(far, r)
 		_ = far.Close()
 	})
-	return simConn{near, w}, nil
+	return simConn{near, w, bufio.NewReader(near)}, nil
 }
 
 // serve is the network and the host behind it, for one connection.
@@ -468,7 +483,7 @@ func (w *world) answer(c net.Conn, r *rand.Rand, reply host.Reply) bool {
 		return true
 	}
 	if w.mishap(r, 25, "answer late") {
-		time.Sleep(ns(actorNetwork, simAnswer+time.Duration(r.IntN(2500))*time.Millisecond))
+		time.Sleep(ns(actorNetwork, simAnswer+time.Duration(r.IntN(900))*time.Millisecond))
 	}
 	b := append(binary.BigEndian.AppendUint16(nil, uint16(len(reply.Frame))), reply.Frame...)
 	if reply.Cut > 0 {
@@ -491,6 +506,7 @@ func (w *world) answer(c net.Conn, r *rand.Rand, reply host.Reply) bool {
 			if _, err := c.Write(b[i : i+1]); err != nil {
 				return false
 			}
+			time.Sleep(ns(actorNetwork, 100*time.Microsecond))
 		}
 		return w.deliver(c, reply.Frame, b[len(b)-1:], 1)
 	}
@@ -564,7 +580,8 @@ func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(c
 		ran <- s.run(ctx)
 		stop() // a terminal that ended by itself has no cashier any more
 	}()
-	w.hosts.Go(func() { w.supervise(ctx, s.lane) })
+	cut := w.cut
+	w.hosts.Go(func() { w.supervise(ctx, s.lane, cut) })
 	finished = work(ctx, s)
 	stop()
 	if rerr := <-ran; rerr != nil && !errors.Is(rerr, errCut) {
@@ -612,7 +629,7 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			c.order = terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
 			c.open = true
 		}
-		cancels := c.rand.IntN(9) == 0 && !c.w.calm.Load()
+		cancels := c.rand.IntN(5) == 0 && !c.w.calm.Load()
 		if cancels {
 			c.w.fault("cashier cancels")
 		}
@@ -621,11 +638,15 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			return false
 		}
 		if cancels {
-			wait := time.Duration(c.rand.IntN(9000)) * time.Millisecond
+			wait, cut := time.Duration(c.rand.IntN(9000))*time.Millisecond, c.w.cut
 			c.w.hosts.Go(func() {
-				if pause(ctx, actorCancel, wait) == nil {
-					_ = s.lane.Cancel(ctx) // too late is an answer too
+				if pause(ctx, actorCancel, wait) != nil {
+					return
 				}
+				if wait.Milliseconds()%4 == 0 {
+					cut.soon(2)
+				}
+				_ = s.lane.Cancel(ctx) // too late is an answer too
 			})
 		}
 		if !sale.State.Final() {
@@ -667,8 +688,8 @@ func (c *cashier) drain(ctx context.Context, s *stack) bool {
 	return true
 }
 
-// supervise is somebody who presses "send now" while a sale is being finished with its card.
-func (w *world) supervise(ctx context.Context, l *lane.Lane) {
+// supervise is somebody who presses "send now" while a sale is being finished with its card, and at times pulls the plug.
+func (w *world) supervise(ctx context.Context, l *lane.Lane, cut *power) {
 	for seen := uint64(0); ; {
 		snap, err := l.Watch(ctx, seen)
 		if err != nil {
@@ -678,8 +699,12 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane) {
 		if !strings.HasPrefix(string(snap.State), "Finish") || w.calm.Load() {
 			continue
 		}
-		if r := w.rand(uint64(50_000 + snap.Sale)); r.IntN(3) != 0 || pause(ctx, actorSupervisor, time.Duration(5+r.IntN(300))*time.Millisecond) != nil {
+		r := w.rand(uint64(50_000 + snap.Sale))
+		if r.IntN(3) != 0 || pause(ctx, actorSupervisor, time.Duration(5+r.IntN(300))*time.Millisecond) != nil {
 			continue
+		}
+		if r.IntN(3) == 0 {
+			cut.soon(1 + r.IntN(4))
 		}
 		if err := l.SendQueue(ctx); err != nil {
 			return

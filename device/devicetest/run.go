@@ -43,6 +43,7 @@ func Run(t *testing.T, connect Connect) {
 		{"given up in an exchange", givenUp},
 		{"unplugged in an exchange", unpluggedInExchange},
 		{"unplugged while waiting", unpluggedWaiting},
+		{"unplugged again and again", unpluggedAgain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			reader, harness := connect(t)
@@ -366,6 +367,22 @@ func unpluggedWaiting(b *bench) {
 	b.condition(device.Absent)
 	b.harness.Replug()
 	b.works(b.present().Card)
+}
+
+// unpluggedAgain looks for what is lost with each time that the reader goes and comes back.
+func unpluggedAgain(b *bench) {
+	b.harness.Insert(atrT0, respond)
+	b.works(b.present().Card)
+	before := held(b.T)
+	for range 12 {
+		b.harness.Unplug()
+		b.condition(device.Absent)
+		b.harness.Replug()
+		b.works(b.present().Card)
+	}
+	if now := held(b.T); now > before+6 {
+		b.Errorf("goroutines and descriptors grew from %d to %d", before, now)
+	}
 }
 
 // thousand looks for what is lost with each card.

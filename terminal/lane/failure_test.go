@@ -275,3 +275,12 @@ func TestRecoverGivesEveryStateItsEnd(t *testing.T) {
 		}
 	}
 }
+
+// Trace numbers have six digits and are never 0: behind 999999 comes 1.
+func TestTraceNumbersWrap(t *testing.T) {
+	for n, want := range map[uint64]uint32{1: 1, 999_998: 999_998, 999_999: 999_999, 1_000_000: 1, 1_000_001: 2, 1_999_998: 999_999, 1_999_999: 1} {
+		if got := stan(n); got != want {
+			t.Errorf("number %d: STAN %d, want %d", n, got, want)
+		}
+	}
+}

@@ -46,6 +46,9 @@ func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
 			return err
 		}
 	}
+	if rec.State == terminal.Reversed && ctx.Err() == nil { // a daemon that stops leaves it for the next start
+		l.cfg.Owner.Poke()
+	}
 	if r.card != nil {
 		if err := l.cfg.Reader.Release(context.WithoutCancel(ctx)); err != nil {
 			l.cfg.Log.Warn("taking the power off the card", "err", err)
@@ -102,9 +105,6 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 	*r.rec = rec
 	l.cfg.Log.Info("sale", "sale", rec.ID, "from", row.From, "event", event, "to", row.To, "duties", row.Duties)
 	l.show(r)
-	if row.To == terminal.Reversed {
-		l.cfg.Owner.Poke()
-	}
 	return nil
 }
 
