@@ -28,7 +28,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "keyd")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, ".") //nolint:noctx // a build of the tests' own
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if runtime.GOOS == "linux" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") {
 		build.Env = append(build.Env, "GOEXPERIMENT=runtimesecret")

@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	debug.SetTraceback("none") // a panic says what broke, not what was on the stack
+	debug.SetTraceback("none")                                   // a panic says what broke, not what was on the stack
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // it ends with its socket, after posd
 	crash := make(chan os.Signal, 1)
 	signal.Notify(crash, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSYS, syscall.SIGTRAP)

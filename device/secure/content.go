@@ -130,9 +130,16 @@ func (c *content) size() int {
 }
 
 // decodeContent takes exactly what encode writes; keys go to the arena.
-func decodeContent(b []byte, a *arena) (*content, error) {
+func decodeContent(b []byte, a *arena) (_ *content, err error) {
 	r := &reader{b: b}
 	c := &content{marks: map[string]uint64{}, keys: map[string]*setKey{}}
+	defer func() {
+		if err != nil {
+			for _, k := range c.keys {
+				a.release(k.key)
+			}
+		}
+	}()
 	if r.u8() != contentForm {
 		return nil, errList
 	}
@@ -154,7 +161,6 @@ func decodeContent(b []byte, a *arena) (*content, error) {
 		if !k.wellFormed(key) || name <= last || len(c.keys) >= maxSets {
 			return nil, errList
 		}
-		var err error
 		if k.key, err = a.keep(key); err != nil {
 			return nil, err
 		}
@@ -166,7 +172,6 @@ func decodeContent(b []byte, a *arena) (*content, error) {
 	if len(token) == 0 {
 		return c, nil
 	}
-	var err error
 	c.token, err = a.keep(token)
 	return c, err
 }

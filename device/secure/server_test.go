@@ -290,7 +290,9 @@ func FuzzServe(f *testing.F) {
 		}()
 		_, _ = ours.Write(b)
 		_ = ours.Close()
-		_ = <-served // hung up on, or good-bye
+		if err := <-served; errors.Is(err, ErrClosed) {
+			t.Error("the module was closed")
+		}
 		all := <-said
 		for _, key := range [][]byte{kek, shareA, shareB} {
 			if bytes.Contains(all, key) {
