@@ -136,7 +136,7 @@ func mutants() []mutant {
 		{
 			11, "format 4 under a key of TDES, and 0 under AES", "device/secure/pin.go",
 			"if (r.Format == Format4) == (k.algorithm == TDES) {", "if r.Format > Format4 {",
-			"device/secure", "TestPINBlocks",
+			"device/secure", "TestPINRequestsAreBounded",
 		},
 		{
 			12, "keys are leased before their counter is on disk", "device/secure/mac.go",
@@ -150,13 +150,13 @@ func mutants() []mutant {
 		},
 		{
 			16, "one person enters all components", "device/secure/component.go",
-			"case p.holders[i] == holder:", "case holder == \"\":",
+			"case p.holders[i] == holder:", "case p.holders[i] == holder && c.Of > 9:",
 			"device/secure", "TestDualControl",
 		},
 		{
 			16, "key blocks of every version, for every acquirer", "device/secure/load.go",
 			"if (head.Version == 'A' || head.Version == 'C') && ", "if head.Version == 'Z' && ",
-			"device/secure", "TestWeakExchangeByName",
+			"device/secure", "TestKeyBlocksAreRefused",
 		},
 		{
 			18, "keys are destroyed while the host is owed messages", "device/secure/load.go",

@@ -77,16 +77,23 @@ func testUnchanged(t *testing.T) {
 			wanted[m.folder] = append(wanted[m.folder], m.test)
 		}
 	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	turn := make(chan struct{}, 2)
 	for folder, tests := range wanted {
-		out, err := goTest(t, "", folder, "^("+strings.Join(tests, "|")+")$")
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", folder, err, out)
-		}
-		for _, test := range tests {
-			if !strings.Contains(out, "--- PASS: "+test+" ") {
-				t.Errorf("%s: %s did not run", folder, test)
+		running.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			out, err := goTest(t, "", folder, "^("+strings.Join(tests, "|")+")$")
+			if err != nil {
+				t.Errorf("%s: %v\n%s", folder, err, out)
 			}
-		}
+			for _, test := range tests {
+				if !strings.Contains(out, "--- PASS: "+test+" ") {
+					t.Errorf("%s: %s did not run", folder, test)
+				}
+			}
+		})
 	}
 }
 
