@@ -102,7 +102,9 @@ func (a *arena) close() error {
 	if a.memory == nil {
 		return nil
 	}
-	clear(a.memory)
+	for first, units := range a.used { // the rest was wiped when it was given back, or never used
+		clear(a.memory[first*arenaUnit : (first+int(units))*arenaUnit])
+	}
 	err := a.done(a.memory)
 	a.memory = nil
 	return err
