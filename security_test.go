@@ -1,6 +1,7 @@
 package tillway
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,12 +96,43 @@ func TestSecurityPage(t *testing.T) {
 			}
 		}
 	}
+	text, err := os.ReadFile(securityPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	everywhere := testsOfAll(t)
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1) {
+		if !everywhere[m[1]] {
+			t.Errorf("the page names %s, and there is no such test", m[1])
+		}
+	}
 	if len(points) != 30 {
 		t.Errorf("%d points, want 30", len(points))
 	}
 	if hasTest(t, ".", "TestThatNobodyWrote") || !hasTest(t, ".", "TestSecurityPage") {
 		t.Error("the search for tests does not work")
 	}
+}
+
+// testsOfAll is every test and fuzz target of the module, by name.
+func testsOfAll(t *testing.T) map[string]bool {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z][A-Za-z0-9]+)\(`)
+	found := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // hasTest says whether a folder's test files declare a test or a fuzz target of that name.
