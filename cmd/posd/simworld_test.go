@@ -308,6 +308,9 @@ func (c *simCard) Transmit(ctx context.Context, command []byte) ([]byte, error) 
 		return nil, errCut
 	}
 	if c.gone != nil {
+		if err := pause(ctx, actorCard, 5*time.Millisecond); err != nil { // nothing takes no time: who watches must see it
+			return nil, err
+		}
 		return nil, c.gone
 	}
 	d := time.Duration(5+c.r.people.IntN(60)) * time.Millisecond
@@ -423,17 +426,25 @@ func (w *world) dial(ctx context.Context) (net.Conn, error) {
 	return simConn{near, w, bufio.NewReader(near)}, nil
 }
 
-// serve is the network and the host behind it, for one connection.
+// serve is the network and the host behind it, for one connection. What was written is on its way, whatever becomes of
+// the connection: it is taken off the wire at once and waits its turn.
 func (w *world) serve(c net.Conn, r *rand.Rand) {
-	head := make([]byte, 2)
-	for {
-		if _, err := io.ReadFull(c, head); err != nil {
-			return
+	frames := make(chan []byte, 64)
+	w.hosts.Go(func() {
+		defer close(frames)
+		head := make([]byte, 2)
+		for {
+			if _, err := io.ReadFull(c, head); err != nil {
+				return
+			}
+			frame := make([]byte, binary.BigEndian.Uint16(head))
+			if _, err := io.ReadFull(c, frame); err != nil {
+				return
+			}
+			frames <- frame
 		}
-		frame := make([]byte, binary.BigEndian.Uint16(head))
-		if _, err := io.ReadFull(c, frame); err != nil {
-			return
-		}
+	})
+	for frame := range frames {
 		time.Sleep(ns(actorHost, time.Duration(20+r.IntN(400))*time.Millisecond))
 		if w.mishap(r, 40, "host deaf for a while") {
 			w.deaf.Store(int64(w.now() + time.Duration(8+r.IntN(30))*time.Second))
