@@ -13,9 +13,9 @@ import (
 	"syscall"
 )
 
-// The device key file is magic, identity, key; or, with an unlock secret, what unlock.go says. The sealed file is magic,
-// identity of the device key that seals it, and, sealed, the length of the list in four bytes, the list, and the module's
-// content (content.go); magic and identity are its associated data. The list is, for each key in order of name, a length
+// The device key's file is its protector's (protector.go). The sealed file is magic, identity of the device key that seals
+// it, and, sealed, the length of the list in four bytes, the list, and the module's content (content.go); magic and
+// identity are its associated data. The list is, for each key in order of name, a length
 // byte, the name, the key.
 const (
 	deviceMagic = "TILLWDK1"
@@ -32,7 +32,7 @@ type keyring struct {
 	device  []byte            // identity and key
 	keys    map[string][]byte // by name
 	content []byte            // the rest of the sealed file
-	unlock  *unlock           // nil: the device key stands in its file as it is
+	protect Protector         // of the device key's file
 }
 
 func (k *keyring) clear() {
@@ -41,7 +41,6 @@ func (k *keyring) clear() {
 		clear(key)
 	}
 	clear(k.content)
-	k.unlock.clear()
 }
 
 func devicePath(path string) string { return path + ".device" }
@@ -49,22 +48,19 @@ func devicePath(path string) string { return path + ".device" }
 // nextPath holds the new device key while a replacement is under way.
 func nextPath(path string) string { return path + ".device.next" }
 
-func create(path string, secret []byte) error {
+func create(path string, p Protector) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // OpenFile says what is wrong with it, if anything
 	}
-	k := &keyring{keys: map[string][]byte{}}
+	k := &keyring{keys: map[string][]byte{}, protect: p}
 	defer k.clear()
-	device, how, err := readDevice(devicePath(path), secret)
+	device, err := readDevice(devicePath(path), p)
 	switch {
 	case err == nil: // a first start cut off between the two files, or a sealed file that was lost
-		k.device, k.unlock = device, how
+		k.device = device
 	case errors.Is(err, fs.ErrNotExist):
 		k.device = newDevice()
-		if len(secret) > 0 {
-			k.unlock = newUnlock(secret)
-		}
-		content, err := k.deviceFile()
+		content, err := k.protect.Protect(k.device)
 		if err != nil {
 			return err
 		}
@@ -82,13 +78,6 @@ func newDevice() []byte {
 	device := make([]byte, idBytes+keyBytes)
 	rand.Read(device)
 	return device
-}
-
-func (k *keyring) deviceFile() ([]byte, error) {
-	if k.unlock != nil {
-		return k.unlock.wrap(k.device)
-	}
-	return append([]byte(deviceMagic), k.device...), nil
 }
 
 // save replaces the sealed file, under the device key that is in force.
@@ -110,7 +99,7 @@ func (k *keyring) save(path string) error {
 func (k *keyring) rekey(path string) error {
 	clear(k.device)
 	k.device = newDevice()
-	content, err := k.deviceFile()
+	content, err := k.protect.Protect(k.device)
 	if err != nil {
 		return err
 	}
@@ -161,10 +150,10 @@ func overwrite(path string) error {
 	return f.Sync()
 }
 
-func load(path string) (*keyring, error) { return loadWith(path, nil) }
+func load(path string) (*keyring, error) { return loadWith(path, deviceFile{}) }
 
-// loadWith opens both files, the device key's with the unlock secret where it is locked.
-func loadWith(path string, secret []byte) (*keyring, error) {
+// loadWith opens both files, the device key's with what protects it.
+func loadWith(path string, p Protector) (*keyring, error) {
 	sealed, err := read(path, 0o600, maxFile)
 	if err != nil {
 		return nil, err
@@ -173,11 +162,11 @@ func loadWith(path string, secret []byte) (*keyring, error) {
 		return nil, fmt.Errorf("%w: %s is no key file, or cut short: put back the copy that belongs to this terminal", ErrFiles, path)
 	}
 	header := sealed[:headerBytes]
-	device, how, err := deviceKey(path, header[len(sealedMagic):], secret)
+	device, err := deviceKey(path, header[len(sealedMagic):], p)
 	if err != nil {
 		return nil, err
 	}
-	k := &keyring{device: device, unlock: how}
+	k := &keyring{device: device, protect: p}
 	c, err := newCipher(device[idBytes:])
 	if err != nil {
 		return nil, err
@@ -207,52 +196,50 @@ func loadWith(path string, secret []byte) (*keyring, error) {
 
 // deviceKey finds the device key with the identity that the sealed file names, and puts right what a power cut in
 // the middle of rekey left.
-func deviceKey(path string, id, secret []byte) ([]byte, *unlock, error) {
-	next, how, err := readDevice(nextPath(path), secret)
+func deviceKey(path string, id []byte, p Protector) ([]byte, error) {
+	next, err := readDevice(nextPath(path), p)
 	switch {
 	case err == nil && slices.Equal(next[:idBytes], id):
 		if err := promote(path); err != nil {
 			clear(next)
-			return nil, nil, err
+			return nil, err
 		}
-		return next, how, nil
+		return next, nil
 	case err == nil:
 		clear(next)
 		if err := os.Remove(nextPath(path)); err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", ErrFiles, err)
+			return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, nil, err
+		return nil, err
 	}
-	device, how, err := readDevice(devicePath(path), secret)
+	device, err := readDevice(devicePath(path), p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !slices.Equal(device[:idBytes], id) {
 		clear(device)
-		return nil, nil, fmt.Errorf("%w: %s is not the device key that sealed %s: one of them comes from another terminal or an older backup", ErrFiles, devicePath(path), path)
+		return nil, fmt.Errorf("%w: %s is not the device key that sealed %s: one of them comes from another terminal or an older backup", ErrFiles, devicePath(path), path)
 	}
-	return device, how, nil
+	return device, nil
 }
 
-// readDevice reads a device key file of either kind.
-func readDevice(path string, secret []byte) ([]byte, *unlock, error) {
+// readDevice reads a device key's file.
+func readDevice(path string, p Protector) ([]byte, error) {
 	b, err := read(path, 0o400, maxDeviceFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	switch {
-	case len(b) == lockedDeviceBytes && string(b[:len(lockedMagic)]) == lockedMagic:
-		return unwrapDevice(path, b, secret)
-	case len(b) == len(deviceMagic)+idBytes+keyBytes && string(b[:len(deviceMagic)]) == deviceMagic:
-		if len(secret) > 0 {
-			clear(b)
-			return nil, nil, fmt.Errorf("%w: %s needs no unlock secret, and one was given", ErrFiles, path)
-		}
-		return b[len(deviceMagic):], nil, nil
+	defer clear(b)
+	device, err := p.Recover(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	clear(b)
-	return nil, nil, fmt.Errorf("%w: %s is no device key, or cut short", ErrFiles, path)
+	if len(device) != idBytes+keyBytes {
+		clear(device)
+		return nil, fmt.Errorf("%w: %s holds a device key of %d bytes", ErrFiles, path, len(device))
+	}
+	return device, nil
 }
 
 // read returns a file of at most limit bytes, if it is a plain file of ours with exactly that mode.

@@ -40,7 +40,7 @@ type File struct {
 	closed   bool
 	warnings []string
 	device   []byte // identity and device key; in the arena
-	unlock   *unlock
+	protect  Protector
 	keys     map[string][]byte // sealing keys; in the arena
 	content  *content
 	pools    map[string][]transaction // by keyName
@@ -58,10 +58,11 @@ var (
 
 // Options say how a module starts.
 type Options struct {
-	Path    string // of the sealed file
-	First   bool   // make what is not there
-	Secret  []byte // unlock secret, at least 12 bytes; empty: the device key's file alone opens the module
-	Witness string // path of the witness's file; empty: none, and a folder put back from a backup is not noticed
+	Path    string    // of the sealed file
+	First   bool      // make what is not there
+	Secret  []byte    // unlock secret, at least 12 bytes; empty: the device key's file alone opens the module
+	Protect Protector // of the device key, in place of a secret: a TPM, a PKCS#11 token; nil: by Secret
+	Witness string    // path of the witness's file; empty: none, and a folder put back from a backup is not noticed
 
 	Production bool     // refuse published keys and the on-screen PIN
 	Keypad     Keypad   // where PINs are entered; nil: ErrNoPad
@@ -107,6 +108,13 @@ func Start(ctx context.Context, o Options) (f *File, err error) {
 	}
 	f.ended, f.end = context.WithCancel(context.Background())
 	f.lastID = firstID()
+	switch f.protect = o.Protect; {
+	case f.protect != nil:
+	case len(o.Secret) > 0:
+		f.protect = &unlockSecret{secret: o.Secret}
+	default:
+		f.protect = deviceFile{}
+	}
 	defer func() {
 		if err != nil {
 			f.end()
@@ -137,11 +145,11 @@ func Start(ctx context.Context, o Options) (f *File, err error) {
 // read fills the arena from the files. fresh says that the module's content had to be made.
 func (f *File) read() (fresh bool, err error) {
 	if f.options.First {
-		if err := create(f.path, f.options.Secret); err != nil {
+		if err := create(f.path, f.protect); err != nil {
 			return false, err
 		}
 	}
-	all, err := loadWith(f.path, f.options.Secret)
+	all, err := loadWith(f.path, f.protect)
 	if err != nil {
 		return false, err
 	}
@@ -149,9 +157,8 @@ func (f *File) read() (fresh bool, err error) {
 	if f.device, err = f.memory.keep(all.device); err != nil {
 		return false, err
 	}
-	if all.unlock != nil {
-		f.unlock = &unlock{salt: all.unlock.salt}
-		if f.unlock.key, err = f.memory.keep(all.unlock.key); err != nil {
+	if s, ok := f.protect.(*unlockSecret); ok {
+		if err := s.hold(f.memory); err != nil {
 			return false, err
 		}
 	}
@@ -381,7 +388,7 @@ func (f *File) done() {
 // replaced, and no older copy of the sealed file opens any more.
 func (f *File) save(keys map[string][]byte, c *content, anew bool) (err error) {
 	guarded(func() {
-		k := &keyring{device: slices.Clone(f.device), keys: keys, content: c.encode(), unlock: f.unlock}
+		k := &keyring{device: slices.Clone(f.device), keys: keys, content: c.encode(), protect: f.protect}
 		defer func() { clear(k.device); clear(k.content) }()
 		if !anew {
 			err = k.save(f.path)

@@ -16,7 +16,7 @@ func (f *File) Status(ctx context.Context) (Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := Status{
-		Where: f.where(), Memory: f.memory.kind, Storage: f.storage(), Production: f.options.Production,
+		Where: f.where(), Memory: f.memory.kind, Storage: f.protect.Storage(), Production: f.options.Production,
 		OnScreen: f.options.OnScreen, Warnings: slices.Clone(f.warnings),
 	}
 	if f.options.OnScreen != "" {
@@ -46,14 +46,6 @@ func (f *File) where() string {
 		return f.options.Where
 	}
 	return "within the calling process: for development and tests"
-}
-
-// storage says what the files protect against, in a sentence.
-func (f *File) storage() string {
-	if f.unlock != nil {
-		return "software: AES-256-GCM under an unlock secret (Argon2id); protects a stolen disk, not a machine taken over while it runs"
-	}
-	return "software: AES-256-GCM under a device key file (mode 0400); protects a stolen database or backup, not a stolen disk or a machine taken over"
 }
 
 // keyStatus is one key's line; under mu.
