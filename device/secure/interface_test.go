@@ -100,7 +100,7 @@ func TestNoInterfaceReturnsAKey(t *testing.T) {
 			t.Errorf("socket %d said %d bytes: was anything asked?", i, len(all))
 		}
 		for name, secret := range secrets {
-			for _, form := range []string{string(secret), hex.EncodeToString(secret), hexUpper(secret), strings.Trim(fmt.Sprint(secret), "[]")} {
+			for _, form := range []string{string(secret), hex.EncodeToString(secret), hexUpper(secret), strings.Trim(fmt.Sprintf("%d", secret), "[]")} {
 				if bytes.Contains(all, []byte(form)) {
 					t.Errorf("socket %d says the %s", i, name)
 				}
@@ -157,10 +157,9 @@ func TestResultsHaveNoRoomForAKey(t *testing.T) {
 	}
 	found := map[string]bool{}
 	for _, i := range []reflect.Type{reflect.TypeFor[Terminal](), reflect.TypeFor[Components](), reflect.TypeFor[Backend]()} {
-		for n := range i.NumMethod() {
-			m := i.Method(n)
-			for out := range m.Type.NumOut() {
-				if holdsBytes(m.Type.Out(out)) {
+		for m := range i.Methods() {
+			for out := range m.Type.Outs() {
+				if holdsBytes(out) {
 					found[m.Name] = true
 				}
 			}
@@ -182,8 +181,8 @@ func holdsBytes(t reflect.Type) bool {
 	case reflect.Slice, reflect.Array:
 		return t.Elem().Kind() == reflect.Uint8 || holdsBytes(t.Elem())
 	case reflect.Struct:
-		for n := range t.NumField() {
-			if holdsBytes(t.Field(n).Type) {
+		for field := range t.Fields() {
+			if holdsBytes(field.Type) {
 				return true
 			}
 		}
