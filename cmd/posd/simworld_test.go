@@ -409,7 +409,7 @@ func (w *world) dial(ctx context.Context) (net.Conn, error) {
 	if err := w.cut.step("at a dial"); err != nil {
 		return nil, err
 	}
-	if !w.calm.Load() && w.dialer.IntN(12) == 0 {
+	if !w.calm.Load() && w.dialer.IntN(5) == 0 {
 		w.fault("connection refused")
 		if err := pause(ctx, actorNetwork, 100*time.Millisecond); err != nil {
 			return nil, err
@@ -592,7 +592,7 @@ func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(c
 		stop() // a terminal that ended by itself has no cashier any more
 	}()
 	cut := w.cut
-	w.hosts.Go(func() { w.supervise(ctx, s.lane, cut) })
+	w.hosts.Go(func() { w.supervise(ctx, s.lane, simJournal{d.journal, w}, cut) })
 	finished = work(ctx, s)
 	stop()
 	if rerr := <-ran; rerr != nil && !errors.Is(rerr, errCut) {
@@ -699,8 +699,9 @@ func (c *cashier) drain(ctx context.Context, s *stack) bool {
 	return true
 }
 
-// supervise is somebody who presses "send now" while a sale is being finished with its card, and at times pulls the plug.
-func (w *world) supervise(ctx context.Context, l *lane.Lane, cut *power) {
+// supervise is somebody at work on the terminal while a sale is being finished with its card: presses "send now", or does
+// what commits a row of its own and so takes the waiting ones along; and at times pulls the plug.
+func (w *world) supervise(ctx context.Context, l *lane.Lane, journal lane.Journal, cut *power) {
 	for seen := uint64(0); ; {
 		snap, err := l.Watch(ctx, seen)
 		if err != nil {
@@ -716,6 +717,12 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane, cut *power) {
 		}
 		if r.IntN(3) == 0 {
 			cut.soon(1 + r.IntN(4))
+		}
+		if r.IntN(2) == 0 {
+			if journal.Append(ctx, true) != nil {
+				return
+			}
+			continue
 		}
 		if err := l.SendQueue(ctx); err != nil {
 			return
