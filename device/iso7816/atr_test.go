@@ -154,7 +154,8 @@ func TestParseATRRefuses(t *testing.T) {
 
 // What parses is made again byte for byte, and what the methods tell stays within what the bytes can say.
 func FuzzParseATR(f *testing.F) {
-	for _, s := range []string{"3B600000", "3BE000FF81317C4192", "3BF41300FFD0000A3F0300DEADBEEFDC", "3F021450", "3BF2180002C10A31FE58C80874",
+	for _, s := range []string{
+		"3B600000", "3BE000FF81317C4192", "3BF41300FFD0000A3F0300DEADBEEFDC", "3F021450", "3BF2180002C10A31FE58C80874",
 		"3BF41300FFD0000A6103FFDEAD00FCD0", // T=0 first: what it says of T=1 and its CRC is not used
 	} {
 		f.Add(unhex(f, s))
