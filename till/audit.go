@@ -7,17 +7,12 @@ import (
 )
 
 func (h *handler) audit(w http.ResponseWriter, r *http.Request) {
-	after, err := number(r, "after", 0, 1<<63-1, 0)
+	after, limit, err := page(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	limit, err := number(r, "limit", 1, MaxRows, defaultRows)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	rows, err := h.cfg.Access.cfg.People.AuditRows(r.Context(), after, int(limit))
+	rows, err := h.cfg.Access.cfg.People.AuditRows(r.Context(), after, limit)
 	if err != nil {
 		h.fail(w, r, err)
 		return

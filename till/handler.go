@@ -260,17 +260,12 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 }
 
 func (h *handler) journal(w http.ResponseWriter, r *http.Request) {
-	after, err := number(r, "after", 0, 1<<63-1, 0)
+	after, limit, err := page(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	limit, err := number(r, "limit", 1, MaxRows, defaultRows)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	rows, err := h.cfg.Journal.Rows(r.Context(), after, int(limit))
+	rows, err := h.cfg.Journal.Rows(r.Context(), after, limit)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -294,6 +289,15 @@ func (h *handler) queue(w http.ResponseWriter, r *http.Request) {
 		out.Debts = append(out.Debts, h.localDebt(d))
 	}
 	h.answer(w, http.StatusOK, out)
+}
+
+// page reads which rows a query wants: those behind a sequence, and how many at most.
+func page(r *http.Request) (after int64, limit int, err error) {
+	if after, err = number(r, "after", 0, 1<<63-1, 0); err != nil {
+		return 0, 0, err
+	}
+	most, err := number(r, "limit", 1, MaxRows, defaultRows)
+	return after, int(most), err
 }
 
 // number reads a number of the query.
