@@ -109,11 +109,6 @@ func unlockSecret(path string) ([]byte, error) {
 	return b, nil
 }
 
-// within is a module in this process without witness or keypad: for tests, and for commands that only read.
-func within(ctx context.Context, path string, first bool) (secureModule, error) {
-	return secure.Start(ctx, secure.Options{Path: path, First: first})
-}
-
 // keyFile is the module's own folder within the state folder, and its file there. Files of a release that kept them
 // beside the journal are moved, the sealed file last: until it is moved, the next start moves the rest.
 func keyFile(dir string) (string, error) {

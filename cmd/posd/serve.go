@@ -210,11 +210,6 @@ type disk struct {
 	highest       *secure.Witness // of the counters, outside the state folder; nil without
 }
 
-// openDisk opens the state folder, with the secure module in this process.
-func openDisk(ctx context.Context, dir string, log *slog.Logger) (*disk, error) {
-	return openDiskWith(ctx, dir, within, log)
-}
-
 // openDiskWith opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a
 // journal without them is refused, because a key would be lost or a number given twice.
 func openDiskWith(ctx context.Context, dir string, module startModule, log *slog.Logger) (*disk, error) {
