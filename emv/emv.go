@@ -28,9 +28,14 @@ type Cardholder interface {
 
 	// OnlinePIN has the PIN pad take the PIN that the issuer will check (Book 3, 10.5.2). Whoever implements it hands the
 	// request to a pad or module that owns the PIN key; neither the PIN nor its block ever comes back to the kernel. An
-	// error ends the transaction: ErrCancelled (wrapped) when the cardholder or the cashier gave up. PINs that the card
-	// checks are other methods of this interface when they come: the pad or module builds their VERIFY, never a kernel.
+	// error ends the transaction: ErrCancelled (wrapped) when the cardholder or the cashier gave up.
 	OnlinePIN(ctx context.Context, ask PINRequest) (PINEntry, error)
+
+	// CardPIN has the PIN pad take one PIN that the card will check (Book 3, 10.5.1). An enciphered PIN comes back as the
+	// data field of a VERIFY that the kernel sends. A plaintext PIN never comes back: whoever takes it sends VERIFY
+	// 00 20 00 80 through ask.Card himself and reports the card's answer. Called again, with Retry, after a wrong PIN.
+	// Errors as for OnlinePIN.
+	CardPIN(ctx context.Context, ask CardPINRequest) (CardPINAnswer, error)
 }
 
 // ErrCancelled says that the cardholder gave up: the transaction ends, and nothing is sent.
@@ -41,6 +46,29 @@ type PINRequest struct {
 	PAN      PAN          // binds the PIN block to the account
 	Amount   money.Amount // shown beside the prompt
 	Required bool         // the terminal takes this card with its PIN only: bypass is not offered
+}
+
+// CardPINRequest is what the pad needs for a PIN that the card checks.
+type CardPINRequest struct {
+	Amount       money.Amount     // shown beside the prompt
+	Tries        int              // left, this one counted; -1: the card does not say
+	Retry        bool             // the PIN before was wrong
+	Required     bool             // bypass is not offered
+	Encipherment *PINEncipherment // nil: in plaintext, which the pad sends through Card
+	Card         Card             // set for plaintext only
+}
+
+// PINEncipherment is what a PIN is enciphered with for the card (Book 2, 7.1 and 7.2).
+type PINEncipherment struct {
+	Modulus, Exponent []byte  // the card's key, recovered and checked
+	Challenge         [8]byte // of GET CHALLENGE, fresh
+}
+
+// CardPINAnswer is how the entry of a card's PIN ended.
+type CardPINAnswer struct {
+	Entry    PINEntry
+	Data     []byte // entered and enciphered: the data field of VERIFY 00 20 00 88, as long as the modulus
+	Response []byte // entered in plaintext: the card's answer to the pad's VERIFY, SW1 SW2
 }
 
 // PINEntry is what became of asking for a PIN.
@@ -106,6 +134,12 @@ type Params struct {
 	IFDSerial        string  // 9F1E, 8 characters
 	ForceOnline      bool    // merchant forced the transaction online (Book 3, 10.6)
 
+	CAKeys        CAKeys        // certification authorities' keys: one environment's, test or live
+	CDAMode       int           // 1 to 4, when a combined signature is asked for; 0 counts as 1
+	History       History       // earlier sales, for the floor limit; nil: none are known
+	ExceptionFile ExceptionFile // listed cards; nil: there is no file
+	Selection     []int         // 1 to 99: draws of random selection to use before Random's. Empty in production
+
 	// Random gives unpredictable numbers (9F37) and the number for random selection. In production it is
 	// crypto/rand.Reader; when it fails the transaction ends (facts: never a clock, never a counter).
 	Random io.Reader
@@ -129,7 +163,7 @@ const (
 // Method is how the cardholder was verified, for receipt and message.
 type Method string
 
-// The methods a kernel can end with. NoCVM and OnlinePIN are performed so far.
+// The methods a kernel can end with.
 const (
 	NoVerification Method = ""
 	NoCVM          Method = "no cvm"
@@ -153,14 +187,17 @@ type Outcome struct {
 	Label    string // what the receipt calls it
 	Scheme   string // of the profile's Application
 	Method   Method
-	ODA      ODA
-	Data     Data
-	Why      []Why
+	// SignatureDue says that an approval holds only once the cashier has compared a signature: with method Signature, or
+	// beside a PIN that the card checked (Book 3, 10.5.3 and 10.5.4).
+	SignatureDue bool
+	ODA          ODA
+	Data         Data
+	Why          []Why
 }
 
 // ODA is what became of offline data authentication.
 type ODA struct {
-	Method string `json:"method"` // "none", later "sda", "dda", "cda"
+	Method string `json:"method"` // "none", "sda", "dda", "cda"
 	OK     bool   `json:"ok"`
 }
 

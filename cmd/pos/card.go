@@ -302,3 +302,8 @@ func (firstChoice) Choose(context.Context, []emv.Candidate) (int, bool, error) {
 func (firstChoice) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
 	return emv.PINPadMissing, nil
 }
+
+// CardPIN implements emv.Cardholder: this command has no PIN pad.
+func (firstChoice) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}

@@ -81,6 +81,10 @@ func (*picker) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) 
 	return emv.PINPadMissing, nil
 }
 
+func (*picker) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}
+
 func (p *picker) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
 	var names []string
 	for _, c := range list {

@@ -23,6 +23,10 @@ func (p *pad) OnlinePIN(_ context.Context, ask emv.PINRequest) (emv.PINEntry, er
 	return p.entry, p.err
 }
 
+func (*pad) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}
+
 // TestOnlinePIN: what the pad says decides TVR, CVM results and what the card is told (Book 3, 10.5 and 10.5.2; Book 4,
 // 6.3.4 and A4).
 func TestOnlinePIN(t *testing.T) {

@@ -130,6 +130,10 @@ func (*second) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) 
 	return emv.PINPadMissing, nil
 }
 
+func (*second) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}
+
 func (s *second) Choose(_ context.Context, c []emv.Candidate) (int, bool, error) {
 	s.asked = append(s.asked, c)
 	return 1, true, nil

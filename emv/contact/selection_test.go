@@ -119,6 +119,10 @@ func (*holder) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) 
 	return emv.PINPadMissing, nil
 }
 
+func (*holder) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}
+
 func (h *holder) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
 	h.asked = list
 	return h.index, h.ok, h.err

@@ -86,6 +86,11 @@ func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntr
 	return "", fmt.Errorf("the PIN pad ended with %q: %w", end, emv.ErrCancelled)
 }
 
+// CardPIN implements emv.Cardholder: no pad of this terminal takes a PIN for the card.
+func (h *holder) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+}
+
 // wrongPIN remembers the card whose PIN the issuer refused, by its masked number, for the next prompt.
 type wrongPIN struct {
 	pan   string
