@@ -32,28 +32,6 @@ type Currency struct {
 	Exponent int    // 3
 }
 
-// The exponents are ISO 4217's own, never a locale library's (CLDR shows the Iraqi dinar with none, ISO with three).
-var currencies = []Currency{
-	{"AED", 784, 2},
-	{"BHD", 48, 3},
-	{"CAD", 124, 2},
-	{"EGP", 818, 2},
-	{"EUR", 978, 2},
-	{"GBP", 826, 2},
-	{"INR", 356, 2},
-	{"IQD", 368, 3},
-	{"JOD", 400, 3},
-	{"JPY", 392, 0},
-	{"KWD", 414, 3},
-	{"LYD", 434, 3},
-	{"OMR", 512, 3},
-	{"QAR", 634, 2},
-	{"SAR", 682, 2},
-	{"TND", 788, 3},
-	{"USD", 840, 2},
-	{"VND", 704, 0},
-}
-
 // ByCode finds a currency by its alphabetic code, upper case. Error: ErrCurrency.
 func ByCode(code string) (Currency, error) {
 	for _, c := range currencies {
