@@ -177,6 +177,7 @@ type Why struct {
 	Bit     string `json:"bit"`    // "TVR byte 1 bit 8", "9F34", "TAA", …
 	Reason  string `json:"reason"` // one sentence
 	Section string `json:"section"`
+	Step    string `json:"step,omitempty"` // of the transaction, as the books name it: "Terminal Risk Management"
 }
 
 // Outcome is the result of Begin or Complete. Data is the kernel's store at that moment, a copy.

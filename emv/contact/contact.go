@@ -17,8 +17,8 @@ import (
 	"tillway/emv"
 )
 
-// Version names this kernel in logs and reports.
-const Version = "0.1"
+// Version names this kernel in logs, transcripts and reports (semantic versioning); Checksum says what it was built from.
+const Version = "1.0.0-dev"
 
 // Errors of the caller. A card that breaks the rules is an outcome (Terminated), never an error.
 var (

@@ -47,6 +47,7 @@ var completion = []step{
 func (s *session) run(ctx context.Context, steps []step) (emv.Outcome, error) {
 	for _, st := range steps {
 		s.log.DebugContext(ctx, "step", "name", st.name, "section", st.section)
+		s.step = st
 		end, err := st.run(s, ctx)
 		var fault *cardFault
 		switch {

@@ -35,6 +35,7 @@ type session struct {
 	tvr      emv.TVR
 	tsi      emv.TSI
 	why      []emv.Why
+	step     step // that runs
 
 	candidates []candidate
 	blocked    bool // an application was passed over because it is blocked
@@ -98,7 +99,7 @@ func (s *session) explain(bit, reason, section string) {
 			return
 		}
 	}
-	s.why = append(s.why, emv.Why{Bit: bit, Reason: reason, Section: section})
+	s.why = append(s.why, emv.Why{Bit: bit, Reason: reason, Section: section, Step: s.step.name})
 }
 
 // setTVR is the one way to a bit of the TVR: it keeps 95 and the reason.
@@ -108,9 +109,11 @@ func (s *session) setTVR(bit emv.TVRBit, reason, section string) {
 	s.explain(bit.String(), bit.Name()+": "+reason, section)
 }
 
+// setTSI is the one way to a bit of the TSI: the step that runs is the reason.
 func (s *session) setTSI(bit emv.TSIBit) {
 	s.tsi.Set(bit)
 	s.put(emv.TagTSI, s.tsi[:])
+	s.explain(bit.String(), bit.Name(), s.step.section)
 }
 
 // transmit sends one command and returns the data of the answer. The error is nil for 9000, a *emv.StatusError (with
