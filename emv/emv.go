@@ -140,6 +140,14 @@ type Params struct {
 	ExceptionFile ExceptionFile // listed cards; nil: there is no file
 	Selection     []int         // 1 to 99: draws of random selection to use before Random's. Empty in production
 
+	// Off lists the features that this terminal does without.
+	Off []Feature
+
+	// LiteralActionCodes takes the profile's Terminal Action Codes as they are written. Otherwise Online and Default have in
+	// addition the bits that Book 3, 10.7 strongly recommends (offline data authentication not performed, SDA, DDA and CDA
+	// failed) and "SDA selected": no card is approved offline that could be a copy.
+	LiteralActionCodes bool
+
 	// Random gives unpredictable numbers (9F37) and the number for random selection. In production it is
 	// crypto/rand.Reader; when it fails the transaction ends (facts: never a clock, never a counter).
 	Random io.Reader
