@@ -110,20 +110,21 @@ func (s *Slot) PowerOff(ctx context.Context) error {
 	return err
 }
 
-// PowerOn resets the card as EMV wants it (Contact Interface Specification, 6.1.3 and 8.4): cold, and once warm when
-// the card stays mute or answers what EMV refuses; then it tells the reader the card's protocol. Errors:
-// device.ErrRemoved, device.ErrMute for a card without an acceptable answer, those of the transport.
+// errRefused says that a card answered to reset, but not as EMV demands. To the cardholder that is a mute card.
+var errRefused = fmt.Errorf("%w: answer to reset refused", device.ErrMute)
+
+// PowerOn begins a card session (EMV Contact Interface Specification, 6.1 and 8.4): contacts activated, reset, protocol told to
+// the reader. A card that says nothing at all loses its power, as the book has it, and is activated once more: contacts that
+// have just met often fail the first time. Errors: device.ErrRemoved, device.ErrMute for a card without an acceptable
+// answer, which then has no power, those of the transport.
 func (s *Slot) PowerOn(ctx context.Context) (iso7816.ATR, error) {
 	if err := s.PowerOff(ctx); err != nil {
 		return iso7816.ATR{}, err
 	}
-	atr, err := s.reset(ctx, false)
-	if errors.Is(err, device.ErrMute) {
-		var again error
-		if atr, again = s.reset(ctx, true); again == nil {
-			err = nil
-		} else {
-			err = fmt.Errorf("%w; warm: %w", err, again)
+	atr, err := s.activate(ctx)
+	if errors.Is(err, device.ErrMute) && !errors.Is(err, errRefused) {
+		if err = s.deactivate(ctx, nil); err == nil {
+			atr, err = s.activate(ctx)
 		}
 	}
 	if err == nil {
@@ -131,22 +132,41 @@ func (s *Slot) PowerOn(ctx context.Context) (iso7816.ATR, error) {
 		err = s.setParameters(ctx)
 	}
 	if err != nil {
-		if ctx.Err() == nil && s.icc == Active && !errors.Is(err, device.ErrUnplugged) {
-			err = errors.Join(err, s.PowerOff(ctx))
-		}
-		return iso7816.ATR{}, err
+		return iso7816.ATR{}, s.deactivate(ctx, err)
 	}
 	return atr, nil
 }
 
-// reset powers the card and reads its answer. A second IccPowerOn in a row is a warm reset. An answer that EMV refuses
-// is device.ErrMute: to the cardholder both are the same.
+// deactivate takes the power off a card that still has it, because of a failure.
+func (s *Slot) deactivate(ctx context.Context, failure error) error {
+	if ctx.Err() != nil || s.icc != Active || errors.Is(failure, device.ErrUnplugged) {
+		return failure
+	}
+	return errors.Join(failure, s.PowerOff(ctx))
+}
+
+// activate is a cold reset and, when the answer to that is refused, a warm one, where EMV accepts more (8.3.3.2, 8.4). There is no
+// third. A reader that took the power off because it could not read the answer makes the second one cold as well.
+func (s *Slot) activate(ctx context.Context) (iso7816.ATR, error) {
+	atr, err := s.reset(ctx, false)
+	if !errors.Is(err, errRefused) {
+		return atr, err
+	}
+	atr, again := s.reset(ctx, s.icc == Active)
+	if again != nil {
+		return iso7816.ATR{}, fmt.Errorf("%w; once more: %w", err, again)
+	}
+	return atr, nil
+}
+
+// reset powers the card and reads its answer. A second IccPowerOn while the card has power is a warm reset (section 6.1.1).
+// Errors: errRefused for an answer that is none of EMV's, device.ErrMute for none, those of the transport.
 func (s *Slot) reset(ctx context.Context, warm bool) (iso7816.ATR, error) {
 	const fiveVolts = 1 // bPowerSelect; the Twin has no automatic choice, and every EMV card takes 5 V
 	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{fiveVolts}}, resetWait)
 	refused, ok := errors.AsType[*CommandError](err)
 	if ok && (refused.Status.Error == BadATRTS || refused.Status.Error == BadATRTCK) {
-		return iso7816.ATR{}, fmt.Errorf("%w: %w", device.ErrMute, err)
+		return iso7816.ATR{}, fmt.Errorf("%w: %w", errRefused, err)
 	}
 	if err != nil {
 		return iso7816.ATR{}, err
@@ -156,7 +176,7 @@ func (s *Slot) reset(ctx context.Context, warm bool) (iso7816.ATR, error) {
 		err = atr.CheckEMV(warm)
 	}
 	if err != nil {
-		return iso7816.ATR{}, fmt.Errorf("%w: %w", device.ErrMute, err)
+		return iso7816.ATR{}, fmt.Errorf("%w: %w", errRefused, err)
 	}
 	return atr, nil
 }

@@ -119,8 +119,21 @@ func TestPowerOn(t *testing.T) {
 		{"T=1", offOK + onT1 + paraT1, "3BE800008131FE4554494C4C5741593180"},
 		{"inverse convention", offOK + "> 62 010000\n< 80 00 00 3F600000\n> 61 000000 1102000A00\n< 82 00 00 1102000A00\n", "3F600000"},
 		{
-			"mute cold, warm well", offOK + "> 62 010000\n< 80 41 FE\n> 62 010000\n< 80 00 00 3B021450\n" + paraT0,
+			"mute, then well", offOK + "> 62 010000\n< 80 41 FE\n" + onT0 + paraT0,
+			"3B600000",
+		},
+		{
+			"mute with power, then well", offOK + "> 62 010000\n< 80 40 FE\n" + offOK + onT0 + paraT0,
+			"3B600000",
+		},
+		{
+			"mute, then refused cold, accepted warm",
+			offOK + "> 62 010000\n< 80 41 FE\n" + strings.Repeat("> 62 010000\n< 80 00 00 3B021450\n", 2) + paraT0,
 			"3B021450",
+		},
+		{
+			"T=14 cold, T=1 warm", offOK + "> 62 010000\n< 80 00 00 3BE000008E0E60\n" + onT1 + paraT1,
+			"3BE800008131FE4554494C4C5741593180",
 		},
 		{"refused cold, accepted warm", offOK + "> 62 010000\n< 80 00 00 3B021450\n> 62 010000\n< 80 00 00 3B021450\n" + paraT0, "3B021450"},
 		{"wrong TS told by the reader", offOK + "> 62 010000\n< 80 41 F8\n" + onT0 + paraT0, "3B600000"},
@@ -144,6 +157,12 @@ func TestPowerOnFails(t *testing.T) {
 	}{
 		{"no card", offOK + "> 62 010000\n< 80 42 FE\n", device.ErrRemoved},
 		{"mute twice", offOK + strings.Repeat("> 62 010000\n< 80 41 FE\n", 2), device.ErrMute},
+		{"mute warm", offOK + "> 62 010000\n< 80 00 00 3B021450\n> 62 010000\n< 80 40 FE\n" + offOK, device.ErrMute},
+		{
+			"wrong TCK told by a reader that took the power off: what only a warm reset may answer is refused",
+			offOK + "> 62 010000\n< 80 41 F7\n> 62 010000\n< 80 00 00 3B021450\n" + offOK, device.ErrMute,
+		},
+		{"mute, then refused cold and warm", offOK + "> 62 010000\n< 80 41 FE\n" + strings.Repeat("> 62 010000\n< 80 00 00 3B6F00\n", 2) + offOK, device.ErrMute},
 		{"nonsense twice, then power off", offOK + strings.Repeat("> 62 010000\n< 80 00 00 0102\n", 2) + offOK, device.ErrMute},
 		{"gone", offOK + "> 62 010000\ngone\n", device.ErrUnplugged},
 		{"silent", offOK + "> 62 010000\n", device.ErrTimeout},

@@ -29,6 +29,9 @@ type Harness interface {
 	// not see the Le of a command with data. Without an ATR the card never answers to reset.
 	Insert(atr []byte, answer func(command []byte) []byte)
 
+	// InsertWarm is Insert with a card that answers its warm resets, those while it has power, otherwise than the cold ones.
+	InsertWarm(cold, warm []byte, answer func(command []byte) []byte)
+
 	// Remove takes the card out; nothing happens when there is none.
 	Remove()
 

@@ -33,6 +33,7 @@ func Run(t *testing.T, connect Connect) {
 		{"mute", mute},
 		{"mute once", muteOnce},
 		{"an answer to reset that EMV refuses", refusedATR},
+		{"cold and warm reset", coldAndWarm},
 		{"slow", func(b *bench) { harmless(b, Slow) }},
 		{"garbage", func(b *bench) { harmless(b, Garbage) }},
 		{"the reader wants a command again", func(b *bench) { harmless(b, Refused) }},
@@ -240,7 +241,7 @@ func mute(b *bench) {
 }
 
 func muteOnce(b *bench) {
-	b.harness.Fault(Mute, 0) // cold; the warm reset works
+	b.harness.Fault(Mute, 0) // the next reset, cold again, works
 	b.harness.Insert(atrT0, respond)
 	p := b.present()
 	b.harness.Fault(Mute, 2)
@@ -271,6 +272,46 @@ func refusedATR(b *bench) {
 		b.harness.Remove()
 		b.removed()
 	}
+}
+
+// coldAndWarm: an answer to a cold reset that EMV refuses gets one warm reset, and the protocol is that of the answer which was
+// accepted; an accepted one gets none (EMV Contact Interface Specification, 8.4).
+func coldAndWarm(b *bench) {
+	noTB1 := []byte{0x3B, 0x02, 0x14, 0x50}
+	t14 := []byte{0x3B, 0xE0, 0x00, 0x00, 0x8E, 0x0E, 0x60}
+	for _, c := range []struct{ cold, warm, want []byte }{
+		{t14, atrT0, atrT0},
+		{t14, atrT1, atrT1},
+		{noTB1, atrT1, atrT1},
+		{atrT0, t14, atrT0},
+		{atrT1, noTB1, atrT1},
+		{t14, noTB1, noTB1},
+		{noTB1, t14, nil},
+		{t14, nil, nil},
+	} {
+		b.harness.InsertWarm(c.cold, c.warm, respond)
+		if c.want == nil {
+			b.presentFails(device.ErrMute)
+			b.condition(device.CardFailed)
+		} else {
+			p := b.present()
+			if !bytes.Equal(p.ATR, c.want) {
+				b.Fatalf("cold %X, warm %X: presented %X", c.cold, c.warm, p.ATR)
+			}
+			b.works(p.Card)
+		}
+		b.harness.Remove()
+		b.removed()
+	}
+	// A mute card has lost its power: what it says after that is the answer to a cold reset again.
+	b.harness.Fault(Mute, 0)
+	b.harness.InsertWarm(noTB1, t14, respond)
+	b.presentFails(device.ErrMute)
+	b.harness.Remove()
+	b.removed()
+	b.harness.Fault(Mute, 0)
+	b.harness.InsertWarm(t14, atrT1, respond)
+	b.works(b.present().Card)
 }
 
 func harmless(b *bench, kind Fault) {

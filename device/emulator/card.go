@@ -69,6 +69,11 @@ func newCard(p Profile) (*Card, error) {
 	if err := checkATR(p.ATR); err != nil {
 		return nil, err
 	}
+	if len(p.WarmATR) > 0 {
+		if err := checkATR(p.WarmATR); err != nil {
+			return nil, fmt.Errorf("warm_atr: %w", err)
+		}
+	}
 	if len(p.Applications) > maxApplications {
 		return nil, fmt.Errorf("%w: %d applications, at most %d", ErrProfile, len(p.Applications), maxApplications)
 	}
@@ -105,6 +110,14 @@ func (c *Card) Name() string { return c.profile.Name }
 
 // ATR is the answer to reset.
 func (c *Card) ATR() []byte { return append([]byte(nil), c.profile.ATR...) }
+
+// WarmATR is the answer to a warm reset.
+func (c *Card) WarmATR() []byte {
+	if len(c.profile.WarmATR) > 0 {
+		return append([]byte(nil), c.profile.WarmATR...)
+	}
+	return c.ATR()
+}
 
 // Reset is a cold or warm reset, or the card going back into a slot: the session ends, the counters stay.
 func (c *Card) Reset() {

@@ -15,6 +15,19 @@ type Chip interface {
 	Left() bool                  // it left the slot in place of answering
 }
 
+// WarmChip is a Chip that may answer a warm reset otherwise than a cold one.
+type WarmChip interface {
+	WarmATR() []byte // empty: mute
+}
+
+// answerToReset is what a chip says to a reset, warm when it had power before.
+func answerToReset(c Chip, warm bool) []byte {
+	if w, ok := c.(WarmChip); ok && warm {
+		return w.WarmATR()
+	}
+	return c.ATR()
+}
+
 // wire is the card's end of its protocol: one TPDU or block in, one out; nil is no answer.
 type wire interface {
 	exchange(tpdu []byte) []byte
@@ -23,8 +36,8 @@ type wire interface {
 }
 
 // connect is a card's wire after a reset: the protocol its ATR offers first.
-func connect(c Chip) wire {
-	atr, err := iso7816.ParseATR(c.ATR())
+func connect(c Chip, answered []byte) wire {
+	atr, err := iso7816.ParseATR(answered)
 	if err == nil && atr.Protocol() == 1 {
 		return &t1{chip: c, ifsc: atr.IFSC(), ifsd: defaultIFS}
 	}

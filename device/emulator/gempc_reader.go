@@ -240,13 +240,16 @@ func (r *twin) answer(m ccid.Message, silent bool) (ccid.Message, result) {
 }
 
 func (r *twin) powerOn(m ccid.Message, silent bool) (ccid.Message, result) {
-	if r.chip == nil || silent || len(r.chip.ATR()) == 0 {
+	var atr []byte
+	if r.chip != nil && !silent {
+		atr = answerToReset(r.chip, r.wire != nil)
+	}
+	if len(atr) == 0 {
 		r.wire = nil
 		return r.failed(ccid.DataBlock, m, ccid.ICCMute), result{}
 	}
 	r.chip.Reset()
-	r.wire, r.transmitted, r.parameters = connect(r.chip), false, nil
-	atr := r.chip.ATR()
+	r.wire, r.transmitted, r.parameters = connect(r.chip, atr), false, nil
 	if r.tell != nil {
 		r.tell(fmt.Sprintf("reset, ATR %X", atr))
 	}

@@ -80,6 +80,19 @@ func (b *bench) end() {
 	}
 }
 
+// A card whose answer to a cold reset EMV refuses (no TB1) is used as it answers the warm one, here in the other protocol.
+func TestWarmResetOfACard(t *testing.T) {
+	p := ready(t, "credit")
+	p.ATR, p.WarmATR = emulator.Hex{0x3B, 0x02, 0x14, 0x50}, ready(t, "debit").ATR
+	b := connect(t, emulator.GemPCConfig{Card: emulator.NewCard(p)})
+	x := b.present()
+	x.read(visa)
+	x.wants(x.ask(arqc, 0x8C), arqc)
+	if p.WarmATR = (emulator.Hex{0x3C}); p.Check() == nil {
+		t.Error("a warm answer that is none was taken")
+	}
+}
+
 // Sales with both cards through the driver, one after the other, with nobody there but the automatic hand.
 func TestSalesWithAutomaticHand(t *testing.T) {
 	hand := emulator.Hand{TakeOut: time.Millisecond, PutBack: 400 * time.Millisecond}

@@ -54,6 +54,10 @@ func (h harness) must(err error) {
 func (h harness) Insert(atr []byte, answer func([]byte) []byte) {
 	h.must(h.twin.Insert(scripted{atr, answer}))
 }
+
+func (h harness) InsertWarm(cold, warm []byte, answer func([]byte) []byte) {
+	h.must(h.twin.Insert(fickle{scripted{cold, answer}, warm}))
+}
 func (h harness) Remove() { h.must(h.twin.Remove()) }
 func (h harness) Fault(kind devicetest.Fault, exchange int) {
 	h.must(h.twin.Fault(emulator.WireFault(kind), exchange))
@@ -71,3 +75,11 @@ func (s scripted) ATR() []byte                 { return s.atr }
 func (scripted) Reset()                        {}
 func (scripted) Left() bool                    { return false }
 func (s scripted) Transmit(apdu []byte) []byte { return s.answer(apdu) }
+
+// fickle answers a warm reset in another way.
+type fickle struct {
+	scripted
+	warm []byte
+}
+
+func (f fickle) WarmATR() []byte { return f.warm }

@@ -45,6 +45,7 @@ type Profile struct {
 	Name         string        `toml:"name"`         // one word, for command lines
 	Note         string        `toml:"note"`         // one sentence for people
 	ATR          Hex           `toml:"atr"`          // answer to reset; its protocol is the one the card speaks
+	WarmATR      Hex           `toml:"warm_atr"`     // answer to a warm reset; empty: the same
 	Blocked      bool          `toml:"blocked"`      // the whole card: SELECT answers 6A81
 	TestAmounts  bool          `toml:"test_amounts"` // obey the amounts .201, .202 and .203 of dinars
 	PSE          *PSE          `toml:"pse"`          // payment system environment; none: the card is selected by AIDs only

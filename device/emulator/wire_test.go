@@ -60,7 +60,7 @@ func TestT0(t *testing.T) {
 		{"no TPDU", [][2]string{{"00B0", "6700"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := connect(chip)
+			w := connect(chip, chip.ATR())
 			for _, p := range row.pairs {
 				if got := w.exchange(unhex(t, p[0])); !bytes.Equal(got, unhex(t, p[1])) {
 					t.Fatalf("%s: %X, want %s", p[0], got, p[1])
@@ -106,7 +106,7 @@ func TestT1(t *testing.T) {
 		{"time granted that nobody asked for", 0, [][2]string{{"E3 02", "82 "}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := connect(echoChip{atrT1})
+			w := connect(echoChip{atrT1}, echoChip{atrT1}.ATR())
 			if row.ifsd != 0 {
 				w.exchange(iso7816.S(iso7816.PCBIFSRequest, row.ifsd).Append(nil))
 			}
@@ -119,7 +119,7 @@ func TestT1(t *testing.T) {
 		})
 	}
 	t.Run("wrong LRC", func(t *testing.T) {
-		w := connect(echoChip{atrT1})
+		w := connect(echoChip{atrT1}, echoChip{atrT1}.ATR())
 		block := iso7816.I(0, false, []byte{0, 1, 2, 3}).Append(nil)
 		block[len(block)-1] ^= 1
 		if got := w.exchange(block); !bytes.Equal(got, iso7816.R(0, iso7816.EDCError).Append(nil)) {
@@ -127,7 +127,7 @@ func TestT1(t *testing.T) {
 		}
 	})
 	t.Run("more time", func(t *testing.T) {
-		w := connect(echoChip{atrT1})
+		w := connect(echoChip{atrT1}, echoChip{atrT1}.ATR())
 		w.stall()
 		request := w.exchange(blockOf(t, "00 0001020301FE").Append(nil))
 		if !bytes.Equal(request, iso7816.S(iso7816.PCBWTXRequest, wtxFactor).Append(nil)) {
@@ -141,7 +141,7 @@ func TestT1(t *testing.T) {
 		}
 	})
 	t.Run("a command without end", func(t *testing.T) {
-		w, ok := connect(echoChip{atrT1}).(*t1)
+		w, ok := connect(echoChip{atrT1}, echoChip{atrT1}.ATR()).(*t1)
 		if !ok {
 			t.Fatal("not T=1")
 		}
@@ -177,7 +177,7 @@ func TestBothEnds(t *testing.T) {
 		}, atrT1},
 	} {
 		t.Run(p.name, func(t *testing.T) {
-			transmit := p.end(connect(echoChip{p.atr}))
+			transmit := p.end(connect(echoChip{p.atr}, echoChip{p.atr}.ATR()))
 			for n := 1; n <= 255; n++ {
 				data := bytes.Repeat([]byte{byte(n)}, n)
 				got, err := transmit(t.Context(), append(append([]byte{0, 0xA4, 4, 0, byte(n)}, data...), 0))
@@ -200,7 +200,7 @@ func (d direct) TransmitTPDU(_ context.Context, tpdu []byte, _ byte) ([]byte, er
 func FuzzT1(f *testing.F) {
 	f.Add(iso7816.I(0, false, []byte{0, 0xA4, 4, 0}).Append(nil), []byte{0x80}, byte(2))
 	f.Fuzz(func(t *testing.T, block, pcbs []byte, ifsd byte) {
-		w := connect(echoChip{atrT1})
+		w := connect(echoChip{atrT1}, echoChip{atrT1}.ATR())
 		allowed := defaultIFS
 		if ifsd >= 1 && ifsd <= iso7816.MaxINF {
 			allowed = int(ifsd)

@@ -297,8 +297,21 @@ func (o *owner) transmit(ctx context.Context, c *card, command []byte) ([]byte, 
 	default:
 		o.end(err)
 		o.settle()
+		o.deactivate(ctx)
 	}
 	return nil, err
+}
+
+// deactivate takes the power off a card whose session has failed (EMV Contact Interface Specification, 9.2.5 and 9.3.1: the
+// session ends with the contacts deactivated). The failure is known already; another one here is logged.
+func (o *owner) deactivate(ctx context.Context) {
+	if o.slot.ICC() != ccid.Active {
+		return
+	}
+	if err := o.slot.PowerOff(ctx); err != nil {
+		o.reader.config.Log.Debug("taking the power off a card that failed", "error", err)
+	}
+	o.settle()
 }
 
 // release takes the power off the card.

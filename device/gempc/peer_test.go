@@ -27,6 +27,8 @@ type peer struct {
 	serving       sync.WaitGroup
 
 	atr      []byte
+	warm     []byte // answer to a warm reset
+	given    []byte // answer to the last reset
 	answer   func([]byte) []byte
 	in       bool
 	powered  bool
@@ -52,13 +54,15 @@ func newPeer(t testing.TB) *peer {
 	return p
 }
 
-func (p *peer) Insert(atr []byte, answer func([]byte) []byte) {
+func (p *peer) Insert(atr []byte, answer func([]byte) []byte) { p.InsertWarm(atr, atr, answer) }
+
+func (p *peer) InsertWarm(atr, warm []byte, answer func([]byte) []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.in {
 		clear(p.faults)
 	}
-	p.atr, p.answer, p.in, p.powered, p.moved, p.exchange = atr, answer, true, false, true, 0
+	p.atr, p.warm, p.answer, p.in, p.powered, p.moved, p.exchange = atr, warm, answer, true, false, true, 0
 	p.t1, p.rest = peerT1{}, nil
 }
 
@@ -242,11 +246,15 @@ func (p *peer) reply(m ccid.Message, kind byte, command ccid.Command, reason byt
 func (p *peer) handle(m ccid.Message) ccid.Message {
 	switch m.Type {
 	case ccid.PowerOn:
-		if !p.in || p.atr == nil {
+		if p.given = p.atr; p.powered {
+			p.given = p.warm
+		}
+		if !p.in || p.given == nil {
+			p.powered = false
 			return p.reply(m, ccid.DataBlock, ccid.Failed, ccid.ICCMute, nil)
 		}
 		p.powered, p.t1, p.rest = true, peerT1{}, nil
-		return p.reply(m, ccid.DataBlock, ccid.Done, 0, p.atr)
+		return p.reply(m, ccid.DataBlock, ccid.Done, 0, p.given)
 	case ccid.PowerOff:
 		p.powered = false
 		return p.reply(m, ccid.SlotStatus, ccid.Done, 0, nil)
@@ -266,7 +274,7 @@ func (p *peer) handle(m ccid.Message) ccid.Message {
 		if !p.powered {
 			return p.reply(m, ccid.DataBlock, ccid.Failed, ccid.ICCMute, nil)
 		}
-		if len(p.atr) > 4 && p.atr[4] == 0x81 {
+		if len(p.given) > 4 && p.given[4] == 0x81 {
 			return p.reply(m, ccid.DataBlock, ccid.Done, 0, p.t1.hear(p.t, m.Data, p.answer))
 		}
 		return p.reply(m, ccid.DataBlock, ccid.Done, 0, p.t0(m.Data))

@@ -25,6 +25,8 @@ type T1 struct {
 	agreed   bool // our IFSD has been told
 	waits    byte // multiplier for the next exchange, from S(WTX request)
 	blocks   int  // exchanged for the APDU at hand
+	failures int  // answers in a row that were no good
+	failure  error
 	response []byte
 }
 
@@ -67,67 +69,86 @@ func (t *T1) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	return t.response, nil
 }
 
-// sendPart sends an I-block that is not the last of its chain and waits until the card acknowledges it.
-func (t *T1) sendPart(ctx context.Context, part Block) error {
-	next := part
-	for sends := 1; ; sends++ {
+// judgement is what an answer means for the block that is being delivered.
+type judgement int
+
+const (
+	taken      judgement = iota // it is the answer
+	again                       // the card asks for the block once more (rule 7.1)
+	outOfOrder                  // a good block that has no place here
+)
+
+// deliver sends a block until the card gives an answer that is taken, and returns that. What is damaged, missing or out of
+// order is asked for again with an R-block (rules 7.1 and 7.6).
+func (t *T1) deliver(ctx context.Context, block Block, judge func(Block) judgement) (Block, error) {
+	next := block
+	for t.failures = 0; t.failures < maxSends; t.failures++ {
 		answer, err := t.exchange(ctx, next)
-		switch kind := answer.Kind(); {
-		case err == nil && kind == Receipt && answer.NR() != part.NS():
-			t.ns ^= 1
-			return nil
-		case err == nil && kind == Receipt:
-			next = part // rule 7.1: the card wants it again
-		case err == nil:
-			err = fmt.Errorf("%w: %02X instead of an R-block", errInvalid, answer.PCB)
-			next = R(t.nr, OtherError)
-		case errors.Is(err, errInvalid):
-			next = R(t.nr, reports(err))
-		default:
-			return err
+		switch {
+		case err != nil && !errors.Is(err, errInvalid):
+			return Block{}, err
+		case err != nil:
+			t.failure, next = err, R(t.nr, reports(err))
+			continue
 		}
-		if sends == maxSends {
-			return noAnswer(err)
+		switch judge(answer) {
+		case taken:
+			return answer, nil
+		case again:
+			t.failure, next = nil, block
+		case outOfOrder:
+			t.failure, next = fmt.Errorf("%w: %02X out of order", errInvalid, answer.PCB), R(t.nr, OtherError)
 		}
 	}
+	return Block{}, noAnswer(t.failure)
+}
+
+// sendPart sends an I-block that is not the last of its chain and waits until the card acknowledges it.
+func (t *T1) sendPart(ctx context.Context, part Block) error {
+	_, err := t.deliver(ctx, part, func(answer Block) judgement {
+		switch {
+		case answer.Kind() != Receipt:
+			return outOfOrder
+		case answer.NR() == part.NS():
+			return again
+		}
+		return taken
+	})
+	if err == nil {
+		t.ns ^= 1
+	}
+	return err
 }
 
 // sendLast sends the last I-block of a command and collects the card's chain of I-blocks.
 func (t *T1) sendLast(ctx context.Context, last Block) error {
-	next, acknowledged := last, false // acknowledged: an I-block has come, so the card has the whole command
-	resend := last                    // what an R-block of the card asks for
-	for sends := 1; ; sends++ {
-		answer, err := t.exchange(ctx, next)
-		switch kind := answer.Kind(); {
-		case err == nil && kind == Information && answer.NS() == t.nr:
-			if !acknowledged {
-				acknowledged = true
-				t.ns ^= 1
+	next, whole := last, false // whole: an I-block has come, so the card has the whole command
+	for {
+		answer, err := t.deliver(ctx, next, func(answer Block) judgement {
+			switch kind := answer.Kind(); {
+			case kind == Information && answer.NS() == t.nr:
+				return taken
+			case kind == Receipt && (whole || answer.NR() == last.NS()):
+				return again
 			}
-			t.nr ^= 1
-			if len(t.response)+len(answer.INF) > MaxResponse {
-				return fmt.Errorf("%w: T=1 response longer than %d bytes", device.ErrProtocol, MaxResponse)
-			}
-			t.response = append(t.response, answer.INF...)
-			if !answer.More() {
-				return nil
-			}
-			next = R(t.nr, Acknowledged)
-			resend, sends = next, 0
-			continue
-		case err == nil && kind == Receipt && (acknowledged || answer.NR() == last.NS()):
-			next = resend
-		case err == nil:
-			err = fmt.Errorf("%w: %02X out of order", errInvalid, answer.PCB)
-			next = R(t.nr, OtherError)
-		case errors.Is(err, errInvalid):
-			next = R(t.nr, reports(err))
-		default:
+			return outOfOrder
+		})
+		if err != nil {
 			return err
 		}
-		if sends == maxSends {
-			return noAnswer(err)
+		if !whole {
+			whole = true
+			t.ns ^= 1
 		}
+		t.nr ^= 1
+		if len(t.response)+len(answer.INF) > MaxResponse {
+			return fmt.Errorf("%w: T=1 response longer than %d bytes", device.ErrProtocol, MaxResponse)
+		}
+		t.response = append(t.response, answer.INF...)
+		if !answer.More() {
+			return nil
+		}
+		next = R(t.nr, Acknowledged)
 	}
 }
 
@@ -141,12 +162,14 @@ func (t *T1) exchange(ctx context.Context, block Block) (Block, error) {
 		}
 		switch answer.Kind() {
 		case WTXRequest:
+			t.failures = 0
 			t.waits = answer.INF[0]
 			block = S(PCBWTXResponse, answer.INF[0])
 		case IFSRequest:
 			if n := int(answer.INF[0]); n == 0 || n > MaxINF {
 				return Block{}, fmt.Errorf("%w: block size %d asked for", errInvalid, n)
 			}
+			t.failures = 0
 			t.ifsc = int(answer.INF[0])
 			block = S(PCBIFSResponse, answer.INF[0])
 		case AbortRequest:

@@ -2,6 +2,7 @@ package iso7816
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -63,6 +64,9 @@ func TestT1(t *testing.T) {
 		{"an acknowledgement instead of the answer", "", hello + "> I(0,0) 00A40000\n< R(1)\n> R(0) other\n< I(0,0) 9000", "9000"},
 		{"errors do not add up over a chain", "", hello + "> I(0,0) 00A40000\n< damaged\n> R(0) edc\n< damaged\n> R(0) edc\n< I(0,1) 01\n" +
 			"> R(1)\n< damaged\n> R(1) edc\n< damaged\n> R(1) edc\n< I(1,0) 9000", "019000"},
+		{"a request of the card is a valid answer: counting starts anew", "", hello + "> I(0,0) 00A40000\n< damaged\n> R(0) edc\n< damaged\n" +
+			"> R(0) edc\n< S(WTX request) 02\n> S(WTX response) 02\n< damaged\n> R(0) edc\n< I(0,0) 9000", "9000"},
+		{"empty blocks in a chain", "", hello + "> I(0,0) 00A40000\n< I(0,1)\n> R(1)\n< I(1,1) 90\n> R(0)\n< I(0,0) 00", "9000"},
 		{"NAD of another", "", hello + "> I(0,0) 00A40000\n< NAD 21\n> R(0) other\n< I(0,0) 9000", "9000"},
 		{"PCB without meaning", "", hello + "> I(0,0) 00A40000\n< PCB DF\n> R(0) other\n< I(0,0) 9000", "9000"},
 		{"the card asks to resynchronise", "", hello + "> I(0,0) 00A40000\n< S(RESYNCH request)\n> R(0) other\n< I(0,0) 9000", "9000"},
@@ -100,6 +104,10 @@ func TestT1GivesUp(t *testing.T) {
 		{"response of one byte", "", hello + "> I(0,0) 00A40000\n< I(0,0) 90\n", device.ErrProtocol},
 		{"response without end", "", hello + "> I(0,0) 00A40000\n< I(0,1) " + strings.Repeat("5A", 200) +
 			"\n> R(1)\n< I(1,1) " + strings.Repeat("5A", 59) + "\n", device.ErrProtocol},
+		{"empty blocks without end", "", hello + "> I(0,0) 00A40000\n< I(0,1)\n" +
+			strings.Repeat("> R(1)\n< I(1,1)\n> R(0)\n< I(0,1)\n", maxBlocks/2-1), device.ErrProtocol},
+		{"extensions and damage in turn without end", "", hello + "> I(0,0) 00A40000\n< damaged\n" +
+			strings.Repeat("> R(0) edc\n< S(WTX request) 01\n> S(WTX response) 01\n< damaged\n", maxBlocks/2-1), device.ErrProtocol},
 		{"waiting time extensions without end", "", hello + "> I(0,0) 00A40000\n< S(WTX request) 01\n" +
 			strings.Repeat("> S(WTX response) 01\n< S(WTX request) 01\n", maxBlocks-2), device.ErrProtocol},
 	} {
@@ -161,4 +169,73 @@ func TestT1Conversation(t *testing.T) {
 	if want := []byte{0, 0, 0, 7, 0}; !bytes.Equal(card.waits[:5], want) {
 		t.Errorf("waits %v, want %v", card.waits[:5], want)
 	}
+}
+
+// wall is a hostile card: whatever the terminal sends, the next bytes of the fuzzer come back, with a right LRC where they say so.
+type wall struct {
+	t     *testing.T
+	bytes []byte
+	limit int // longest INF that the terminal may send now
+	sent  int
+}
+
+func (w *wall) TransmitTPDU(_ context.Context, tpdu []byte, _ byte) ([]byte, error) {
+	if w.sent++; w.sent > maxBlocks+maxSends {
+		w.t.Fatalf("%d blocks for one command", w.sent)
+	}
+	b, err := ParseBlock(tpdu)
+	if err != nil || b.NAD != 0 || b.Kind() == Unknown {
+		w.t.Fatalf("sent %X: %v", tpdu, err)
+	}
+	if b.Kind() == Information && len(b.INF) > w.limit {
+		w.t.Fatalf("sent %d bytes to a card that takes %d", len(b.INF), w.limit)
+	}
+	if len(w.bytes) < 3 {
+		return nil, device.ErrMute
+	}
+	how, pcb, n := w.bytes[0], w.bytes[1], min(int(w.bytes[2]), len(w.bytes)-3)
+	body := w.bytes[3 : 3+n]
+	w.bytes = w.bytes[3+n:]
+	if how&1 != 0 {
+		return body, nil
+	}
+	if how&2 != 0 && b.PCB == PCBIFSRequest {
+		pcb, body = PCBIFSResponse, b.INF
+	}
+	if pcb == PCBIFSRequest && len(body) == 1 && body[0] != 0 && body[0] <= MaxINF {
+		w.limit = int(body[0])
+	}
+	if len(body) > MaxINF {
+		body = body[:MaxINF]
+	}
+	return Block{PCB: pcb, INF: body}.Append(nil), nil
+}
+
+// Whatever a card sends, a command ends: with a response of the right size or a named error, within the bound on blocks, and what
+// the terminal says meanwhile is well formed and fits the card.
+func FuzzT1(f *testing.F) {
+	greet := []byte{2, 0, 0}
+	f.Add(append(greet, 0, 0x00, 2, 0x90, 0x00), []byte{0, 0xA4, 0, 0})
+	f.Add(append(greet, 0, 0xC3, 1, 5, 0, 0x20, 1, 0x90, 0, 0x40, 1, 0x00), []byte{0, 0xA4, 0, 0})
+	f.Add(append(greet, 0, 0xC1, 1, 16, 0, 0x90, 0), append([]byte{0, 0xD6, 0, 0, 40}, make([]byte, 40)...))
+	f.Add(append(greet, 1, 0, 1, 9, 0, 0xC2, 0, 0, 0xC0, 0), []byte{0, 0xA4, 0, 0})
+	atr, err := ParseATR(unhex(f, "3BE000008131204131"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, bytes, command []byte) {
+		card := &wall{t: t, bytes: bytes, limit: atr.IFSC()}
+		t1 := NewT1(card, atr)
+		for range 2 { // the second one finds what the first left
+			card.sent = 0
+			response, err := t1.Transmit(t.Context(), command)
+			switch {
+			case err == nil && (len(response) < 2 || len(response) > MaxResponse):
+				t.Fatalf("response of %d bytes", len(response))
+			case err != nil && !errors.Is(err, device.ErrProtocol) && !errors.Is(err, ErrCommand):
+				t.Fatal(err)
+			}
+			card.limit = max(card.limit, atr.IFSC()) // a resynchronisation brings the first size back
+		}
+	})
 }
