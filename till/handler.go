@@ -113,6 +113,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
 			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
+			Kernel: c.Kernel,
 		},
 		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
 		Open:     c.Access.cfg.Policy.Open,
@@ -219,14 +220,49 @@ func (h *handler) receipt(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	h.paper(w, rec, format, width)
+}
+
+// paper is what can be printed: a receipt, or the kernel's slip.
+type paper interface {
+	Text(width int) string
+	HTML() string
+}
+
+func (h *handler) paper(w http.ResponseWriter, p paper, format string, width int64) {
 	switch format {
 	case "text":
-		h.text(w, http.StatusOK, "text/plain; charset=utf-8", []byte(rec.Text(int(width))))
+		h.text(w, http.StatusOK, "text/plain; charset=utf-8", []byte(p.Text(int(width))))
 	case "html":
-		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(rec.HTML()))
+		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(p.HTML()))
 	default:
-		h.answer(w, http.StatusOK, rec)
+		h.answer(w, http.StatusOK, p)
 	}
+}
+
+// kernel is the slip that says which kernel runs.
+func (h *handler) kernel(w http.ResponseWriter, r *http.Request) {
+	format, width, err := layout(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	c := h.cfg
+	h.paper(w, receipt.DrawKernel(c.Kernel, c.Header, c.MerchantID, c.TerminalID, c.Version, time.Now()), format, width)
+}
+
+// layout reads format and width of the query.
+func layout(r *http.Request) (format string, width int64, err error) {
+	q := r.URL.Query()
+	if format = q.Get("format"); format == "" {
+		format = "json"
+	}
+	if format != "text" && format != "html" && format != "json" {
+		return "", 0, request(http.StatusBadRequest, "bad_query", "Receipts are not drawn in that format",
+			"Ask for format=text, format=html or format=json.", "format is %q", format)
+	}
+	width, err = number(r, "width", receipt.MinWidth, receipt.MaxWidth, receipt.DefaultWidth)
+	return format, width, err
 }
 
 func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, width int64, err error) {
@@ -237,14 +273,7 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 			return rec, "", 0, request(http.StatusBadRequest, "bad_query", "There is no such copy", "Ask for copy=customer or copy=merchant.", "%v", err)
 		}
 	}
-	if format = q.Get("format"); format == "" {
-		format = "json"
-	}
-	if format != "text" && format != "html" && format != "json" {
-		return rec, "", 0, request(http.StatusBadRequest, "bad_query", "Receipts are not drawn in that format",
-			"Ask for format=text, format=html or format=json.", "format is %q", format)
-	}
-	if width, err = number(r, "width", receipt.MinWidth, receipt.MaxWidth, receipt.DefaultWidth); err != nil {
+	if format, width, err = layout(r); err != nil {
 		return rec, "", 0, err
 	}
 	sale, err := h.find(r)

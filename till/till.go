@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET journal, GET status, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
+// GET sales/{id}/why, GET journal, GET status, GET kernel, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -75,6 +75,7 @@ type Config struct {
 	MerchantID string
 	Profile    string // name of the terminal's profile
 	Version    string // of the program, for support
+	Kernel     receipt.Kernel
 	Log        *slog.Logger
 }
 
@@ -109,6 +110,8 @@ type Terminal struct {
 	Exponent   int      `json:"exponent"` // decimals of the currency
 	Profile    string   `json:"profile"`
 	Version    string   `json:"version"`
+
+	Kernel receipt.Kernel `json:"kernel"`
 }
 
 // Sales is the answer to GET /v1/sales.
@@ -145,6 +148,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/sales/{id}/why", people.Journal, h.why},
 		{"GET /v1/journal", people.Journal, h.journal},
 		{"GET /v1/status", people.Status, h.status},
+		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},
 		{"POST /v1/cancel", people.Cancel, h.cancel},
 		{"GET /v1/queue", people.Queue, h.queue},

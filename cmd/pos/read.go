@@ -135,17 +135,11 @@ func (a *app) receipt() *cobra.Command {
 			if a.json && !c.Flags().Changed("format") {
 				format = "json"
 			}
-			if format != "text" && format != "html" && format != "json" {
-				return usage("format %q: this build draws text, html and json", format)
-			}
-			if a.json && format != "json" {
-				return usage("--json and --format %s do not go together", format)
+			if err := a.checkLayout(format, width); err != nil {
+				return err
 			}
 			if _, err := receipt.ParseCopy(copied); err != nil {
 				return usage("%w", err)
-			}
-			if width < receipt.MinWidth || width > receipt.MaxWidth {
-				return usage("width %d: %d to %d columns", width, receipt.MinWidth, receipt.MaxWidth)
 			}
 			q := url.Values{"copy": {copied}, "format": {format}, "width": {strconv.Itoa(width)}}
 			cl := a.client()
@@ -331,6 +325,7 @@ func (a *app) status() *cobra.Command {
 func (a *app) printStatus(st till.Status) {
 	t, s := st.Terminal, st.Snapshot
 	a.printf("Terminal  %s, %s, %s (%s), %s %s\n", t.TerminalID, oneLine(t.Merchant), t.Currency, t.Profile, "release", t.Version)
+	a.printf("Kernel    %s %s, checksum %s\n", oneLine(t.Kernel.Name), oneLine(t.Kernel.Version), oneLine(shortSum(t.Kernel.Checksum)))
 	state := string(s.State)
 	if s.Sale != 0 && !s.State.Final() && s.State != terminal.Ready {
 		state = fmt.Sprintf("sale %s, %s, %s", s.Sale, s.Amount.Format(), s.State)

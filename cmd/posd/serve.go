@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tillway/device/secure"
+	"tillway/emv/contact"
 	"tillway/iso8583/link"
 	"tillway/store"
 	"tillway/terminal"
@@ -105,6 +106,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Log: log,
 		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	})
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {
 		return errors.Join(err, ln.Close())

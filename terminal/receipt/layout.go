@@ -133,13 +133,15 @@ func (r Receipt) details() []block {
 
 // Text lays the receipt out in columns of a fixed font, lines ended by LF. A width outside MinWidth to MaxWidth becomes
 // the nearest of the two; 0 is DefaultWidth.
-func (r Receipt) Text(width int) string {
+func (r Receipt) Text(width int) string { return text(r.page(), width) }
+
+func text(page []block, width int) string {
 	if width == 0 {
 		width = DefaultWidth
 	}
 	width = min(max(width, MinWidth), MaxWidth)
 	var b strings.Builder
-	for _, k := range r.page() {
+	for _, k := range page {
 		for _, l := range k.lines(width) {
 			b.WriteString(strings.TrimRight(l, " "))
 			b.WriteByte('\n')
@@ -222,12 +224,14 @@ hr{border:0;border-top:1px dashed #000;margin:.6em 0}.s{margin-top:3em;border-to
 
 // HTML lays the receipt out as one page of its own: no script, nothing loaded, every value escaped and isolated so that
 // it cannot turn the line around.
-func (r Receipt) HTML() string {
+func (r Receipt) HTML() string { return document("Receipt "+r.Sale.String(), r.page()) }
+
+func document(title string, page []block) string {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
 	b.WriteString(`<meta name="viewport" content="width=device-width,initial-scale=1">`)
-	b.WriteString("<title>Receipt " + html.EscapeString(r.Sale.String()) + "</title>\n<style>" + style + "</style></head>\n<body><main>\n")
-	for _, k := range r.page() {
+	b.WriteString("<title>" + html.EscapeString(title) + "</title>\n<style>" + style + "</style></head>\n<body><main>\n")
+	for _, k := range page {
 		b.WriteString(k.html())
 	}
 	b.WriteString("</main></body></html>\n")

@@ -1,12 +1,58 @@
 $ pos status
 ? 0
 Terminal  TILL0001, TILLWAY TEST SHOP, KWD (kuwait), release test
+Kernel    contact 1.0.0, checksum 0123456789abcdef
 State     Ready
 Reader    NOT OK: , 
 Host      NOT OK: , 
 Queue     empty
 Last      sale 1042, KWD 10.525, REVERSED: It is Reversed.
 WARNING   roles are OPEN: anybody at this terminal sells without logging in (development only)
+$ pos report kernel
+? 0
+            TILLWAY TEST SHOP
+             Salmiya, Kuwait
+MERCHANT                   KW0000000000001
+TERMINAL                          TILL0001
+------------------------------------------
+                EMV KERNEL
+DATE                            2000-01-01
+TIME                              00:00:00
+RELEASE                               test
+KERNEL                             CONTACT
+VERSION                              1.0.0
+------------------------------------------
+            CHECKSUM (SHA-256)
+           0123 4567 89ab cdef
+           0123 4567 89ab cdef
+           0123 4567 89ab cdef
+           0123 4567 89ab cdef
+------------------------------------------
+$ pos report kernel --format html --width 1
+? 2
+! pos: width 1: 24 to 96 columns
+$ pos report kernel --json --format text
+? 2
+! {"error":"--json and --format text do not go together","exit":2}
+$ pos report
+? 0
+Print a report of the terminal
+
+Usage:
+  pos report [flags]
+  pos report [command]
+
+Available Commands:
+  kernel      Print version and checksum of the card kernel, as a receipt of its own
+
+Flags:
+  -h, --help   help for report
+
+Global Flags:
+      --json            print one JSON object, for programs
+      --socket string   path of the daemon's socket
+
+Use "pos report [command] --help" for more information about a command.
 $ pos show 1042
 ? 0
 Sale        1042

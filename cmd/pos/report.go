@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"tillway/terminal/receipt"
+)
+
+// shortSumDigits is how much of a checksum stands in a line of the status.
+const shortSumDigits = 16
+
+func shortSum(sum string) string { return sum[:min(len(sum), shortSumDigits)] }
+
+func (a *app) reports() *cobra.Command {
+	var format string
+	var width int
+	kernel := &cobra.Command{
+		Use: "kernel", Short: "Print version and checksum of the card kernel, as a receipt of its own", Args: args(),
+		Long: `kernel prints which card kernel the daemon runs, with its version and checksum, as a receipt of its own.
+
+The checksum is the SHA-256 over a list of the kernel's source files with theirs. In the source of the same release it
+is computed again with
+  ls emv/*.go emv/contact/*.go emv/oda/*.go emv/tlv/*.go money/*.go | grep -v _test.go | LC_ALL=C sort | xargs sha256sum | sha256sum`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.json && !c.Flags().Changed("format") {
+				format = "json"
+			}
+			if err := a.checkLayout(format, width); err != nil {
+				return err
+			}
+			cl := a.client()
+			defer cl.close()
+			q := url.Values{"format": {format}, "width": {strconv.Itoa(width)}}
+			body, err := cl.raw(c.Context(), requestLimit, "GET", "/v1/kernel?"+q.Encode(), nil)
+			if err != nil {
+				return err
+			}
+			a.printf("%s", body)
+			return nil
+		},
+	}
+	kernel.Flags().StringVar(&format, "format", "text", "text, html or json")
+	kernel.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
+	return group("report", "Print a report of the terminal", kernel)
+}
+
+// checkLayout refuses a format or a width that nothing is drawn in.
+func (a *app) checkLayout(format string, width int) error {
+	if format != "text" && format != "html" && format != "json" {
+		return usage("format %q: this build draws text, html and json", format)
+	}
+	if a.json && format != "json" {
+		return usage("--json and --format %s do not go together", format)
+	}
+	if width < receipt.MinWidth || width > receipt.MaxWidth {
+		return usage("width %d: %d to %d columns", width, receipt.MinWidth, receipt.MaxWidth)
+	}
+	return nil
+}
