@@ -31,6 +31,8 @@ func (u Use) String() string {
 		return "master"
 	case useKEK:
 		return "KEK"
+	case useProposedPIN, UseProposedMAC, useProposedData:
+		return u.accepted().String() + ", proposed"
 	}
 	return "unknown"
 }
@@ -73,7 +75,8 @@ const (
 // Macs makes and verifies message authentication codes.
 type Macs interface {
 	// NextKey takes the next key of a set for one message. Under DUKPT its counter is on disk before NextKey returns, and
-	// never comes again. Errors: ErrNoKey, ErrExhausted.
+	// never comes again. UseProposedMAC gives a lease of the MAC key that a key exchange proposed, for its confirmation.
+	// Errors: ErrNoKey, ErrExhausted.
 	NextKey(ctx context.Context, set string, use Use) (Lease, error)
 
 	// MAC makes the MAC of an outgoing message, whole: 8 or 16 bytes, of which the dialect sends what it sends. Once a
@@ -264,7 +267,7 @@ type Loaded struct {
 // KeyStatus is one key of a set. Left counts DUKPT's keys to come, at least, and is 0 for others.
 type KeyStatus struct {
 	Set       string
-	Use       string // PIN, MAC, data, master, KEK
+	Use       string // PIN, MAC, data, master, KEK; "MAC, proposed" and the like until an exchange is confirmed
 	Scheme    string // DUKPT, session, components
 	Algorithm Algorithm
 	Check     CheckValue
@@ -326,6 +329,7 @@ type Terminal interface {
 	PINPad
 	Tokens
 	Keys
+	SessionKeys
 
 	// Refill derives keys ahead for every DUKPT key of which few are left, so that no sale waits for the disk. The owner of
 	// idle time calls it; with nothing to do it costs nothing.

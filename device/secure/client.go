@@ -358,6 +358,44 @@ func (c *Client) ImportSession(ctx context.Context, set string, use Use, cryptog
 	return own, err
 }
 
+// Propose is SessionKeys'.
+func (c *Client) Propose(ctx context.Context, set string, keys []Proposal) (checks []CheckValue, err error) {
+	if len(keys) == 0 || len(keys) > maxProposal {
+		return nil, fmt.Errorf("%d session keys at once: %w", len(keys), ErrRequest)
+	}
+	size := 0
+	for _, k := range keys {
+		if len(k.Block) > maxBlock || len(k.Cryptogram) > 32 || len(k.Check) > 16 {
+			return nil, fmt.Errorf("session key of %d characters: %w", len(k.Block), ErrKeyBlock)
+		}
+		size += len(k.Block) + 128
+	}
+	fill := func(w *writer) {
+		w.text(set)
+		w.u8(byte(len(keys)))
+		for _, k := range keys {
+			w.u8(byte(k.Use))
+			w.text(k.Block)
+			w.bytes(k.Cryptogram)
+			w.text(string(k.Check))
+		}
+	}
+	err = c.do(ctx, opPropose, size, fill, func(r *reader) {
+		for range min(int(r.u8()), maxProposal) {
+			checks = append(checks, CheckValue(r.text(16)))
+		}
+	}, nil)
+	return checks, err
+}
+
+// Confirm is SessionKeys'.
+func (c *Client) Confirm(ctx context.Context, set string) error { return c.named(ctx, opConfirm, set) }
+
+// Withdraw is SessionKeys'.
+func (c *Client) Withdraw(ctx context.Context, set string) error {
+	return c.named(ctx, opWithdraw, set)
+}
+
 // Status is Keys'.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	var wrong error

@@ -183,6 +183,6 @@ func readSetKey(r *reader) (*setKey, []byte) {
 }
 
 func (k *setKey) wellFormed(key []byte) bool {
-	return checkName(k.set) == nil && k.use >= UsePIN && k.use <= useKEK && k.scheme >= dukptScheme && k.scheme <= componentScheme &&
+	return checkName(k.set) == nil && k.use >= UsePIN && k.use <= useProposedData && k.scheme >= dukptScheme && k.scheme <= componentScheme &&
 		len(key) > 0 && (k.scheme == dukptScheme) == (len(k.base) != 0)
 }

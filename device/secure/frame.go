@@ -50,6 +50,9 @@ const (
 	opOwes
 	opRefill
 	opEncipher
+	opPropose
+	opConfirm
+	opWithdraw
 	opLoadComponent
 	opAbort
 )

@@ -58,20 +58,43 @@ func (f *File) Import(ctx context.Context, set string, use Use, block string) (C
 	return k.check, f.install(ctx, k)
 }
 
-// fromBlock opens a key block under the set's master key or its KEK. Within guarded.
+// fromBlock takes a key block under the set's master key or its KEK. Within guarded.
 func (f *File) fromBlock(set string, use Use, block string) (*setKey, error) {
-	head, err := x9.ParseKeyBlockHeader(block)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrKeyBlock, err)
+	under := []Use{UseMaster, useKEK}
+	if use == UseMaster {
+		under = under[1:]
 	}
-	if (head.Version == 'A' || head.Version == 'C') && !slices.Contains(f.options.Weak, set) {
-		return nil, fmt.Errorf("key block of version %c: %w", head.Version, ErrWeak)
-	}
-	h, key, err := f.unwrap(set, use, block)
+	k, key, err := f.openBlock(set, use, block, under...)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(key)
+	return k, f.fill(k, key)
+}
+
+// openBlock opens a key block under one of the set's keys and says what its header makes of the key. Within guarded; the
+// caller wipes the key.
+func (f *File) openBlock(set string, use Use, block string, under ...Use) (k *setKey, key []byte, err error) {
+	head, err := x9.ParseKeyBlockHeader(block)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrKeyBlock, err)
+	}
+	if (head.Version == 'A' || head.Version == 'C') && !slices.Contains(f.options.Weak, set) {
+		return nil, nil, fmt.Errorf("key block of version %c: %w", head.Version, ErrWeak)
+	}
+	h, key, err := f.unwrap(set, block, under)
+	if err != nil {
+		return nil, nil, err
+	}
+	if k, err = keyOf(set, use, h, key); err != nil {
+		clear(key)
+		return nil, nil, err
+	}
+	return k, key, nil
+}
+
+// keyOf holds a key block's header against what its key is loaded for.
+func keyOf(set string, use Use, h x9.KeyBlockHeader, key []byte) (k *setKey, err error) {
 	if err := h.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
@@ -82,7 +105,7 @@ func (f *File) fromBlock(set string, use Use, block string) (*setKey, error) {
 	if at < 0 {
 		return nil, fmt.Errorf("key block of usage %s, algorithm %c, mode %c: %w", h.Usage, h.Algorithm, h.Mode, ErrUsage)
 	}
-	k := &setKey{set: set, use: use, scheme: usageTable()[at].scheme, usage: h.Usage}
+	k = &setKey{set: set, use: use, scheme: usageTable()[at].scheme, usage: h.Usage}
 	if k.algorithm, err = algorithmOf(h.Algorithm, key); err != nil {
 		return nil, err
 	}
@@ -91,15 +114,11 @@ func (f *File) fromBlock(set string, use Use, block string) (*setKey, error) {
 			return nil, err
 		}
 	}
-	return k, f.fill(k, key)
+	return k, nil
 }
 
 // unwrap tries the keys that a block may be made under.
-func (f *File) unwrap(set string, use Use, block string) (x9.KeyBlockHeader, []byte, error) {
-	under := []Use{UseMaster, useKEK}
-	if use == UseMaster {
-		under = under[1:]
-	}
+func (f *File) unwrap(set, block string, under []Use) (x9.KeyBlockHeader, []byte, error) {
 	err := ErrNoKEK
 	for _, u := range under {
 		k := f.content.keys[keyName(set, u)]
@@ -224,8 +243,6 @@ func (f *File) ImportSession(ctx context.Context, set string, use Use, cryptogra
 		return "", fmt.Errorf("session key of %q in ECB: %w", set, ErrWeak)
 	case use < UsePIN || use > UseData:
 		return "", fmt.Errorf("%s key: %w", use, ErrUsage)
-	case len(cryptogram) != 16 && len(cryptogram) != 24, len(check) < 4:
-		return "", fmt.Errorf("session key of %d bytes, check value of %d digits: %w", len(cryptogram), len(check), ErrKeyBlock)
 	}
 	if err := f.begin(ctx); err != nil {
 		return "", err
@@ -241,22 +258,11 @@ func (f *File) ImportSession(ctx context.Context, set string, use Use, cryptogra
 }
 
 func (f *File) fromECB(set string, use Use, cryptogram []byte, check CheckValue) (*setKey, error) {
-	master := f.content.keys[keyName(set, UseMaster)]
-	if master == nil || master.algorithm != TDES {
-		return nil, ErrNoKEK
-	}
-	key, err := x9.DecryptECB(master.key, cryptogram)
+	k, key, err := f.openECB(set, use, cryptogram, check)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrKeyBlock, err)
-	}
-	defer clear(key)
-	k := &setKey{set: set, use: use, scheme: sessionScheme, algorithm: TDES}
-	if own, err := checkValue(TDES, key); err != nil || !strings.HasPrefix(string(own), strings.ToUpper(string(check))) {
-		return nil, fmt.Errorf("check value differs: %w", ErrKeyBlock)
-	}
-	if _, err := algorithmOf('T', key); err != nil {
 		return nil, err
 	}
+	defer clear(key)
 	return k, f.fill(k, key)
 }
 

@@ -38,7 +38,7 @@ func firstID() uint64 {
 
 // NextKey is Macs'.
 func (f *File) NextKey(ctx context.Context, set string, use Use) (Lease, error) {
-	if use < UsePIN || use > UseData {
+	if (use < UsePIN || use > UseData) && use != UseProposedMAC {
 		return Lease{}, fmt.Errorf("lease for %s: %w", use, ErrUsage)
 	}
 	for {
@@ -65,7 +65,13 @@ func (f *File) take(set string, use Use) (l Lease, ok bool, err error) {
 	if k == nil {
 		return l, false, fmt.Errorf("%s key of %q: %w", use, set, ErrNoKey)
 	}
+	use = use.accepted() // what the lease does is what the key will do
 	held := &lease{of: k}
+	if k.use != use {
+		in := *k
+		in.use = use
+		held.of = &in
+	}
 	if k.scheme == dukptScheme {
 		pool := f.pools[name]
 		if len(pool) == 0 {

@@ -31,7 +31,7 @@ const (
 func (r Role) may(op byte) bool {
 	switch r {
 	case RoleTerminal:
-		return op >= opCreateKey && op <= opEncipher
+		return op >= opCreateKey && op <= opWithdraw
 	case RoleKeys:
 		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort}, op)
 	}
@@ -179,13 +179,14 @@ func (s *Server) progress(id uint32, digits int) {
 // do reads one operation's arguments, carries it out and writes its result.
 func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *writer) error {
 	switch op {
-	case opCreateKey, opDestroyKey, opDestroy, opAbort:
+	case opCreateKey, opDestroyKey, opDestroy, opAbort, opConfirm, opWithdraw:
 		name := r.text(maxName)
 		if err := r.end(); err != nil {
 			return err
 		}
 		return map[byte]func(context.Context, string) error{
 			opCreateKey: s.backend.CreateKey, opDestroyKey: s.backend.DestroyKey, opDestroy: s.backend.Destroy, opAbort: s.backend.Abort,
+			opConfirm: s.backend.Confirm, opWithdraw: s.backend.Withdraw,
 		}[op](ctx, name)
 	case opSeal, opOpen:
 		name, associated, data := r.text(maxName), r.bytes(maxPlain), r.bytes(maxPlain+nonceSize+tagSize)
@@ -229,6 +230,8 @@ func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *write
 		return s.backend.Owes(ctx, n)
 	case opImport, opImportSession, opLoadComponent:
 		return s.load(ctx, op, r, w)
+	case opPropose:
+		return s.propose(ctx, r, w)
 	}
 	return s.lease(ctx, op, r, w)
 }
@@ -315,6 +318,25 @@ func (s *Server) load(ctx context.Context, op byte, r *reader, w *writer) error 
 	w.u8(byte(l.Of))
 	w.text(string(l.Check))
 	w.text(string(l.KEK))
+	return err
+}
+
+func (s *Server) propose(ctx context.Context, r *reader, w *writer) error {
+	set, n := r.text(maxName), int(r.u8())
+	var keys []Proposal
+	for range min(n, maxProposal) {
+		keys = append(keys, Proposal{
+			Use: Use(r.u8()), Block: r.text(maxBlock), Cryptogram: slices.Clone(r.bytes(32)), Check: CheckValue(r.text(16)),
+		})
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	checks, err := s.backend.Propose(ctx, set, keys)
+	w.u8(byte(len(checks)))
+	for _, c := range checks {
+		w.text(string(c))
+	}
 	return err
 }
 
