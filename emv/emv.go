@@ -50,12 +50,16 @@ type PINRequest struct {
 
 // CardPINRequest is what the pad needs for a PIN that the card checks.
 type CardPINRequest struct {
-	Amount       money.Amount     // shown beside the prompt
-	Tries        int              // left, this one counted; -1: the card does not say
-	Retry        bool             // the PIN before was wrong
-	Required     bool             // bypass is not offered
-	Encipherment *PINEncipherment // nil: in plaintext, which the pad sends through Card
-	Card         Card             // set for plaintext only
+	Amount   money.Amount // shown beside the prompt
+	Tries    int          // left, this one counted; -1: the card does not say
+	Retry    bool         // the PIN before was wrong
+	Required bool         // bypass is not offered
+	Card     Card         // set for plaintext only: takes one VERIFY, and keeps nothing of it
+
+	// Encipherment gives what the PIN is enciphered with: the kernel recovers the card's key and asks the card for a
+	// challenge when it is called. Once a PIN. Its error is to come back as CardPIN's, wrapped or as it is. nil: the PIN goes
+	// to the card in plaintext, through Card.
+	Encipherment func(context.Context) (PINEncipherment, error)
 }
 
 // PINEncipherment is what a PIN is enciphered with for the card (Book 2, 7.1 and 7.2).

@@ -75,6 +75,7 @@ func (s *session) outcome(end ending) emv.Outcome {
 		Data:     s.data.Clone(),
 		Why:      append([]emv.Why(nil), s.why...),
 	}
+	out.SignatureDue = s.signature
 	if s.aid != nil {
 		out.Scheme = s.app.Scheme
 	}

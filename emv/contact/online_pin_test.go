@@ -51,7 +51,7 @@ func TestOnlinePIN(t *testing.T) {
 		{"entered, by condition", ifSupported, capable, emv.PINEntered, false, [3]byte{}, emv.Online, "9F34=420300 95=8000048000", emv.OnlinePIN, 1},
 		{"entered, required", pinThenNoCVM, capable, emv.PINEntered, true, [3]byte{}, emv.Online, "9F34=420000 95=8000048000", emv.OnlinePIN, 1},
 		{"bypassed", pinThenNoCVM, capable, emv.PINBypassed, false, [3]byte{}, emv.Online, "9F34=1F0002 95=8000088000", emv.NoCVM, 1},
-		{"bypassed, fail", pinOrFail, capable, emv.PINBypassed, false, [3]byte{}, emv.Online, "9F34=3F0001 95=8000888000", emv.NoVerification, 1},
+		{"bypassed, fail", pinOrFail, capable, emv.PINBypassed, false, [3]byte{}, emv.Online, "9F34=020001 95=8000888000", emv.NoVerification, 1},
 		{"bypassed: not asked again", twice, capable, emv.PINBypassed, false, [3]byte{}, emv.Online, "9F34=1F0002 95=8000088000", emv.NoCVM, 1},
 		{"no pad", pinThenNoCVM, capable, emv.PINPadMissing, false, [3]byte{}, emv.Online, "9F34=1F0002 95=8000108000", emv.NoCVM, 1},
 		{"no pad, required", pinThenNoCVM, capable, emv.PINPadMissing, true, [3]byte{}, emv.Declined, "9F34=1F0002 95=8000100000", emv.NoCVM, 1},

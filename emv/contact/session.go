@@ -49,6 +49,7 @@ type session struct {
 	cdol2     tlv.DOL
 	asked     emv.Cryptogram // what GENERATE AC asks for next
 	method    emv.Method
+	signature bool // an approval waits for the cashier to compare one
 	exchanges int
 	notes     int
 
