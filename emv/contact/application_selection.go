@@ -27,12 +27,13 @@ type candidate struct {
 // (Book 1, 12.3.1 to 12.3.3).
 // Reads: 4F, 50, 84, 87, 88, 9F11, 9F12. Writes: nothing, the list only.
 func (s *session) applicationSelection(ctx context.Context) (ending, error) {
-	end, err := s.readPSE(ctx)
-	if err != nil || end != goOn {
-		return end, err
+	if s.params.Has(emv.FeaturePSE) {
+		if end, err := s.readPSE(ctx); err != nil || end != goOn {
+			return end, err
+		}
 	}
 	if len(s.candidates) == 0 {
-		if end, err = s.tryAIDs(ctx); err != nil || end != goOn {
+		if end, err := s.tryAIDs(ctx); err != nil || end != goOn {
 			return end, err
 		}
 	}
@@ -84,14 +85,13 @@ func (s *session) readPSE(ctx context.Context) (ending, error) {
 		s.explain("selection", "the PSE names no directory file from 1 to 10, AIDs are tried", "Book 1, 12.2.3")
 		return goOn, nil
 	}
-	codeTable := dir.codeTable()
 	for record := byte(1); record <= maxPSERecords; record++ {
 		data, err := s.transmit(ctx, "READ RECORD", apdu(0x00, 0xB2, record, sfi[0]<<3|0x04, nil))
 		if errors.Is(err, emv.ErrRecordNotFound) {
 			return goOn, nil
 		}
 		if err == nil {
-			err = s.readDirectory(data, codeTable)
+			err = s.readDirectory(data, dir)
 		}
 		var bad *cardFault
 		if _, answered := statusOf(err); answered || errors.As(err, &bad) {
@@ -107,8 +107,9 @@ func (s *session) readPSE(ctx context.Context) (ending, error) {
 	return goOn, nil
 }
 
-// readDirectory adds the entries of one directory record (Book 1, 12.2.3). Entries without a usable AID are passed over.
-func (s *session) readDirectory(record []byte, codeTable byte) error {
+// readDirectory adds the entries of one directory record (Book 1, 12.2.3). Entries without a usable AID, those of a
+// further directory among them, are passed over. Language and code table are the directory's, where the entry has none.
+func (s *session) readDirectory(record []byte, dir fci) error {
 	items, err := template(record, emv.TagReadRecordTemplate)
 	if err != nil {
 		return fault("Book 1, 12.2.3", "directory record: %v", err)
@@ -122,7 +123,7 @@ func (s *session) readDirectory(record []byte, codeTable byte) error {
 			return fault("Book 1, 12.2.3", "directory entry: %v", err)
 		}
 		if aid, ok := tlv.Find(entry, emv.TagADFName); ok {
-			s.addCandidate(aid, entry, codeTable)
+			s.addCandidate(aid, entry, dir)
 		}
 	}
 	return nil
@@ -171,13 +172,13 @@ func (s *session) consider(app emv.Application, data []byte, blocked bool) (more
 		s.blocked = true
 		s.explain("selection", "an application is blocked", "Book 1, 12.3.3")
 	} else {
-		s.addCandidate(file.name, file.proprietary, file.codeTable())
+		s.addCandidate(file.name, file.proprietary, file)
 	}
 	return !exact
 }
 
 // addCandidate adds an application once, when the terminal has a row for it and the list is not full.
-func (s *session) addCandidate(aid []byte, items []tlv.Item, codeTable byte) {
+func (s *session) addCandidate(aid []byte, items []tlv.Item, from fci) {
 	app, ok := s.match(aid)
 	if !ok || len(s.candidates) >= maxCandidates {
 		return
@@ -189,16 +190,16 @@ func (s *session) addCandidate(aid []byte, items []tlv.Item, codeTable byte) {
 	}
 	c := candidate{app: app}
 	c.AID = bytes.Clone(aid)
-	c.CodeTable = codeTable
+	c.CodeTable = from.codeTable()
 	if v, ok := tlv.Find(items, emv.TagApplicationPriorityIndicator); ok && len(v) == 1 {
 		c.Priority, c.MustConfirm = v[0]&0x0F, v[0]&0x80 != 0
 	}
-	if v, ok := tlv.Find(items, emv.TagLanguagePreference); ok {
+	if v, ok := tlv.Find(from.proprietary, emv.TagLanguagePreference); ok {
 		c.Language = printable(v)
 	}
 	c.PreferredName, _ = tlv.Find(items, emv.TagApplicationPreferredName)
 	label, _ := tlv.Find(items, emv.TagApplicationLabel)
-	c.Label = s.labelOf(c.PreferredName, label, codeTable)
+	c.Label = s.labelOf(c.PreferredName, label, c.CodeTable)
 	s.candidates = append(s.candidates, c)
 }
 

@@ -1,8 +1,8 @@
 package contact
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -19,7 +19,7 @@ const (
 
 // fciTemplates are the templates of an FCI.
 var fciTemplates = []tlv.Tag{
-	emv.TagFCITemplate, emv.TagFCIProprietaryTemplate, emv.TagFCIIssuerDiscretionaryData, emv.TagDirectoryDiscretionaryTemplate,
+	emv.TagFCITemplate, emv.TagFCIProprietaryTemplate, emv.TagFCIIssuerDiscretionaryData,
 }
 
 // decisive are the card's objects on which a step decides: one of a wrong length ends the transaction (Book 3, 7.5).
@@ -35,49 +35,72 @@ var decisive = map[tlv.Tag]bool{
 
 // storeFCI keeps what the FCI says; what does not fit is left out, of repeats the first counts. An object whose place is
 // elsewhere is left out too: no signature covers the FCI, and an account number or an AIP in it would stand before the one
-// of the records and of GET PROCESSING OPTIONS, which one covers (Book 1, 11.3.4).
+// of the records and of GET PROCESSING OPTIONS, which one covers (Book 1, 11.3.4 and 12.2.4).
 func (s *session) storeFCI(body []byte) {
-	err := tlv.Walk(body, func(_ int, it tlv.Item) error {
-		e, ok := s.fromCard(it)
-		if _, twice := s.seen[it.Tag]; ok && !twice && e.In(fciTemplates...) && e.Fits(len(it.Value)) {
-			s.seen[it.Tag] = fromFCI
-			s.data.Put(it.Tag, it.Value)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.storeFCITemplate(body, 0, 0); err != nil {
 		s.explain("selection", "part of the FCI makes no sense: "+err.Error(), "Book 1, 11.3.4")
 	}
 }
 
-// store keeps the objects of a record or of the answer to GET PROCESSING OPTIONS. Bytes that are no objects, and an
-// object that came before with such an answer, end the transaction; what the FCI said stands (Book 3, 10.2).
+func (s *session) storeFCITemplate(body []byte, in tlv.Tag, depth int) error {
+	items, err := tlv.Parse(body)
+	if err != nil || depth > tlv.MaxDepth {
+		return err
+	}
+	for _, it := range items {
+		if slices.Contains(fciTemplates, it.Tag) {
+			if err := s.storeFCITemplate(it.Value, it.Tag, depth+1); err != nil {
+				return err
+			}
+			continue
+		}
+		e, ok := s.fromCard(it)
+		if _, twice := s.seen[it.Tag]; ok && !twice && e.In(in) && len(it.Value) > 0 && e.Fits(len(it.Value)) {
+			s.seen[it.Tag] = fromFCI
+			s.data.Put(it.Tag, it.Value)
+		}
+	}
+	return nil
+}
+
+// store keeps the objects of a record or of the answer to GET PROCESSING OPTIONS: those whose place that template is, and
+// no others; templates in it are not opened. One without a value counts as absent (Book 3, 5.2 and 7.5). Bytes that are
+// no objects, and an object that came before with such an answer, end the transaction; what the FCI said stands
+// (Book 3, 10.2).
 func (s *session) store(body []byte, from origin) error {
 	const section = "Book 3, 10.2"
-	err := tlv.Walk(body, func(_ int, it tlv.Item) error {
+	items, err := tlv.Parse(body)
+	if err != nil {
+		return fault(section, "the card's data make no sense: %v", err)
+	}
+	in := emv.TagReadRecordTemplate
+	if from == fromGPO {
+		in = emv.TagResponseFormat2
+	}
+	for _, it := range items {
 		e, ok := s.fromCard(it)
-		if !ok {
-			return nil
+		if !ok || len(it.Value) == 0 {
+			continue
+		}
+		if !e.In(in) {
+			s.explain(oddData, fmt.Sprintf("the card sends tag %s in template %s, which is not its place: left out", it.Tag, in), "Book 3, 7.5")
+			continue
 		}
 		switch before := s.seen[it.Tag]; {
 		case before == fromFCI:
-			return nil
+			continue
 		case before != 0:
 			return fault(section, "the card sends tag %s twice", it.Tag)
 		case !e.Fits(len(it.Value)) && decisive[it.Tag]:
 			return fault("Book 3, 7.5", "the card's tag %s has %d bytes", it.Tag, len(it.Value))
 		case !e.Fits(len(it.Value)):
 			s.explain(oddData, fmt.Sprintf("the card's tag %s has %d bytes and is left out", it.Tag, len(it.Value)), "Book 3, 7.5")
-			return nil
+			continue
 		}
 		s.seen[it.Tag] = from
 		s.data.Put(it.Tag, it.Value)
-		return nil
-	})
-	if errors.Is(err, tlv.ErrMalformed) {
-		return fault(section, "the card's data make no sense: %v", err)
 	}
-	return err
+	return nil
 }
 
 // fromCard says whether an object is one to keep: primitive, known, and the card's to give. A card that sends an object

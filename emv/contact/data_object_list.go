@@ -31,9 +31,9 @@ func parseDOL(name string, b []byte) (tlv.DOL, error) {
 // fill gives the data that a CDOL asks for; a TC hash among it is calculated first (Book 3, 9.2.2).
 // Reads: 97 and all that the lists name. Writes: 98, 95.
 func (s *session) fill(dol tlv.DOL) ([]byte, error) {
-	if dol.Has(emv.TagTCHashValue) {
+	if dol.Has(emv.TagTCHashValue) && s.params.Has(emv.FeatureTCHash) {
 		list, ok := s.data.Get(emv.TagTDOL)
-		if !ok {
+		if !ok && len(s.app.DefaultTDOL) > 0 { // without one, a list of nothing is taken, and the bit stays off
 			list = s.app.DefaultTDOL
 			s.setTVR(emv.TVRDefaultTDOLUsed, "the card wants a TC hash and brings no TDOL", "Book 3, 9.2.2")
 		}

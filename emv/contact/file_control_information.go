@@ -68,18 +68,24 @@ func (s *session) labelOf(preferred, label []byte, codeTable byte) string {
 	return printable(label)
 }
 
-// decode reads text of ISO/IEC 8859: part 1 (Latin) and part 6 (Arabic), and what is ASCII of every other.
+// decode reads text of ISO/IEC 8859: part 1 (Latin) and part 6 (Arabic), and what is ASCII of every other. A character
+// that is none is left out (Book 1, 12.2.4); ok is false for a name that is too long, and for one that cannot be shown.
 func decode(b []byte, codeTable byte) (string, bool) {
+	if len(b) > 16 {
+		return "", false
+	}
 	var out strings.Builder
 	for _, v := range b {
 		r := rune(v)
 		if v >= 0xA1 && codeTable == 6 && v != 0xA4 && v != 0xAD {
 			r += 0x0560 // 8859-6 keeps the order of the Arabic block
 		}
-		if v > 0x7E && codeTable != 1 && codeTable != 6 || !unicode.IsPrint(r) {
+		if v > 0x7F && codeTable != 1 && codeTable != 6 {
 			return "", false
 		}
-		out.WriteRune(r)
+		if unicode.IsPrint(r) {
+			out.WriteRune(r)
+		}
 	}
 	return strings.TrimSpace(out.String()), true
 }

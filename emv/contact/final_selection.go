@@ -42,8 +42,9 @@ func rank(c candidate) int {
 	return int(c.Priority)
 }
 
-// choose asks the cardholder where there is a choice or the card wants a confirmation. Without a cardholder to ask, the
-// first that wants none is taken (Book 1, 12.4).
+// choose asks the cardholder where there is a choice or the card wants a confirmation, and from then on always: once one
+// was chosen and then refused by the card, no other is taken without the cardholder. Without a cardholder to ask, the
+// first that wants no confirmation is taken (Book 1, 12.4).
 func (s *session) choose(ctx context.Context) (int, ending, error) {
 	const section = "Book 1, 12.4"
 	if s.holder == nil {
@@ -53,7 +54,7 @@ func (s *session) choose(ctx context.Context) (int, ending, error) {
 		}
 		return i, goOn, nil
 	}
-	if len(s.candidates) == 1 && !s.candidates[0].MustConfirm {
+	if len(s.candidates) == 1 && !s.candidates[0].MustConfirm && !s.chosen {
 		return 0, goOn, nil
 	}
 	list := make([]emv.Candidate, len(s.candidates))
@@ -70,6 +71,7 @@ func (s *session) choose(ctx context.Context) (int, ending, error) {
 	case i < 0 || i >= len(list):
 		return 0, goOn, fmt.Errorf("cardholder's choice %d of %d: %w", i, len(list), ErrParams)
 	}
+	s.chosen = true
 	s.explain("selection", "the cardholder chose the application", section)
 	return i, goOn, nil
 }
@@ -101,7 +103,7 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	s.put(emv.TagAIDTerminal, c.AID)
 	s.put(emv.TagApplicationVersionTerminal, c.app.Version[:])
 	if c.app.Capabilities != [3]byte{} {
-		s.put(emv.TagTerminalCapabilities, c.app.Capabilities[:])
+		s.put(emv.TagTerminalCapabilities, capabilities(s.params, c.app.Capabilities))
 	}
 	s.put(emv.TagTerminalFloorLimit, fourBytes(c.app.FloorLimitMinor))
 	return true, nil

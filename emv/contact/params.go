@@ -28,7 +28,7 @@ func terminalData(p emv.Params) (emv.Data, error) {
 	d.Put(emv.TagTransactionSequenceCounter, digits(uint64(p.SequenceCounter), 4))
 	d.Put(emv.TagTerminalCountryCode, digits(uint64(p.TerminalCountry), 2))
 	d.Put(emv.TagTerminalType, []byte{p.TerminalType})
-	d.Put(emv.TagTerminalCapabilities, p.Capabilities[:])
+	d.Put(emv.TagTerminalCapabilities, capabilities(p, p.Capabilities))
 	d.Put(emv.TagAdditionalTerminalCapabilities, p.MoreCapabilities[:])
 	d.Put(emv.TagPOSEntryMode, []byte{0x05}) // chip (ISO 8583:1987, DE 22)
 	putText(&d, emv.TagTerminalIdentification, p.TerminalID)
@@ -51,6 +51,17 @@ func terminalData(p emv.Params) (emv.Data, error) {
 		return d, err
 	}
 	return d, keepBinaryAmounts(&d, p.Fixed)
+}
+
+// capabilities is 9F33 without what is switched off: the card is told what the terminal really does.
+func capabilities(p emv.Params, c emv.Capabilities) []byte {
+	if !p.Has(emv.FeatureSDA) {
+		c[2] &^= 0x80
+	}
+	if !p.Has(emv.FeaturePlaintextPIN) {
+		c[1] &^= 0x80
+	}
+	return c[:]
 }
 
 // keepBinaryAmounts makes 81 and 9F04 say what a fixed 9F02 or 9F03 says, unless they are fixed themselves.

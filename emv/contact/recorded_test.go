@@ -67,7 +67,7 @@ func TestRecordedUnionPay(t *testing.T) {
 	holder := &second{}
 	rec := transcript.NewRecorder(transcript.Lenient(recorded(t, "bertlv-contact-upi.json")))
 	txn, out := begin(t, rec, p, holder)
-	if out.Decision != emv.Online || out.Label != "UICC CREDIT" || len(holder.asked) != 1 || len(holder.asked[0]) != 2 {
+	if out.Decision != emv.Online || out.Label != "UICC CREDIT" || len(holder.asked) != 2 || len(holder.asked[0]) != 2 || len(holder.asked[1]) != 1 {
 		t.Fatalf("%+v, asked %v", out, holder.asked)
 	}
 	wantTags(t, out.Data, "4F=A000000333010102 82=7C00 5F24=301031 5F34=01 9F36=0006 9F13=0001 9F14=7F 9F23=FF "+
@@ -123,7 +123,7 @@ func TestRecordedRefusals(t *testing.T) {
 	}
 }
 
-// second is a cardholder who takes the second application.
+// second is a cardholder who takes the second application, and the first when it is the only one left.
 type second struct{ asked [][]emv.Candidate }
 
 func (*second) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
@@ -136,7 +136,7 @@ func (*second) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, 
 
 func (s *second) Choose(_ context.Context, c []emv.Candidate) (int, bool, error) {
 	s.asked = append(s.asked, c)
-	return 1, true, nil
+	return len(c) - 1, true, nil
 }
 
 // failing is a source of random numbers that has none.

@@ -168,7 +168,9 @@ func TestLabel(t *testing.T) {
 		{"preferred name, table not the terminal's", "5004564953419F1101059F1204436172E9", "6000F0A001", "VISA"},
 		{"preferred name without a table", "5004564953419F120443617265", "6000F0A001", "VISA"},
 		{"preferred name in Arabic", "5004564953419F1101069F1204E3EA20E6", "6000F0A021", "\u0643\u064a \u0646"},
-		{"preferred name with control characters", "5004564953419F1101019F120443610765", "6000F0A001", "VISA"},
+		{"preferred name with control characters", "5004564953419F1101019F120443610765", "6000F0A001", "Cae"},
+		{"preferred name too long", "5004564953419F1101019F12114142434445464748494A4B4C4D4E4F5051", "6000F0A001", "VISA"},
+		{"preferred name whose table only this terminal's ASCII has", "5004564953419F1101029F1203436172", "6000F0A003", "Car"},
 		{"label with control characters", "5005564953410A", "6000F0A001", "VISA"},
 		{"nothing", "", "6000F0A001", ""},
 	} {

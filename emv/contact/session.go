@@ -39,6 +39,7 @@ type session struct {
 
 	candidates []candidate
 	blocked    bool // an application was passed over because it is blocked
+	chosen     bool // the cardholder was asked, and took one
 	seen       map[tlv.Tag]origin
 	app        emv.Application
 	aid        []byte // of the selected application, nil before

@@ -51,7 +51,11 @@ func TestBegin(t *testing.T) {
 		{name: "record no template", section: "Book 3, 10.2", answers: "00B2010C=71009000", want: emv.Terminated, reason: "not one record template"},
 		{name: "record cut", section: "Book 3, 10.2", answers: "00B2010C=700357101" + "29000", want: emv.Terminated, reason: "make no sense"},
 		{name: "record twice", section: "Book 3, 10.2", answers: "80A8=800A1C0008010100080101009000", want: emv.Terminated, reason: "twice"},
-		{name: "record with AIP of its own", section: "Book 3, 10.2", objects: "82=FFFF", want: emv.Terminated, reason: "82 twice"},
+		{name: "AIP in a record is no AIP", section: "Book 3, 7.5", objects: "82=FFFF 94=FFFFFFFF 9F26=0000000000000000 9F17=00", want: emv.Online, tags: "82=1C00 94=08010100 9F26=1122334455667788 9F17=-", why: "data"},
+		{name: "objects inside another template are not taken", section: "Book 3, 7.5", objects: "BF10=5A084761739001010127 E1=FF", want: emv.Online, tags: "5A=4761739001010119"},
+		{name: "objects without a value are absent", section: "Book 3, 5.2", objects: "9F0F= 9F0D= 9F14= 9F23= 8E= 5F25=", want: emv.Online, tags: "9F0F=- 9F14=- 95=A000008000", never: "80CA"},
+		{name: "mandatory object without a value", section: "Book 3, 5.2", objects: "5F24=", want: emv.Terminated, reason: "lacks tag 5F24"},
+		{name: "cardholder's name of a wrong length", section: "Book 3, 7.5", objects: "5F20=41 9F1F= 9F0B=41", want: emv.Online, tags: "5F20=- 9F0B=-"},
 		{name: "record repeats the FCI: the FCI stands", section: "Book 3, 10.2", objects: "50=41 84=A0000000041010", want: emv.Online, tags: "50=564953412054455354 84=A0000000031010"},
 		{
 			name: "FCI with objects of the records: the records stand", section: "Book 1, 11.3.4", want: emv.Online,
@@ -162,7 +166,9 @@ func TestBegin(t *testing.T) {
 		{name: "AC format 1 long", section: "Book 3, 6.5.5.4", answers: "80AE80=802C8000291122334455667788" + "000000000000000000000000000000000000000000000000000000000000000000" + "9000", want: emv.Terminated, reason: "format 1 of 44 bytes"},
 		{name: "AC refused", section: "Book 3, 10.8", answers: "80AE80=6985", want: emv.Terminated, reason: "6985"},
 		{name: "TC hash", section: "Book 3, 9.2.2", objects: "8C=9814 97=9F0206", want: emv.Online, sent: "80AE800014", tags: "95=8000008000 98=66E714EA8B0BA45FC7106D976E22A635A29CA9D5"},
-		{name: "TC hash by default", section: "Book 3, 9.2.2", objects: "8C=9814", want: emv.Online, tags: "95=8000008080 98=DA39A3EE5E6B4B0D3255BFEF95601890AFD80709", why: "TVR byte 5 bit 8"},
+		{name: "TC hash by default", section: "Book 3, 9.2.2", objects: "8C=9814", params: func(p *emv.Params) { p.Applications[0].DefaultTDOL = unhex("9F0206") }, want: emv.Online, tags: "95=8000008080 98=66E714EA8B0BA45FC7106D976E22A635A29CA9D5", why: "TVR byte 5 bit 8"},
+		{name: "TC hash by default, without a default", section: "Book 3, 9.2.2", objects: "8C=9814", want: emv.Online, tags: "95=8000008000 98=DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"},
+		{name: "TC hash of a TDOL that makes no sense", section: "Book 3, 5.4", objects: "8C=9814 97=9F02", want: emv.Terminated, reason: "TDOL"},
 	} {
 		r.run(t)
 	}
