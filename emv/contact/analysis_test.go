@@ -9,8 +9,8 @@ import (
 	"tillway/emv"
 )
 
-// The branches of action analysis that no card reaches while offline data authentication is never performed: a TVR
-// without its bits.
+// Every branch of action analysis, by a TVR and action codes, and the response codes that go with them (Book 3, 10.7; Book 4, 6.3.6 and
+// 12.2.1).
 func TestActionAnalysis(t *testing.T) {
 	floor, expired := emv.TVR{0, 0, 0, 0x80}, emv.TVR{0, 0x40}
 	zero := []byte{0, 0, 0, 0, 0}
@@ -22,6 +22,7 @@ func TestActionAnalysis(t *testing.T) {
 		denial [5]byte
 		online [5]byte
 		other  [5]byte
+		as     bool // the terminal's codes as they are written
 		want   emv.Cryptogram
 		unable emv.Cryptogram
 		arc    string
@@ -43,9 +44,14 @@ func TestActionAnalysis(t *testing.T) {
 		{name: "the minimum: SDA failed", kind: 0x22, tvr: emv.TVR{0x40}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "the minimum: DDA failed", kind: 0x22, tvr: emv.TVR{0x08}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "the minimum: CDA failed", kind: 0x23, tvr: emv.TVR{0x04}, iac: zero, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "the minimum: SDA selected", kind: 0x22, tvr: emv.TVR{0x02}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "as written: data authentication not performed", as: true, kind: 0x22, tvr: emv.TVR{0x80}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "as written: SDA selected, and failed", as: true, kind: 0x23, tvr: emv.TVR{0x42}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "as written: the codes count", as: true, kind: 0x22, tvr: floor, iac: zero, online: floor, other: floor, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "not of the minimum: ICC data missing", kind: 0x22, tvr: emv.TVR{0x20}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
 	} {
 		s := &session{tvr: r.tvr, app: emv.Application{TACDenial: r.denial, TACOnline: r.online, TACDefault: r.other}}
+		s.params.LiteralActionCodes = r.as
 		s.data.Put(emv.TagTerminalType, []byte{r.kind})
 		if r.iac != nil {
 			s.data.Put(emv.TagIACDenial, r.iac)
@@ -54,6 +60,9 @@ func TestActionAnalysis(t *testing.T) {
 		}
 		if end, err := s.terminalActionAnalysis(t.Context()); err != nil || end != goOn || s.asked != r.want {
 			t.Errorf("%s: asks for %s, want %s", r.name, s.asked, r.want)
+		}
+		if got := string(s.data.Value(emv.TagAuthorisationResponseCode)); got != map[emv.Cryptogram]string{emv.TC: "Y1", emv.AAC: "Z1"}[r.want] {
+			t.Errorf("%s: 8A is %q", r.name, got)
 		}
 		if c, arc := s.unableToGoOnline(); c != r.unable || string(arc[:]) != r.arc {
 			t.Errorf("%s: when unable %s %s, want %s %s", r.name, c, arc, r.unable, r.arc)
@@ -69,7 +78,8 @@ type answering []byte
 
 func (a answering) Transmit(context.Context, []byte) ([]byte, error) { return a, nil }
 
-// What was asked for against what the card gave, at both GENERATE ACs (Book 3, 10.8 and 10.11).
+// What was asked for against what the card gave, at both GENERATE ACs: too much ends the transaction at the first, and
+// counts as an AAC at the second (Book 3, 9.3, 10.8 and 10.11).
 func TestAskedAndGiven(t *testing.T) {
 	const (
 		online, approved, declined, terminated = emv.Online, emv.Approved, emv.Declined, emv.Terminated
@@ -77,26 +87,27 @@ func TestAskedAndGiven(t *testing.T) {
 	for _, r := range []struct {
 		asked, given  emv.Cryptogram
 		first, second emv.Decision
-		arc           string // 8A after the first
+		arc           string // 8A that the first sets: action analysis set it where the terminal stays offline
 	}{
-		{emv.TC, emv.TC, approved, approved, "Y1"},
-		{emv.TC, emv.ARQC, online, terminated, ""},
-		{emv.TC, emv.AAC, declined, declined, "Z1"},
-		{emv.TC, emv.RFU, terminated, terminated, ""},
+		{emv.TC, emv.TC, approved, approved, ""},
+		{emv.TC, emv.ARQC, online, declined, ""},
+		{emv.TC, emv.AAC, declined, declined, ""},
+		{emv.TC, emv.RFU, terminated, declined, ""},
 		{emv.ARQC, emv.TC, terminated, "", ""},
 		{emv.ARQC, emv.ARQC, online, "", ""},
 		{emv.ARQC, emv.AAC, declined, "", "Z1"},
 		{emv.ARQC, emv.RFU, terminated, "", ""},
-		{emv.AAC, emv.TC, terminated, terminated, ""},
-		{emv.AAC, emv.ARQC, terminated, terminated, ""},
-		{emv.AAC, emv.AAC, declined, declined, "Z1"},
-		{emv.AAC, emv.RFU, terminated, terminated, ""},
+		{emv.AAC, emv.TC, terminated, declined, ""},
+		{emv.AAC, emv.ARQC, terminated, declined, ""},
+		{emv.AAC, emv.AAC, declined, declined, ""},
+		{emv.AAC, emv.RFU, terminated, declined, ""},
 	} {
 		card := answering{0x80, 11, byte(r.given), 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0x90, 0}
 		at := func(run func(*session, context.Context) (ending, error)) (*session, emv.Decision) {
 			s := &session{log: slog.New(slog.DiscardHandler), card: card, asked: r.asked}
 			s.params.Random = bytes.NewReader([]byte{1, 2, 3, 4})
 			s.answer.Result = emv.HostUnable
+			s.data.Put(emv.TagTerminalType, []byte{0x22})
 			out, err := s.run(t.Context(), []step{{"", "", run}})
 			if err != nil {
 				t.Fatal(err)

@@ -11,8 +11,9 @@ import (
 const sectionAC = "Book 3, 6.5.5"
 
 // cardActionAnalysis sends the first GENERATE AC (Book 3, 10.8). The card may be stricter than the terminal, never
-// laxer: a TC where an ARQC was asked for ends the transaction.
-// Reads: 8C and what it lists. Writes: 9F37, 9F27, 9F36, 9F26, 9F10, 9B; 8A without the issuer (Book 4, A6).
+// laxer: a TC where an ARQC was asked for ends the transaction (Book 3, 9.3). An ARQC at a terminal that is offline only
+// gets its second GENERATE AC at once (Book 3, 10.7).
+// Reads: 8C and what it lists. Writes: 9F37, 9F27, 9F36, 9F26, 9F10, 9B; 8A (Book 4, A6).
 func (s *session) cardActionAnalysis(ctx context.Context) (ending, error) {
 	if err := s.drawUnpredictableNumber(); err != nil {
 		return goOn, err
@@ -25,20 +26,37 @@ func (s *session) cardActionAnalysis(ctx context.Context) (ending, error) {
 	got := cid.Cryptogram()
 	switch {
 	case got == emv.AAC:
-		s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
+		if s.asked == emv.ARQC {
+			s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
+		}
 		return s.declinedByCard(cid), nil
 	case got == emv.ARQC && s.asked != emv.AAC:
+		if s.terminalType().OfflineOnly() {
+			s.explain("TAA", "the card wants the issuer asked, and the terminal is offline only", sectionTAA)
+			s.answer.Result = emv.HostUnable
+			s.setUnable()
+			return s.finalCryptogram(ctx)
+		}
+		if _, fixed := s.params.Fixed[emv.TagAuthorisationResponseCode]; !fixed {
+			s.data.Delete(emv.TagAuthorisationResponseCode) // the issuer gives it
+		}
 		s.explain("outcome", "the card gave an ARQC", "Book 3, 10.9")
 		return ending{emv.Online, "the issuer decides"}, nil
 	case got == emv.TC && s.asked == emv.TC:
-		s.put(emv.TagAuthorisationResponseCode, []byte("Y1"))
 		s.explain("outcome", "the card gave a TC", "Book 3, 10.8")
 		return ending{emv.Approved, "approved offline"}, nil
 	}
 	return goOn, fault("Book 3, 10.8", "the card gave %s where %s was asked for", got, s.asked)
 }
 
+// declinedByCard ends with an AAC. One for "service not allowed" is no decision on this sale: the card has no business
+// here, and the transaction is terminated (Book 3, 10.8.1; Book 4, 6.3.7).
 func (s *session) declinedByCard(cid emv.CID) ending {
+	if cid&0x07 == 1 {
+		reason := "the card is not accepted here: service not allowed"
+		s.explain("outcome", reason, "Book 4, 6.3.7")
+		return ending{emv.Terminated, reason}
+	}
 	reason := "the card declined"
 	if s.asked == emv.AAC {
 		reason = "declined, and the card agreed"

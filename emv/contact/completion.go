@@ -21,16 +21,21 @@ func (s *session) takeAnswer(answer emv.HostAnswer) error {
 		s.asked = emv.AAC
 		arc = orDefault(arc, "05")
 	case emv.HostUnable:
-		s.asked, arc = s.unableToGoOnline()
+		s.setUnable()
+		return nil
 	default:
 		return fmt.Errorf("host result %q: %w", answer.Result, ErrParams)
 	}
 	s.put(emv.TagAuthorisationResponseCode, arc[:])
-	if answer.Result == emv.HostUnable {
-		return nil
-	}
 	s.takeIssuerData(answer.IssuerData)
 	return nil
+}
+
+// setUnable decides without the issuer, and has the card told so: Y3 or Z3 (Book 4, 12.2.1 and A6).
+func (s *session) setUnable() {
+	asked, arc := s.unableToGoOnline()
+	s.asked = asked
+	s.put(emv.TagAuthorisationResponseCode, arc[:])
 }
 
 func orDefault(arc [2]byte, text string) [2]byte {
@@ -72,7 +77,8 @@ func (s *session) takeIssuerData(b []byte) {
 	s.scripts = s.readScripts(items)
 }
 
-// finalCryptogram sends the second GENERATE AC and then the scripts that come after it (Book 3, 10.11).
+// finalCryptogram sends the second GENERATE AC and then the scripts that come after it (Book 3, 10.11). All processing
+// is done by then: a cryptogram that is more than what was asked for, or of no known kind, counts as an AAC (Book 3, 9.3).
 // Reads: 8D and what it lists. Writes: 9F27, 9F36, 9F26, 9F10.
 func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 	const section = "Book 3, 10.11"
@@ -96,7 +102,7 @@ func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 	case got == emv.AAC:
 		return s.refused(cid, "declined by the issuer", section), nil
 	default:
-		return goOn, fault(section, "the card gave %s where %s was asked for", got, s.asked)
+		return s.refused(cid, fmt.Sprintf("the card gave %s where %s was asked for, which counts as an AAC", got, s.asked), "Book 3, 9.3"), nil
 	}
 }
 

@@ -41,9 +41,9 @@ func TestComplete(t *testing.T) {
 		{name: "not reached, offline capable, unauthenticated", section: "Book 3, 10.7", fixed: "9F35=22", result: unable, want: emv.Declined, tags: "8A=5A33", sent: "80AE00"},
 		{name: "card refuses", section: "Book 3, 10.11", answers: "80AE40=800B000029" + ok, result: approved, want: emv.Declined, reason: "the card declined what was approved", tags: "9F27=00 9F10=-"},
 		{name: "card refuses for the authentication", section: "Book 3, 6.5.5.4", answers: "80AE40=800B030029" + ok, result: approved, want: emv.Declined, reason: "issuer authentication failed"},
-		{name: "card gives an ARQC", section: "Book 3, 10.11", answers: "80AE40=800B800029" + ok, result: approved, want: emv.Terminated, reason: "ARQC where TC"},
-		{name: "card approves what was declined", section: "Book 3, 10.11", answers: "80AE00=800B400029" + ok, result: declined, want: emv.Terminated, reason: "TC where AAC"},
-		{name: "card approves what was not reached", section: "Book 3, 10.11", answers: "80AE00=800B400029" + ok, result: unable, want: emv.Terminated, reason: "TC where AAC"},
+		{name: "card gives an ARQC", section: "Book 3, 9.3", answers: "80AE40=800B800029" + ok, result: approved, want: emv.Declined, reason: "ARQC where TC"},
+		{name: "card approves what was declined", section: "Book 3, 9.3", answers: "80AE00=800B400029" + ok, result: declined, want: emv.Declined, reason: "TC where AAC"},
+		{name: "card approves what was not reached", section: "Book 3, 9.3", answers: "80AE00=800B400029" + ok, result: unable, want: emv.Declined, reason: "TC where AAC"},
 		{name: "card answers with an error", section: "Book 3, 10.11", answers: "80AE40=6985", result: approved, want: emv.Terminated, reason: "6985", tags: "8A=3030"},
 
 		{name: "issuer authenticated", section: "Book 3, 10.9", result: approved, issuer: auth, want: emv.Approved, tags: "95=8000008000 9B=7800 91=11223344556677883030", sent: "008200000A11223344556677883030 80AE40"},

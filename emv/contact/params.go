@@ -127,6 +127,11 @@ func checkParams(p emv.Params) error {
 	case p.SequenceCounter > 99_999_999:
 		return bad("sequence counter has more than 8 digits")
 	}
+	for _, n := range p.Selection {
+		if n < 1 || n > 99 {
+			return bad("random selection: a fixed number must be 1 to 99")
+		}
+	}
 	for _, a := range p.Applications {
 		switch {
 		case len(a.AID) < 5 || len(a.AID) > 16:

@@ -131,7 +131,7 @@ func TestBegin(t *testing.T) {
 		{name: "purchase is no cashback", section: "Book 3, C3", objects: "8E=00000000000000001F05", want: emv.Online, tags: "9F34=3F0001"},
 
 		// risk management
-		{name: "not wanted by the card", section: "Book 3, 10.6", answers: "80A8=80061400080101009000", want: emv.Online, tags: "95=8000000000 9B=6000"},
+		{name: "risk management whatever the AIP says", section: "Book 3, 10.6", answers: "80A8=80061400080101009000", want: emv.Online, tags: "95=8000008000 9B=6800"},
 		{name: "under the floor limit", section: "Book 3, 10.6.1", params: floor(10_526), want: emv.Online, tags: "95=8000000000"},
 		{name: "at the floor limit", section: "Book 3, 10.6.1", params: floor(10_525), want: emv.Online, tags: "95=8000008000", why: "TVR byte 4 bit 8"},
 		{name: "forced online", section: "Book 3, 10.6", params: func(p *emv.Params) { p.ForceOnline = true }, want: emv.Online, tags: "95=8000008800", why: "TVR byte 4 bit 4"},
@@ -139,9 +139,13 @@ func TestBegin(t *testing.T) {
 		{name: "velocity within", section: "Book 3, 10.6.3", objects: "9F14=05 9F23=08", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=8000008000"},
 		{name: "velocity over lower", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=08", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000C000", why: "TVR byte 4 bit 7"},
 		{name: "velocity over both", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000E000"},
-		{name: "velocity, counters withheld", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", want: emv.Online, tags: "95=800000E000"},
+		{name: "velocity, counters withheld", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", want: emv.Online, tags: "95=A00000E000", why: "TVR byte 1 bit 6"},
+		{name: "velocity, last online withheld", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200069000", want: emv.Online, tags: "95=A00000E000"},
+		{name: "velocity, ATC withheld from a new card", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F13=9F130200009000", want: emv.Online, tags: "95=A00800E000"},
+		{name: "velocity, over upper alone is within lower", section: "Book 3, 10.6.3", objects: "9F14=08 9F23=04", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=8000008000"},
+		{name: "velocity off", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", params: func(p *emv.Params) { p.Off = []emv.Feature{emv.FeatureVelocity} }, want: emv.Online, tags: "95=8000008000", never: "80CA"},
 		{name: "velocity, counter backwards", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200019000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000E000"},
-		{name: "velocity, counter of another tag", section: "Book 3, 6.5.7", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200019000 80CA9F13=9F360200019000", want: emv.Online, tags: "95=800000E000"},
+		{name: "velocity, counter of another tag", section: "Book 3, 6.5.7", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200019000 80CA9F13=9F360200019000", want: emv.Online, tags: "95=A00000E000"},
 		{name: "new card", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200019000 80CA9F13=9F130200009000", want: emv.Online, tags: "95=8008008000", why: "TVR byte 2 bit 4"},
 
 		// action analysis
@@ -154,7 +158,7 @@ func TestBegin(t *testing.T) {
 
 		// first GENERATE AC
 		{name: "card declines", section: "Book 3, 10.8", answers: "80AE80=800B000029112233445566" + "77889000", want: emv.Declined, tags: "9F27=00 8A=5A31 9F10=-", reason: "the card declined"},
-		{name: "card declines, service not allowed", section: "Book 3, 6.5.5.4", answers: "80AE80=800B0100291122334455667788" + "9000", want: emv.Declined, reason: "service not allowed"},
+		{name: "card declines, service not allowed", section: "Book 4, 6.3.7", answers: "80AE80=800B0100291122334455667788" + "9000", want: emv.Terminated, reason: "service not allowed"},
 		{name: "TC where ARQC was asked for", section: "Book 3, 10.8", answers: "80AE80=800B4000291122334455667788" + "9000", want: emv.Terminated, reason: "TC where ARQC"},
 		{name: "ARQC where AAC was asked for", section: "Book 3, 10.8", objects: "9F0E=8000000000", answers: "80AE00=800B8000291122334455667788" + "9000", want: emv.Terminated, reason: "ARQC where AAC"},
 		{name: "no known cryptogram", section: "Book 3, 10.8", answers: "80AE80=800BC000291122334455667788" + "9000", want: emv.Terminated, reason: "RFU"},

@@ -9,23 +9,24 @@ import (
 
 const sectionTAA = "Book 3, 10.7"
 
-// minimumTAC are the bits that the book strongly recommends every Terminal Action Code Online and Default to have:
-// offline data authentication not performed, SDA, DDA and CDA failed (Book 3, 10.7). This kernel always has them, so
-// that no profile can make it approve an unauthenticated card offline.
-var minimumTAC = [5]byte{0xCC}
+// minimumTAC are the bits that the book strongly recommends every Terminal Action Code Online and Default to have: offline
+// data authentication not performed, SDA, DDA and CDA failed (Book 3, 10.7); and SDA selected, because what SDA
+// authenticates can be copied. This kernel adds them unless the profile wants its codes taken as they are written.
+var minimumTAC = [5]byte{0xCE}
 
-// terminalActionAnalysis decides what to ask the card for (Book 3, 10.7).
-// Reads: 95, 9F0D, 9F0E, 9F0F, 9F35. Writes: nothing, the request only.
+// terminalActionAnalysis decides what to ask the card for, in the book's order: Denial, then Online, or Default for a
+// terminal that is offline only (Book 3, 10.7; Book 4, 6.3.6).
+// Reads: 95, 9F0D, 9F0E, 9F0F, 9F35. Writes: 8A when it decides offline.
 func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
-	kind := emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
+	kind := s.terminalType()
 	switch {
 	case s.matches("Denial", emv.TagIACDenial, 0x00, s.app.TACDenial):
 		s.ask(emv.AAC, "an action code says to decline offline")
 	case kind.OnlineOnly():
 		s.ask(emv.ARQC, "the terminal approves nothing by itself")
-	case kind.OfflineOnly() && s.matches("Default", emv.TagIACDefault, 0xFF, orTAC(s.app.TACDefault)):
+	case kind.OfflineOnly() && s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.ask(emv.AAC, "the terminal cannot go online, and an action code says to decline then")
-	case !kind.OfflineOnly() && s.matches("Online", emv.TagIACOnline, 0xFF, orTAC(s.app.TACOnline)):
+	case !kind.OfflineOnly() && s.matches("Online", emv.TagIACOnline, 0xFF, s.orMinimum(s.app.TACOnline)):
 		s.ask(emv.ARQC, "an action code says to go online")
 	default:
 		s.ask(emv.TC, "no action code says otherwise")
@@ -36,11 +37,10 @@ func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
 // unableToGoOnline decides after an attempt to reach the issuer failed (Book 3, 10.7; Book 4, 12.2.1).
 // Reads: 95, 9F0D, 9F35.
 func (s *session) unableToGoOnline() (emv.Cryptogram, [2]byte) {
-	kind := emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
 	switch {
-	case kind.OnlineOnly():
+	case s.terminalType().OnlineOnly():
 		s.explain("TAA", "the issuer was not reached, and the terminal approves nothing by itself", sectionTAA)
-	case s.matches("Default", emv.TagIACDefault, 0xFF, orTAC(s.app.TACDefault)):
+	case s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.explain("TAA", "the issuer was not reached, and an action code says to decline then", sectionTAA)
 	default:
 		s.explain("TAA", "the issuer was not reached, and no action code says to decline then", sectionTAA)
@@ -49,12 +49,24 @@ func (s *session) unableToGoOnline() (emv.Cryptogram, [2]byte) {
 	return emv.AAC, [2]byte{'Z', '3'}
 }
 
+// ask sets what GENERATE AC asks for. A decision to stay offline has its response code from here on; what the card then
+// decides is told by its CID, and does not change the code (Book 4, 6.3.6 and A6).
 func (s *session) ask(c emv.Cryptogram, reason string) {
 	s.asked = c
+	switch c {
+	case emv.TC:
+		s.put(emv.TagAuthorisationResponseCode, []byte("Y1"))
+	case emv.AAC:
+		s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
+	case emv.ARQC, emv.RFU:
+	}
 	s.explain("TAA", "asks for "+c.String()+": "+reason, sectionTAA)
 }
 
-func orTAC(tac [5]byte) [5]byte {
+func (s *session) orMinimum(tac [5]byte) [5]byte {
+	if s.params.LiteralActionCodes {
+		return tac
+	}
 	for i, b := range minimumTAC {
 		tac[i] |= b
 	}

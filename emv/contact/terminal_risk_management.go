@@ -10,37 +10,86 @@ import (
 	"tillway/emv/tlv"
 )
 
-// terminalRiskManagement weighs this transaction by itself: a log of earlier sales and an exception file are not there
-// yet (Book 3, 10.6).
-// Reads: 82, 9F02, 9F13, 9F14, 9F1B, 9F23, 9F35, 9F36. Writes: 95, 9B.
+// terminalRiskManagement weighs the transaction, whatever the AIP says of it; nothing here ends the transaction
+// (Book 3, 10.6; Book 4, 6.3.5 and 6.5.3).
+// Reads: 57, 5A, 5F34, 9F02, 9F13, 9F14, 9F1B, 9F23, 9F35, 9F36. Writes: 95, 9B, 9F13, 9F36.
 func (s *session) terminalRiskManagement(ctx context.Context) (ending, error) {
 	if s.params.ForceOnline {
-		s.setTVR(emv.TVRForcedOnline, "the merchant asked for it", "Book 3, 10.6")
+		s.setTVR(emv.TVRForcedOnline, "the merchant asked for it", "Book 4, 6.5.3")
 	}
-	if !s.aip.Has(emv.AIPTerminalRiskManagement) {
-		return goOn, nil
-	}
-	if err := s.floorLimit(); err != nil {
+	pan, err := s.pan()
+	if err != nil {
 		return goOn, err
 	}
-	if err := s.velocity(ctx); err != nil {
-		return goOn, err
+	for _, check := range []func(context.Context, emv.PAN) error{s.exceptionFile, s.floorLimit, s.randomSelection, s.velocity} {
+		if err := check(ctx, pan); err != nil {
+			return goOn, err
+		}
 	}
 	s.setTSI(emv.TSITerminalRiskManagementDone)
 	return goOn, nil
 }
 
-// floorLimit compares this amount with the floor limit, and draws lots below it (Book 3, 10.6.1 and 10.6.2).
-func (s *session) floorLimit() error {
-	amount, _ := number(s.data.Value(emv.TagAmountAuthorised))
-	limit := int64(binary.BigEndian.Uint32(s.data.Value(emv.TagTerminalFloorLimit)))
-	if amount >= limit {
-		s.setTVR(emv.TVRFloorLimitExceeded, fmt.Sprintf("%d is at or over %d", amount, limit), "Book 3, 10.6.1")
+// sequenceNumber is the card's number among those of the same account, -1 when it has none.
+func (s *session) sequenceNumber() int {
+	n, ok := number(s.data.Value(emv.TagPANSequenceNumber))
+	if !ok || !s.data.Has(emv.TagPANSequenceNumber) {
+		return -1
+	}
+	return int(n)
+}
+
+// exceptionFile looks the card up, where the terminal has such a file (Book 4, 6.3.5).
+func (s *session) exceptionFile(ctx context.Context, pan emv.PAN) error {
+	if s.params.ExceptionFile == nil {
 		return nil
 	}
-	kind := emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
+	listed, err := s.params.ExceptionFile.Listed(ctx, pan, s.sequenceNumber())
+	if err != nil {
+		return fmt.Errorf("exception file: %w", err)
+	}
+	if listed {
+		s.setTVR(emv.TVROnExceptionFile, "the terminal's list has this card", "Book 4, 6.3.5")
+	}
+	return nil
+}
+
+// floorLimit compares with the floor limit this amount and that of the card's newest sale together, so that a sale that is
+// split is seen (Book 3, 10.6.1).
+func (s *session) floorLimit(ctx context.Context, pan emv.PAN) error {
+	const section = "Book 3, 10.6.1"
+	amount, limit := s.amountAndLimit()
+	var before int64
+	if s.params.History != nil {
+		var err error
+		if before, err = s.params.History.LastSale(ctx, pan, s.sequenceNumber()); err != nil {
+			return fmt.Errorf("earlier sales: %w", err)
+		}
+	}
+	switch {
+	case before > 0 && before >= limit-amount:
+		s.setTVR(emv.TVRFloorLimitExceeded, fmt.Sprintf("%d and %d of the sale before are at or over %d", amount, before, limit), section)
+	case amount >= limit:
+		s.setTVR(emv.TVRFloorLimitExceeded, fmt.Sprintf("%d is at or over %d", amount, limit), section)
+	}
+	return nil
+}
+
+func (s *session) amountAndLimit() (amount, limit int64) {
+	amount, _ = number(s.data.Value(emv.TagAmountAuthorised))
+	return amount, int64(binary.BigEndian.Uint32(s.data.Value(emv.TagTerminalFloorLimit)))
+}
+
+// randomSelection draws lots for an amount below the floor limit, where there is a choice between online and offline
+// (Book 3, 10.6 and 10.6.2).
+func (s *session) randomSelection(context.Context, emv.PAN) error {
+	kind := s.terminalType()
+	amount, limit := s.amountAndLimit()
+	if amount >= limit || kind.OnlineOnly() || kind.OfflineOnly() || !s.params.Has(emv.FeatureRandomSelection) {
+		return nil
+	}
 	target := selectionTarget(amount, limit, s.app)
-	if target == 0 || kind.OnlineOnly() || kind.OfflineOnly() { // there is nothing to choose
+	if target == 0 { // no number drawn could select it
 		return nil
 	}
 	n, err := s.oneToNinetyNine()
@@ -53,6 +102,10 @@ func (s *session) floorLimit() error {
 	return nil
 }
 
+func (s *session) terminalType() emv.TerminalType {
+	return emv.TerminalType(s.data.Value(emv.TagTerminalType)[0])
+}
+
 // selectionTarget is the percentage of transactions of this amount to select: the target up to the threshold, from
 // there rising evenly to the maximum at the floor limit (Book 3, 10.6.2).
 func selectionTarget(amount, limit int64, app emv.Application) int {
@@ -63,8 +116,14 @@ func selectionTarget(amount, limit int64, app emv.Application) int {
 	return app.RandomTarget + int(rise)
 }
 
-// oneToNinetyNine draws evenly: a byte of 198 or more would favour the low numbers and is drawn again.
+// oneToNinetyNine draws evenly: a byte of 198 or more would favour the low numbers and is drawn again. The numbers that the
+// caller fixed go first.
 func (s *session) oneToNinetyNine() (int, error) {
+	if len(s.params.Selection) > 0 {
+		n := s.params.Selection[0]
+		s.params.Selection = s.params.Selection[1:]
+		return n, nil
+	}
 	for range 64 {
 		var b [1]byte
 		if err := s.random(b[:]); err != nil {
@@ -77,12 +136,13 @@ func (s *session) oneToNinetyNine() (int, error) {
 	return 0, errors.New("source of random numbers: 64 draws of 198 and over")
 }
 
-// velocity compares the card's counters with its limits, where it brings both limits (Book 3, 10.6.3).
-func (s *session) velocity(ctx context.Context) error {
+// velocity compares the card's counters with its limits, where it brings both limits. The upper limit is looked at only
+// once the lower is exceeded (Book 3, 10.6.3).
+func (s *session) velocity(ctx context.Context, _ emv.PAN) error {
 	const section = "Book 3, 10.6.3"
 	lower, hasLower := s.data.Get(emv.TagLowerConsecutiveOfflineLimit)
 	upper, hasUpper := s.data.Get(emv.TagUpperConsecutiveOfflineLimit)
-	if !hasLower || !hasUpper {
+	if !hasLower || !hasUpper || !s.params.Has(emv.FeatureVelocity) {
 		return nil
 	}
 	atc, err := s.counter(ctx, emv.TagATC)
@@ -99,13 +159,12 @@ func (s *session) velocity(ctx context.Context) error {
 	}
 	switch {
 	case atc < 0 || last < 0:
+		s.setTVR(emv.TVRICCDataMissing, "the card has both offline limits and does not give its counters", "Book 3, 7.5")
 		both("the card does not give its counters")
 	case atc <= last:
 		both("the card's counter is not past that of its last online transaction")
-	default:
-		if atc-last > int(lower[0]) {
-			s.setTVR(emv.TVRLowerOfflineLimitExceeded, fmt.Sprintf("%d since the last online, %d allowed", atc-last, lower[0]), section)
-		}
+	case atc-last > int(lower[0]):
+		s.setTVR(emv.TVRLowerOfflineLimitExceeded, fmt.Sprintf("%d since the last online, %d allowed", atc-last, lower[0]), section)
 		if atc-last > int(upper[0]) {
 			s.setTVR(emv.TVRUpperOfflineLimitExceeded, fmt.Sprintf("%d since the last online, %d allowed", atc-last, upper[0]), section)
 		}
