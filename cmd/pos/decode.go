@@ -35,19 +35,15 @@ func (a *app) decode() *cobra.Command {
 	apdu := sub("apdu", "Decode a command APDU, or with --response its answer",
 		func(_ *cobra.Command, b []byte) error { return a.decodeAPDU(b, response, clear) })
 	apdu.Flags().BoolVar(&response, "response", false, "the bytes are a card's answer")
-	track := sub("track", "Decode track 2: the bytes of tag 57, or ';' and the characters of the stripe",
-		func(_ *cobra.Command, b []byte) error { return a.decodeTrack(b, clear) })
+	track := sub("track", "Decode a track: the bytes of tag 57, or the characters of the stripe from ; or %",
+		func(_ *cobra.Command, b []byte) error { return a.decodeTag57(b, clear) })
 	bytesOnly := track.RunE
 	track.RunE = func(c *cobra.Command, argv []string) error {
-		text := strings.Join(argv, "")
-		if !strings.HasPrefix(text, ";") {
-			return bytesOnly(c, argv)
+		text := strings.Join(argv, " ")
+		if strings.HasPrefix(text, ";") || strings.HasPrefix(text, "%") {
+			return a.decodeStripe(text, clear)
 		}
-		b, err := stripe(text)
-		if err != nil {
-			return err
-		}
-		return a.decodeTrack(b, clear)
+		return bytesOnly(c, argv)
 	}
 	cmds := []*cobra.Command{
 		sub("tlv", "Decode BER-TLV data objects", func(_ *cobra.Command, b []byte) error { return a.decodeTLV(b, clear) }),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -92,50 +91,6 @@ func (a *app) decodeATR(b []byte) error {
 		a.printf("An EMV terminal does not accept it after a cold reset: %s\n", out.Why)
 	}
 	return nil
-}
-
-// decodedTrack is what decode track prints.
-type decodedTrack struct {
-	PAN         string `json:"pan"`
-	Expiry      string `json:"expiry"`
-	ServiceCode string `json:"service_code"`
-	Rest        string `json:"discretionary"`
-}
-
-func (a *app) decodeTrack(b []byte, clear bool) error {
-	t, err := emv.NewTrack2(b)
-	if err != nil {
-		return usage("%w", err)
-	}
-	_, rest, _ := strings.Cut(t.Clear(), "D")
-	out := decodedTrack{PAN: t.PAN().Masked(), Expiry: "****", ServiceCode: "***"}
-	switch {
-	case len(rest) < 7:
-		return usage("the track ends before its service code")
-	case clear:
-		out = decodedTrack{t.PAN().Clear(), rest[:4], rest[4:7], rest[7:]}
-	default:
-		out.Rest = strings.Repeat("*", len(rest)-7)
-	}
-	if a.json {
-		return a.printJSON(out)
-	}
-	a.printf("PAN %s\nExpiry (YYMM) %s\nService code %s\nDiscretionary data %s\n", out.PAN, out.Expiry, out.ServiceCode, out.Rest)
-	return nil
-}
-
-// stripe reads the characters of track 2 from start to end sentinel into the form of tag 57.
-func stripe(text string) ([]byte, error) {
-	text = strings.TrimSuffix(strings.TrimPrefix(text, ";"), "?")
-	text = strings.Replace(text, "=", "D", 1)
-	if len(text)%2 == 1 {
-		text += "F"
-	}
-	b, err := hex.DecodeString(text)
-	if err != nil || len(text) > 40 {
-		return nil, usage("that is no track 2: digits, one separator =, digits and an end sentinel ?")
-	}
-	return b, nil
 }
 
 // decodedAPDU is what decode apdu prints.

@@ -128,13 +128,41 @@ $ pos decode track --clear ';4761739001010119=28122011143812300000?'
 PAN 4761739001010119
 Expiry (YYMM) 2812
 Service code 201
+  international interchange, chip to be used where feasible
+  normal authorisation
+  no restrictions
 Discretionary data 1143812300000
 $ pos decode track --json 4761739001010119D28122011143812300000F
 ? 0
-{"pan":"476173******0119","expiry":"****","service_code":"***","discretionary":"*************"}
+{"pan":"476173******0119","expiry":"****","service_code":"***","discretionary":"*************","check_digit":true}
+$ pos decode track --clear '%B4266841088889999^BUSH JR/GEORGE W.MR^0809101100001100000000046000000?!;4266841088889999=080910110000046?0'
+? 0
+PAN 4266841088889999
+Name BUSH JR/GEORGE W.MR
+Expiry (YYMM) 0809
+Service code 101
+  international interchange
+  normal authorisation
+  no restrictions
+Discretionary data 10000046
+The account number's check digit is wrong
+$ pos decode track '%B4266841088889999^BUSH JR/GEORGE W.MR^0809101100001100000000046000000?!'
+? 0
+PAN 426684******9999
+Name *******************
+Expiry (YYMM) ****
+Service code ***
+Discretionary data ************************
+The account number's check digit is wrong
+$ pos decode track ';4266841088889999=080910110000046?1'
+? 2
+! pos: track 2: check character of the track is wrong: swipe again
+$ pos decode track '%B4266841088889999^BUSH?'
+? 2
+! pos: track 1: not a track of a payment card: it has no two separators
 $ pos decode track ';47617390?'
 ? 2
-! pos: track 2 of 4 bytes: not a primary account number
+! pos: track 2: not a track of a payment card: it has no separator
 $ pos decode nonsense 00
 ? 2
 ! pos: "nonsense" is no command of pos decode: pos decode --help shows what there is
