@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 	"sync"
+
+	"tillway/device/secure/x9"
 )
 
 // Client is a module in another process, at the other end of a socket. Safe for concurrent use. When the module ends,
@@ -329,7 +331,7 @@ func (c *Client) EnterPIN(ctx context.Context, q PINRequest) (p PINResult, err e
 	}
 	result := func(r *reader) {
 		p.Status, p.Lease = PINStatus(r.u8()), readLease(r)
-		p.Block, p.Format = slices.Clone(r.bytes(maxModulus)), PINFormat(r.u8())
+		p.Block, p.Format = slices.Clone(r.bytes(x9.MaxCardKey)), PINFormat(r.u8())
 	}
 	err = c.do(ctx, opEnterPIN, 256, fill, result, q.Progress)
 	return p, err

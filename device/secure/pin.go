@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"time"
 
 	"tillway/device/secure/x9"
@@ -14,12 +13,9 @@ import (
 
 // Bounds of a PIN entry.
 const (
-	maxAmount    = 32
-	maxEntry     = 5 * time.Minute
-	maxPresses   = 256 // keys pressed in one entry
-	minModulus   = 64  // bytes (Book 2, 7: a card's PIN encipherment key)
-	maxModulus   = 248
-	verifyHeader = 0x7F // Book 2, 7.2
+	maxAmount  = 32
+	maxEntry   = 5 * time.Minute
+	maxPresses = 256 // keys pressed in one entry
 )
 
 // check bounds a request and fills in what it leaves open.
@@ -39,8 +35,7 @@ func (r *PINRequest) check() error {
 		return fmt.Errorf("amount of %d bytes, %v to enter: %w", len(r.Amount), r.Timeout, ErrRequest)
 	case r.Min < x9.MinPIN || r.Max > x9.MaxPIN || r.Min > r.Max:
 		return fmt.Errorf("PIN of %d to %d digits: %w", r.Min, r.Max, ErrRequest)
-	case r.Card != nil && (len(r.Card.Modulus) < minModulus || len(r.Card.Modulus) > maxModulus || len(r.Card.Exponent) < 1 ||
-		len(r.Card.Exponent) > 3 || r.Card.Modulus[0] == 0 || r.Card.Exponent[len(r.Card.Exponent)-1]&1 == 0):
+	case r.Card != nil && x9.CheckCardKey(r.Card.Modulus, r.Card.Exponent) != nil:
 		return fmt.Errorf("card key of %d bytes: %w", len(r.Card.Modulus), ErrRequest)
 	}
 	return nil
@@ -172,7 +167,9 @@ func (f *File) result(ctx context.Context, r PINRequest, pin []byte, status PINS
 	var err error
 	if r.Card != nil {
 		block := make([]byte, len(r.Card.Modulus))
-		guarded(func() { err = encipherForCard(r.Card, pin, block) })
+		guarded(func() {
+			err = x9.EncipherPINForCard(pin, r.Card.Modulus, r.Card.Exponent, r.Card.Challenge, rand.Reader, block)
+		})
 		return PINResult{Status: status, Block: block}, err
 	}
 	l, err := f.NextKey(ctx, r.Set, UsePIN)
@@ -222,27 +219,4 @@ func (l *lease) pinBlock(format PINFormat, pin []byte, pan string, out []byte) (
 	defer clear(clearBlock[:])
 	block, err := x9.EncryptECB(key, clearBlock[:])
 	return copy(out, block), err
-}
-
-// encipherForCard makes the data of VERIFY with an enciphered PIN (Book 2, 7.2). Within guarded.
-func encipherForCard(c *CardPIN, pin, out []byte) error {
-	block, err := x9.EncodePINBlock(x9.PINFormat2, pin, "", nil)
-	if err != nil {
-		return err
-	}
-	plain := make([]byte, len(c.Modulus))
-	defer clear(plain)
-	rand.Read(plain[17:])
-	plain[0] = verifyHeader
-	copy(plain[1:], block[:])
-	copy(plain[9:], c.Challenge[:])
-	clear(block[:])
-	m, n := new(big.Int).SetBytes(plain), new(big.Int).SetBytes(c.Modulus)
-	if m.Cmp(n) >= 0 {
-		return fmt.Errorf("card key whose modulus begins with %02X: %w", c.Modulus[0], ErrRequest)
-	}
-	power := new(big.Int).Exp(m, new(big.Int).SetBytes(c.Exponent), n)
-	power.FillBytes(out)
-	clear(m.Bits())
-	return nil
 }

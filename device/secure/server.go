@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tillway/device/secure/x9"
 )
 
 // Backend is what Serve serves: File, in the module's own process.
@@ -354,7 +356,7 @@ func (s *Server) enterPIN(ctx context.Context, id uint32, r *reader, w *writer) 
 	q := PINRequest{Set: r.text(maxName), PAN: PAN(r.text(19)), Amount: r.text(maxAmount), Retry: r.yes(), Tries: int(int32(r.u32()))}
 	q.Min, q.Max, q.Bypass, q.Format, q.Timeout = int(r.u8()), int(r.u8()), r.yes(), PINFormat(r.u8()), time.Duration(r.u64())
 	if r.yes() {
-		q.Card = &CardPIN{Modulus: r.bytes(maxModulus), Exponent: r.bytes(3)}
+		q.Card = &CardPIN{Modulus: r.bytes(x9.MaxCardKey), Exponent: r.bytes(3)}
 		copy(q.Card.Challenge[:], r.take(8))
 	}
 	if err := r.end(); err != nil {
