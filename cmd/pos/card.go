@@ -51,7 +51,7 @@ With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vp
 
 Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
 asked. --capk gives the certification authorities' keys for offline data authentication; keys of live cards are left
-out. There is no PIN entry in this release, so --pin is refused.
+out. --pin is entered wherever the card's list asks for a PIN, again after a wrong one; without it a PIN is left out.
 A recording answers by kind of command, whatever terminal it was made with; --replay strict demands every command byte
 for byte, which holds for a session of this program with the same profile, --set and --un.
 
@@ -67,7 +67,7 @@ Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong
 	fl.StringVar(&f.online, "online", "", "the issuer's answer: approve, decline or unable; absent: stop where it would be asked")
 	fl.StringVar(&f.arc, "arc", "", "authorisation response code, 8A: four hex digits")
 	fl.StringVar(&f.issuerData, "issuer-data", "", "TLV of 91, 71 and 72 of the issuer's answer, in hex")
-	fl.StringVar(&f.pin, "pin", "", "the cardholder's PIN")
+	fl.StringVar(&f.pin, "pin", "", "the cardholder's PIN, 4 to 12 digits; absent: a PIN is left out")
 	fl.StringArrayVar(&f.un, "un", nil, "unpredictable number, eight hex digits; again for the next one")
 	fl.StringVar(&f.replay, "replay", "lenient", "how a transcript answers: strict or lenient")
 	fl.StringVar(&f.card, "card", "", "dial a card: tcp:HOST:PORT")
@@ -152,14 +152,15 @@ func loadProfile(name string) (profile.Profile, error) {
 // plan is one run, decided before the card is touched.
 type plan struct {
 	params emv.Params
+	holder emv.Cardholder
 	online string
 	answer emv.HostAnswer
 	notes  []emv.Why
 }
 
 func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
-	if f.pin != "" {
-		return plan{}, usage("--pin: PIN entry does not exist in this release; leave it out, and PIN entry counts as bypassed")
+	if err := checkPIN(f.pin); err != nil {
+		return plan{}, err
 	}
 	fixed, err := parseSet(f.set)
 	if err != nil {
@@ -175,6 +176,7 @@ func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
 	}
 	out := plan{params: p.Params(terminal.Order{Kind: terminal.KindSale, Amount: amount}, now, 1), online: f.online}
 	out.params.Random, out.params.Fixed = random, fixed
+	out.holder = typedPIN{f.pin, random}
 	if f.capk != "" {
 		file, err := readCAKeys(f.capk)
 		if err != nil {
@@ -270,7 +272,7 @@ func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
 	kernel := contact.New(contact.Config{Log: slog.New(slog.DiscardHandler)})
-	tx, out, err := kernel.Begin(ctx, card, p.params, firstChoice{})
+	tx, out, err := kernel.Begin(ctx, card, p.params, p.holder)
 	if err == nil && tx != nil && p.online != "" {
 		first := out
 		out, err = tx.Complete(ctx, p.answer)
@@ -291,20 +293,4 @@ func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
 		}
 	}
 	return result, nil
-}
-
-// firstChoice is a cardholder who takes the first application offered.
-type firstChoice struct{}
-
-// Choose implements emv.Cardholder.
-func (firstChoice) Choose(context.Context, []emv.Candidate) (int, bool, error) { return 0, true, nil }
-
-// OnlinePIN implements emv.Cardholder: this command has no PIN pad.
-func (firstChoice) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
-	return emv.PINPadMissing, nil
-}
-
-// CardPIN implements emv.Cardholder: this command has no PIN pad.
-func (firstChoice) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
-	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
 }

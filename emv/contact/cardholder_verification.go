@@ -188,11 +188,14 @@ func (s *session) supports(rule cvRule) bool {
 	if rule.signature() && !s.capable(emv.CapabilitySignature) {
 		return false
 	}
+	if rule.signature() && rule.offlinePIN() && !s.params.Has(emv.FeaturePINAndSignature) {
+		return false
+	}
 	switch rule.method() {
 	case cvmFail, cvmSignature:
 		return true
 	case cvmPlaintextPIN, cvmPlaintextSignature:
-		return s.capable(emv.CapabilityPlaintextPIN)
+		return s.takesPlaintextPIN()
 	case cvmEnciphered, cvmEncipheredSignature:
 		return s.capable(emv.CapabilityEncipheredOffline)
 	case cvmOnlinePIN:
@@ -206,12 +209,16 @@ func (s *session) supports(rule cvRule) bool {
 // notSupported notes a method that the terminal lacks. A PIN pad is missing only where the terminal takes no PIN of that
 // kind, and the kinds that a card checks, in plaintext or enciphered, are one (Book 3, 10.5 and 10.5.1).
 func (s *session) notSupported(rule cvRule) {
-	takesNone := rule.offlinePIN() && !s.capable(emv.CapabilityPlaintextPIN) && !s.capable(emv.CapabilityEncipheredOffline)
+	takesNone := rule.offlinePIN() && !s.takesPlaintextPIN() && !s.capable(emv.CapabilityEncipheredOffline)
 	if rule.method() == cvmOnlinePIN || takesNone {
 		s.setTVR(emv.TVRPINPadMissing, rule.String()+", and the terminal takes no such PIN", "Book 3, 10.5.1 and 10.5.2")
 		return
 	}
 	s.explain("CVM", rule.String()+": the terminal does not support this method", sectionCVM)
+}
+
+func (s *session) takesPlaintextPIN() bool {
+	return s.capable(emv.CapabilityPlaintextPIN) && s.params.Has(emv.FeaturePlaintextPIN)
 }
 
 func (s *session) capable(b emv.CapabilityBit) bool {

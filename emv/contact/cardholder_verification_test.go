@@ -55,6 +55,7 @@ type verification struct {
 	rules   string // after X and Y, which are 0
 	objects string // of the card, beside the list
 	fixed   string
+	off     []emv.Feature
 	answers string
 	words   string // at the pad, for the card's PIN
 	online  emv.PINEntry
@@ -80,7 +81,9 @@ func (v verification) run(t *testing.T) {
 		for i, w := range holder.words {
 			holder.words[i] = strings.ReplaceAll(w, "_", " ")
 		}
-		_, out := begin(t, card, fix(terminal(), fixed), holder)
+		p := fix(terminal(), fixed)
+		p.Off = v.off
+		_, out := begin(t, card, p, holder)
 		if ended := out.Decision == emv.Terminated; ended != (v.ends != "") || !strings.Contains(out.Reason, v.ends) {
 			t.Fatalf("%s: %s: %q", v.section, out.Decision, out.Reason)
 		}
@@ -187,6 +190,9 @@ func TestCVMSupport(t *testing.T) {
 		{name: "issuer's code", section: "Book 3, C3", rules: "7E005E00", results: "5E0000", tvr3: "40", method: emv.Signature, due: true},
 		{name: "unknown code, if supported: passed over", section: "Book 3, 10.5", rules: "20031F00", results: "1F0002", tvr3: "00", method: emv.NoCVM},
 		{name: "payment system's condition", section: "Book 3, C3", rules: "1E801F00", results: "1F0002", tvr3: "00", method: emv.NoCVM},
+		{name: "plaintext switched off", section: "Specification Bulletin 308", rules: "41001F00", off: []emv.Feature{emv.FeaturePlaintextPIN}, results: "1F0002", tvr3: "00", method: emv.NoCVM, never: "80CA9F17"},
+		{name: "plaintext switched off, and no other is taken", section: "Specification Bulletin 308", rules: "41001F00", fixed: "9F33=E088C8", off: []emv.Feature{emv.FeaturePlaintextPIN}, results: "1F0002", tvr3: "10", method: emv.NoCVM},
+		{name: "PIN and signature switched off", section: "Specification Bulletin 308", rules: "43001E00", off: []emv.Feature{emv.FeaturePINAndSignature}, results: "1E0000", tvr3: "00", method: emv.Signature, due: true, never: "80CA9F17"},
 		{name: "online PIN is taken though the card's tries are used up", section: "Book 4, 6.3.4.2", rules: "0200", answers: "80CA9F17=9F1701009000", online: emv.PINEntered, results: "020000", tvr3: "04", method: emv.OnlinePIN, never: "80CA9F17"},
 	} {
 		v.run(t)
