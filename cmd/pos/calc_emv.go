@@ -255,10 +255,11 @@ func calcODA(in *calcIn) (map[string]any, error) {
 	if !in.has("issuer_cert_90") {
 		return out, nil
 	}
-	issuer, err := oda.IssuerKey(authority, in.bytes("issuer_cert_90"), in.optional("issuer_remainder_92"), in.bytes("issuer_exp_9F32"), pan)
+	certified, err := oda.IssuerCertificate(authority, in.bytes("issuer_cert_90"), in.optional("issuer_remainder_92"), in.bytes("issuer_exp_9F32"), pan)
 	if err != nil {
 		return nil, err
 	}
+	issuer := certified.Key
 	out["issuer_modulus"] = upperHex(issuer.Modulus)
 	if in.has("ssad_93") && in.has("static_data") {
 		dac, err := oda.DataAuthenticationCode(issuer, in.bytes("ssad_93"), in.bytes("static_data"))
@@ -273,7 +274,8 @@ func calcODA(in *calcIn) (map[string]any, error) {
 	certificate, remainder, exponent := in.bytes("icc_cert_9F46"), in.optional("icc_remainder_9F48"), in.bytes("icc_exp_9F47")
 	var card oda.Key
 	if in.has("static_data") {
-		card, err = oda.CardKey(issuer, certificate, remainder, exponent, pan, in.bytes("static_data"))
+		certified, err = oda.CardCertificate(issuer, certificate, remainder, exponent, pan, in.bytes("static_data"))
+		card = certified.Key
 	} else {
 		card, err = oda.CardKeyUnauthenticated(issuer, certificate, remainder, exponent, pan)
 	}
@@ -284,7 +286,10 @@ func calcODA(in *calcIn) (map[string]any, error) {
 	if !in.has("sdad_9F4B") {
 		return out, nil
 	}
-	d, err := oda.DynamicData(card, in.bytes("sdad_9F4B"), in.bytes("ddol_data", "un"))
+	d, err := oda.RecoverDynamic(card, in.bytes("sdad_9F4B"))
+	if err == nil {
+		err = d.Verify(in.bytes("ddol_data", "un"))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,17 @@ func (c card) authority(t testing.TB) oda.Key {
 
 func (c card) issuer(t testing.TB, certificate []byte, pan string) (oda.Key, error) {
 	t.Helper()
-	return oda.IssuerKey(c.authority(t), certificate, c.bytes(t, "issuer_remainder_92"), c.bytes(t, "issuer_exp_9F32"), pan)
+	out, err := oda.IssuerCertificate(c.authority(t), certificate, c.bytes(t, "issuer_remainder_92"), c.bytes(t, "issuer_exp_9F32"), pan)
+	return out.Key, err
+}
+
+// dynamic recovers and checks signed dynamic data.
+func dynamic(key oda.Key, signed, terminal []byte) (oda.Dynamic, error) {
+	d, err := oda.RecoverDynamic(key, signed)
+	if err == nil {
+		err = d.Verify(terminal)
+	}
+	return d, err
 }
 
 // TestVisa recovers the published moduli and finds a DDA signature.
@@ -60,10 +70,10 @@ func TestVisa(t *testing.T) {
 	if err != nil || !bytes.Equal(key.Modulus, c.bytes(t, "icc_modulus")) {
 		t.Fatalf("card's key of %d bytes (%v)", len(key.Modulus), err)
 	}
-	if d, err := oda.DynamicData(key, c.bytes(t, "sdad_9F4B"), c.bytes(t, "un")); err != nil || d.Combined || len(d.Number) == 0 {
+	if d, err := dynamic(key, c.bytes(t, "sdad_9F4B"), c.bytes(t, "un")); err != nil || d.Combined || len(d.Number) == 0 {
 		t.Errorf("dynamic data %v (%v)", d, err)
 	}
-	if _, err := oda.DynamicData(key, c.bytes(t, "sdad_9F4B"), []byte{1, 2, 3, 4}); !errors.Is(err, oda.ErrSignature) {
+	if _, err := dynamic(key, c.bytes(t, "sdad_9F4B"), []byte{1, 2, 3, 4}); !errors.Is(err, oda.ErrSignature) {
 		t.Errorf("another unpredictable number: %v", err)
 	}
 }
@@ -81,7 +91,8 @@ func upi(t testing.TB) (c card, issuer oda.Key) {
 
 func (c card) key(t testing.TB, issuer oda.Key, certificate, static []byte, pan string) (oda.Key, error) {
 	t.Helper()
-	return oda.CardKey(issuer, certificate, c.bytes(t, "icc_remainder_9F48"), c.bytes(t, "icc_exp_9F47"), pan, static)
+	out, err := oda.CardCertificate(issuer, certificate, c.bytes(t, "icc_remainder_9F48"), c.bytes(t, "icc_exp_9F47"), pan, static)
+	return out.Key, err
 }
 
 // TestUPI authenticates a recorded card: static data, its certificate, and its answer to INTERNAL AUTHENTICATE.
@@ -95,7 +106,7 @@ func TestUPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err := oda.DynamicData(key, c.bytes(t, "sdad_9F4B"), c.bytes(t, "un")); err != nil || d.Combined {
+	if d, err := dynamic(key, c.bytes(t, "sdad_9F4B"), c.bytes(t, "un")); err != nil || d.Combined {
 		t.Errorf("dynamic data: %v", err)
 	}
 	static[7] ^= 1
@@ -152,7 +163,7 @@ func TestKeyRefusals(t *testing.T) {
 		if err := k.Check(); !errors.Is(err, oda.ErrKey) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := oda.DynamicData(k, make([]byte, 128), nil); !errors.Is(err, oda.ErrKey) {
+		if _, err := dynamic(k, make([]byte, 128), nil); !errors.Is(err, oda.ErrKey) {
 			t.Errorf("%s used: %v", name, err)
 		}
 	}
