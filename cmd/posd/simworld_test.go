@@ -264,7 +264,7 @@ func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 		r.w.fault("mute card")
 		return device.Presented{}, fmt.Errorf("simulated: %w", device.ErrMute)
 	}
-	names := emulator.ReadyNames()
+	names := []string{"credit", "debit", "declines", "expired", "pulled"} // fixed, so that a seed stays the same sale
 	p, err := emulator.Ready(names[r.people.IntN(len(names))])
 	if err != nil {
 		return device.Presented{}, err

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -31,8 +32,12 @@ type session struct {
 	found     int    // which DF answered it
 	step      step
 	sent      map[tlv.Tag][]byte // terminal data that came through PDOL and CDOLs
+	listed    []byte             // those data as they came, one list behind the other
+	challenge []byte             // given out and not used yet
+	combine   bool               // the cryptogram is wanted in a combined signature
 	cvr       cvr
 	arqc      [8]byte
+	arqcGiven bool
 	first     cid // what the first GENERATE AC gave
 	authTried bool
 	authGood  bool
@@ -137,20 +142,27 @@ func (c *Card) Transmit(apdu []byte) []byte {
 	kind := cmd.kind()
 	c.exchanges++
 	c.counts[kind]++
-	switch do, status := c.misbehave(kind, cmd); do {
+	if cmd.inScript() {
+		c.counts[kindScript]++
+	}
+	bad := c.misbehave(kind, cmd)
+	switch bad.do {
 	case leave:
 		c.left = true
 		return nil
 	case mute:
 		c.dead = true
 		return nil
-	case refuse:
-		return status.bytes(nil)
-	case behave:
+	case replace:
+		return bytes.Clone(bad.answer)
+	case behave, alter:
 	}
 	var data []byte
 	if sw == swOK {
 		data, sw = c.answer(cmd)
+	}
+	if bad.do == alter {
+		data = bad.change(data)
 	}
 	return sw.bytes(data)
 }
@@ -161,6 +173,9 @@ func (c *Card) answer(cmd command) ([]byte, sw) {
 			continue
 		}
 		if row.cla != cmd.cla {
+			if cmd.inScript() && (c.app == nil || len(c.app.Key.IMKSMI) == 0) {
+				return nil, swInstruction
+			}
 			return nil, swClass
 		}
 		return row.run(c, cmd)
@@ -171,8 +186,7 @@ func (c *Card) answer(cmd command) ([]byte, sw) {
 	return nil, swInstruction
 }
 
-// instructions is what the card knows (Book 3, table 5; Book 1, 11). INTERNAL AUTHENTICATE and the issuer script commands
-// are not on it.
+// instructions is what the card knows (Book 3, table 5; Book 1, 11).
 var instructions = []struct {
 	cla, ins byte
 	run      func(*Card, command) ([]byte, sw)
@@ -185,4 +199,11 @@ var instructions = []struct {
 	{0x00, insExternalAuthenticate, (*Card).externalAuthenticate},
 	{0x00, insGetChallenge, (*Card).getChallenge},
 	{0x00, insVerify, (*Card).verify},
+	{0x00, insInternalAuthenticate, (*Card).internalAuthenticate},
+	{0x84, insApplicationBlock, (*Card).scriptCommand},
+	{0x84, insApplicationUnblock, (*Card).scriptCommand},
+	{0x84, insCardBlock, (*Card).scriptCommand},
+	{0x84, insPINChange, (*Card).scriptCommand},
+	{0x04, insPutData, (*Card).scriptCommand},
+	{0x04, insUpdateRecord, (*Card).scriptCommand},
 }

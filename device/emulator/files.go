@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
+	"slices"
 
 	"tillway/emv/tlv"
 )
@@ -53,6 +54,7 @@ func (c *Card) choose(i int, name []byte) ([]byte, sw) {
 		return c.pseFCI, swOK
 	}
 	c.app = c.apps[i-1]
+	c.app.issue()
 	if c.app.Blocked {
 		return c.app.fci, swDeactivated
 	}
@@ -80,6 +82,9 @@ func (c *Card) readRecord(cmd command) ([]byte, sw) {
 	if records == nil && (!c.inPSE || sfi != c.profile.PSE.SFI) {
 		return nil, swFileNotFound
 	}
+	if c.inPSE && c.profile.PSE.Endless && len(records) > 0 {
+		return records[min(int(cmd.p1), len(records))-1], swOK
+	}
 	if int(cmd.p1) > len(records) {
 		return nil, swRecordNotFound
 	}
@@ -102,19 +107,38 @@ func (c *Card) getProcessingOptions(cmd command) ([]byte, sw) {
 	if !ok {
 		return nil, swLength
 	}
-	c.keep(values)
+	c.keep(values, items[0].Value)
 	c.app.atc++
 	c.step = initiated
 	c.cvr = c.app.opening()
 	c.app.unfinished = false
+	aip, hasAIP := c.app.told(tagAIP, c.app.AIP)
+	afl, hasAFL := c.app.told(tagAFL, c.app.afl)
 	if c.app.Format == 1 {
-		return tlv.Append(nil, tagFormat1, append(bytes.Clone(c.app.AIP), c.app.afl...)), swOK
+		return tlv.Append(nil, tagFormat1, slices.Concat(aip, afl)), swOK
 	}
-	body := tlv.Append(nil, tagAIP, c.app.AIP)
-	return tlv.Append(nil, tagFormat2, tlv.Append(body, tagAFL, c.app.afl)), swOK
+	var body []byte
+	if hasAIP {
+		body = tlv.Append(body, tagAIP, aip)
+	}
+	if hasAFL {
+		body = tlv.Append(body, tagAFL, afl)
+	}
+	return tlv.Append(nil, tagFormat2, body), swOK
 }
 
-func (c *Card) keep(values map[tlv.Tag][]byte) {
+// told is what the terminal is told in place of a value, where somebody tampers with it.
+func (a *application) told(tag tlv.Tag, value []byte) ([]byte, bool) {
+	c, ok := a.tamper[tag]
+	if !ok {
+		return value, true
+	}
+	return c.Value, !c.Gone
+}
+
+// keep takes the data that a list brought: by tag, and as they came.
+func (c *Card) keep(values map[tlv.Tag][]byte, data []byte) {
+	c.listed = append(c.listed, data...)
 	for tag, v := range values {
 		values[tag] = bytes.Clone(v)
 	}
@@ -136,7 +160,10 @@ func (c *Card) getData(cmd command) ([]byte, sw) {
 	case tag == tagLastOnlineATC:
 		return tlv.Append(nil, tag, binary.BigEndian.AppendUint16(nil, c.app.lastOnline)), swOK
 	case tag == tagPINTries && c.app.PINTries != nil:
-		return tlv.Append(nil, tag, []byte{*c.app.PINTries}), swOK
+		return tlv.Append(nil, tag, []byte{c.app.pinLeft}), swOK
+	}
+	if v, ok := c.app.readable[tag]; ok {
+		return tlv.Append(nil, tag, v), swOK
 	}
 	return nil, swDataNotFound
 }
@@ -154,16 +181,6 @@ func (c *Card) getChallenge(cmd command) ([]byte, sw) {
 	}
 	c.app.challengeSeq++
 	h := sha256.Sum256(binary.BigEndian.AppendUint32(bytes.Clone(c.app.master), c.app.challengeSeq))
+	c.challenge = bytes.Clone(h[:8])
 	return h[:8], swOK
-}
-
-// verify refuses: there is no PIN in these cards, and one that is sent is not looked at (Book 3, 6.5.12).
-func (c *Card) verify(cmd command) ([]byte, sw) {
-	switch {
-	case cmd.p1 != 0 || cmd.p2 != 0x80 && cmd.p2 != 0x88:
-		return nil, swP1P2
-	case c.app == nil:
-		return nil, swConditions
-	}
-	return nil, swInvalidated
 }

@@ -45,12 +45,16 @@ const (
 	cvrSecondNotAsked  = 0x80
 	cvrFirstMask       = 0x30 // byte 1: first cryptogram; 00 AAC, 10 TC, 20 ARQC
 	cvrAuthFailed      = 0x08 // byte 1: issuer authentication performed and failed
+	cvrPINDone         = 0x04 // byte 1: offline PIN verification performed
+	cvrPINFailed       = 0x02 // byte 1: offline PIN verification performed and failed
 	cvrUnable          = 0x01 // byte 1: unable to go online
 	cvrLastUnfinished  = 0x80 // byte 2: last online transaction not completed
+	cvrPINLimit        = 0x40 // byte 2: PIN try limit exceeded
 	cvrOfflineExceeded = 0x20 // byte 2: offline counter exceeded
 	cvrNewCard         = 0x10 // byte 2: never was online
 	cvrLastAuthFailed  = 0x08 // byte 2: issuer authentication failed in the last online transaction
 	cvrNotAuth         = 0x04 // byte 2: no issuer authentication after an online authorisation, this one or the last
+	cvrScriptFailed    = 0x08 // byte 3: a script command failed; the four bits above count those that did not
 )
 
 func (v *cvr) setFirst(k cid)  { v[0] = v[0]&^cvrFirstMask | byte(k)>>2 }
@@ -64,6 +68,7 @@ func (a *application) opening() cvr {
 		bit byte
 	}{
 		{a.unfinished, cvrLastUnfinished},
+		{a.PIN != "" && a.pinLeft == 0, cvrPINLimit},
 		{a.offlineExceeded(), cvrOfflineExceeded},
 		{a.lastOnline == 0, cvrNewCard},
 		{a.authFailed, cvrLastAuthFailed},
@@ -89,13 +94,21 @@ func (a *application) offline() cid {
 	return most
 }
 
-// generateAC is GENERATE AC, first and second (Book 3, 6.5.5 and 10.8). A cryptogram with a signature (CDA) is not
-// what these cards can give.
+// p1CDA asks for a combined signature (Book 3, table 12: bit 5 of P1).
+const p1CDA = 0x10
+
+// generateAC is GENERATE AC, first and second (Book 3, 6.5.5 and 10.8), with a combined signature where that is asked for
+// and the card's AIP has it.
 func (c *Card) generateAC(cmd command) ([]byte, sw) {
-	if cmd.p2 != 0 || cmd.p1&0x3F != 0 || cmd.p1&0xC0 == 0xC0 {
+	asked := cid(cmd.p1)
+	if c.app != nil && c.app.signer != nil && c.app.signer.card != nil && c.app.AIP[0]&aipCDA != 0 {
+		c.combine = cmd.p1&p1CDA != 0
+		asked &^= p1CDA
+	}
+	if cmd.p2 != 0 || asked&0x3F != 0 || asked == 0xC0 {
 		return nil, swP1P2
 	}
-	switch asked := cid(cmd.p1); c.step {
+	switch c.step {
 	case initiated:
 		return c.firstAC(asked, cmd.data)
 	case requested:
@@ -110,7 +123,7 @@ func (c *Card) firstAC(asked cid, data []byte) ([]byte, sw) {
 	if !ok {
 		return nil, swLength
 	}
-	c.keep(values)
+	c.keep(values, data)
 	given := asked
 	if most := c.app.offline(); most.rank() < given.rank() {
 		given = most
@@ -131,7 +144,7 @@ func (c *Card) secondAC(asked cid, data []byte) ([]byte, sw) {
 	if !ok {
 		return nil, swLength
 	}
-	c.keep(values)
+	c.keep(values, data)
 	if answer := values[tagIssuerAuth]; !c.authTried && len(bytes.Trim(answer, "\x00")) > 0 {
 		c.authenticate(answer)
 	}
@@ -201,13 +214,20 @@ func (c *Card) cryptogram(given cid) ([]byte, sw) {
 	ac, err := cryptogram.AC(c.app.key(), in, pad)
 	must(err)
 	if given == cidARQC {
-		c.arqc = ac
+		c.arqc, c.arqcGiven = ac, true
+	}
+	if c.combine && given != cidAAC { // a refusal needs no signature (Book 2, 6.6.1)
+		return c.combined(given, atc, ac, iad), swOK
+	}
+	information := byte(given)
+	if given == cidAAC {
+		information |= c.app.Risk.CIDBits
 	}
 	if c.app.Format == 1 {
-		body := append(append([]byte{byte(given)}, atc...), ac[:]...)
+		body := append(append([]byte{information}, atc...), ac[:]...)
 		return tlv.Append(nil, tagFormat1, append(body, iad...)), swOK
 	}
-	body := tlv.Append(nil, tagCID, []byte{byte(given)})
+	body := tlv.Append(nil, tagCID, []byte{information})
 	body = tlv.Append(body, tagATC, atc)
 	body = tlv.Append(body, tagAC, ac[:])
 	return tlv.Append(nil, tagFormat2, tlv.Append(body, tagIAD, iad)), swOK

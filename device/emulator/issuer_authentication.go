@@ -66,9 +66,9 @@ func (c *Card) fromIssuer(answer []byte) bool {
 	return subtle.ConstantTimeCompare(want[:], answer[:4]) == 1
 }
 
-// must holds an error that cannot be: the key was checked when the card was made.
+// must holds an error that cannot be: the key was checked when the card was made, the file is part of the program.
 func must(err error) {
 	if err != nil {
-		panic(fmt.Sprintf("emulator: key of the card was checked and fails: %v", err))
+		panic(fmt.Sprintf("emulator: what was checked fails: %v", err))
 	}
 }

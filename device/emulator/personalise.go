@@ -68,6 +68,12 @@ type application struct {
 	cdol2  tlv.DOL
 	master []byte // the card's own key, derived from the issuer's
 
+	signer       *signer // nil: no offline data authentication
+	records      []Record
+	tamper       map[tlv.Tag]Change
+	scriptMaster []byte
+	issued       bool // certificates and signatures are in the files
+
 	// what outlives a reset
 	atc          uint16
 	lastOnline   uint16
@@ -75,24 +81,71 @@ type application struct {
 	authFailed   bool // issuer authentication failed in the last transaction that went online
 	authNotDone  bool // the last transaction went online and no issuer authentication was performed
 	challengeSeq uint32
+	pinLeft      byte
+	readable     map[tlv.Tag][]byte // further objects of GET DATA
 }
 
 func personalise(p Application) (*application, error) {
 	a := &application{Application: p, atc: p.ATC, lastOnline: p.LastOnlineATC}
-	if err := a.checkWords(); err != nil {
+	data, err := changes("data", p.Data)
+	if err != nil {
 		return nil, err
 	}
-	if err := a.lists(p.PDOL); err != nil {
+	a.records = changed(p.Records, data, true)
+	if a.tamper, err = changes("tamper", p.Tamper); err != nil {
 		return nil, err
 	}
-	if err := a.file(); err != nil {
-		return nil, err
+	for _, check := range []func() error{
+		a.checkWords, a.checkPIN, a.lists, a.derive, a.open, a.selectable,
+	} {
+		if err := check(); err != nil {
+			return nil, err
+		}
 	}
-	a.locate()
-	if err := a.selectable(); err != nil {
-		return nil, err
+	return a, nil
+}
+
+// open writes the files as they will be, but for the arithmetic of certificates, and locates them.
+func (a *application) open() error {
+	a.readable = map[tlv.Tag][]byte{}
+	for name, v := range a.GetData {
+		tag, err := tlv.ParseTag(name)
+		if err != nil {
+			return fmt.Errorf("%w: get_data: %w", ErrProfile, err)
+		}
+		if len(v) > maxRecordBytes-5 {
+			return fmt.Errorf("%w: get_data: tag %s has %d bytes", ErrProfile, tag, len(v))
+		}
+		a.readable[tag] = v
 	}
-	return a, a.derive()
+	if a.signer != nil {
+		for _, r := range a.records {
+			if r.SFI == a.signer.SFI {
+				return fmt.Errorf("%w: rsa: file %d has records already", ErrProfile, r.SFI)
+			}
+		}
+	}
+	all := a.records
+	if a.signer != nil {
+		all = slices.Concat(all, a.signer.records(nil, true))
+	}
+	if err := a.file(all); err != nil {
+		return err
+	}
+	a.locate(all)
+	return a.file(changed(all, a.tamper, false))
+}
+
+// issue writes certificates and signatures, once, when the card is first used: a card that is only loaded is spared the
+// arithmetic.
+func (a *application) issue() {
+	if a.signer == nil || a.issued {
+		return
+	}
+	a.issued = true
+	must(a.file(slices.Concat(a.records, a.signer.records(nil, true))))
+	all := slices.Concat(a.records, a.signer.records(a.static(), false))
+	must(a.file(changed(all, a.tamper, false)))
 }
 
 func (a *application) checkWords() error {
@@ -115,15 +168,17 @@ func (a *application) checkWords() error {
 		return fmt.Errorf("%w: risk.first must be tc, arqc or aac", ErrProfile)
 	case !slices.Contains([]string{DecideTC, DecideAAC}, a.Risk.Second):
 		return fmt.Errorf("%w: risk.second must be tc or aac", ErrProfile)
+	case a.Risk.CIDBits > 0x0F:
+		return fmt.Errorf("%w: risk.cid_bits is %d, at most 15", ErrProfile, a.Risk.CIDBits)
 	case a.Risk.IssuerAuthentication != "mandatory" && a.Risk.IssuerAuthentication != "optional":
 		return fmt.Errorf("%w: risk.issuer_authentication must be mandatory or optional", ErrProfile)
 	}
 	return nil
 }
 
-func (a *application) lists(pdol []byte) error {
+func (a *application) lists() error {
 	var err error
-	if a.pdol, err = tlv.ParseDOL(pdol); err != nil {
+	if a.pdol, err = tlv.ParseDOL(a.PDOL); err != nil {
 		return fmt.Errorf("%w: pdol: %w", ErrProfile, err)
 	}
 	for _, l := range []struct {
@@ -151,7 +206,7 @@ func (a *application) lists(pdol []byte) error {
 func (a *application) unique(tag tlv.Tag) ([]byte, error) {
 	var found []byte
 	n := 0
-	for _, r := range a.Records {
+	for _, r := range a.records {
 		for name, v := range r.Data {
 			if t, err := tlv.ParseTag(name); err == nil && t == tag {
 				found = v
@@ -166,10 +221,10 @@ func (a *application) unique(tag tlv.Tag) ([]byte, error) {
 }
 
 // file writes the records into their files.
-func (a *application) file() error {
+func (a *application) file(records []Record) error {
 	a.files = map[byte][][]byte{}
 	open := map[byte]bool{} // a record without oda was seen in this file
-	for i, r := range a.Records {
+	for i, r := range records {
 		if r.SFI < 1 || r.SFI > 30 {
 			return fmt.Errorf("%w: record %d: sfi is %d, 1 to 30 are files", ErrProfile, i+1, r.SFI)
 		}
@@ -232,10 +287,10 @@ func objects(data map[string]Hex) ([]byte, error) {
 
 // locate computes the application file locator: one entry a file, in the order in which the files are first used
 // (Book 3, 10.2).
-func (a *application) locate() {
+func (a *application) locate(records []Record) {
 	oda := map[byte]byte{}
 	var order []byte
-	for _, r := range a.Records {
+	for _, r := range records {
 		if !slices.Contains(order, r.SFI) {
 			order = append(order, r.SFI)
 		}
@@ -302,7 +357,12 @@ func (a *application) derive() error {
 	if a.master, err = cryptogram.MasterKey(a.Key.IMKAC, pan.Clear(), psn); err != nil {
 		return fmt.Errorf("%w: key of the card: %w", ErrProfile, err)
 	}
-	return nil
+	if a.RSA != nil {
+		if a.signer, err = newSigner(a.RSA, pan.Clear()); err != nil {
+			return err
+		}
+	}
+	return a.scriptKey(pan.Clear(), psn)
 }
 
 // environment writes the FCI and the directory records of the PSE (Book 1, tables 43 and 46).
@@ -321,6 +381,15 @@ func environment(p PSE, apps []*application) (fci []byte, records [][]byte, err 
 	fci = tlv.Append(nil, tagFCI, tlv.Append(tlv.Append(nil, tagDFName, []byte(pseName)), tagProprietary, body))
 	if p.OmitDirectory {
 		return fci, nil, nil
+	}
+	if len(p.Records) > 0 {
+		for _, r := range p.Records {
+			if len(r) > maxRecordBytes || len(p.Records) > maxRecords {
+				return nil, nil, fmt.Errorf("%w: pse: at most %d records of at most %d bytes", ErrProfile, maxRecords, maxRecordBytes)
+			}
+			records = append(records, r)
+		}
+		return fci, records, nil
 	}
 	for _, a := range apps {
 		entry := appendText(tlv.Append(nil, tagAID, a.AID), tagLabel, a.Label)

@@ -42,6 +42,7 @@ func (h *Hex) UnmarshalText(text []byte) error {
 // Profile is what a card is made of. The zero value is no card: use ParseProfile or Ready. It holds a test account number and
 // test keys, and shows only its name when it is printed.
 type Profile struct {
+	Like         string        `toml:"like"`         // a ready card to start from; what stands here is laid over it (like.go)
 	Name         string        `toml:"name"`         // one word, for command lines
 	Note         string        `toml:"note"`         // one sentence for people
 	ATR          Hex           `toml:"atr"`          // answer to reset; its protocol is the one the card speaks
@@ -60,10 +61,13 @@ type PSE struct {
 	Languages     string `toml:"languages"`      // 5F2D: ISO 639 codes, "aren"
 	CodeTable     byte   `toml:"code_table"`     // 9F11; 0: not there
 	OmitDirectory bool   `toml:"omit_directory"` // the environment is there, its records are not
+	Records       []Hex  `toml:"records"`        // the directory's records as they are, in place of those of the applications
+	Endless       bool   `toml:"endless"`        // every record number has an answer: the last record's
 }
 
 // Application is one payment application on the card.
 type Application struct {
+	Like          string         `toml:"like"`           // a ready card whose first application this one starts from
 	AID           Hex            `toml:"aid"`            // 4F and 84, 5 to 16 bytes
 	Label         string         `toml:"label"`          // 50
 	PreferredName string         `toml:"preferred_name"` // 9F12; empty: not there
@@ -77,10 +81,36 @@ type Application struct {
 	Format        int            `toml:"format"`         // of GPO and GENERATE AC answers: 1 (80) or 2 (77)
 	ATC           uint16         `toml:"atc"`            // of the last transaction before this card came to us
 	LastOnlineATC uint16         `toml:"last_online_atc"`
-	PINTries      *byte          `toml:"pin_tries"` // 9F17; absent: no PIN on the card
+	PIN           string         `toml:"pin"`       // 4 to 12 digits that VERIFY takes; empty: none can be verified
+	PINTries      *byte          `toml:"pin_tries"` // 9F17, those left now; absent: GET DATA does not know the tag
+	PINLimit      byte           `toml:"pin_limit"` // tries after a right PIN or an unblocking; 0: 3
+	GetData       map[string]Hex `toml:"get_data"`  // further objects that GET DATA gives and PUT DATA changes
 	Key           Key            `toml:"key"`
 	Risk          Risk           `toml:"risk"`
+	RSA           *RSA           `toml:"rsa"` // none: no offline data authentication
 	Records       []Record       `toml:"record"`
+	// Data are laid over the records before anything is computed from them: a tag's value is replaced where it stands, or
+	// taken out ("-"), or, where no record has the tag, put into the last record.
+	Data map[string]Change `toml:"data"`
+	// Tamper is laid over what the card sends when all is signed, as somebody between card and terminal could: the
+	// records' objects, and 82 and 94 of GET PROCESSING OPTIONS. The card itself goes on with what it was made with.
+	Tamper map[string]Change `toml:"tamper"`
+}
+
+// Change is a new value for a data object, in hex, or its removal: "-".
+type Change struct {
+	Value Hex
+	Gone  bool
+}
+
+// UnmarshalText reads hex digits or "-".
+func (c *Change) UnmarshalText(text []byte) error {
+	if string(text) == "-" {
+		*c = Change{Gone: true}
+		return nil
+	}
+	c.Gone = false
+	return c.Value.UnmarshalText(text)
 }
 
 // Key is what the application cryptogram is computed with: the issuer's master key, from which the card's own is derived by
@@ -89,6 +119,9 @@ type Key struct {
 	IMKAC Hex  `toml:"imk_ac"` // 16 bytes: a published test key, nothing else
 	DKI   byte `toml:"dki"`    // derivation key index, second byte of 9F10
 	CVN   int  `toml:"cvn"`    // cryptogram version number: 10 or 18
+	// IMKSMI is the issuer's master key for the MACs of script commands; none: the card knows no script command.
+	IMKSMI    Hex  `toml:"imk_smi"`
+	ScriptMAC byte `toml:"script_mac"` // bytes of MAC that end a script command, 4 to 8; 0: none, any command is taken
 }
 
 // Decisions of a card, in the words of a profile.
@@ -107,6 +140,9 @@ type Risk struct {
 	// IssuerAuthentication "mandatory" refuses at the second GENERATE AC when the issuer was reached and did not prove
 	// itself; "optional" refuses only when it tried and failed.
 	IssuerAuthentication string `toml:"issuer_authentication"`
+	// CIDBits are put into the cryptogram information data of an AAC: bit 4 advice required, bits 3-1 the reason
+	// (Book 3, table 14).
+	CIDBits byte `toml:"cid_bits"`
 }
 
 // Record is one record of a file. The application file locator is computed from the records, in their order.
@@ -119,11 +155,12 @@ type Record struct {
 
 // Fault is one thing that the card does wrong. It comes true each time the card is powered and used that far.
 type Fault struct {
-	// At is a command and which one of its kind since the reset ("generate ac 2", "read record 3"), or any
-	// command by number ("exchange 5").
+	// At is a command and which one of its kind since the reset ("generate ac 2", "read record 3", "script 1": any command of
+	// a script), any command by number ("exchange 5"), or all of a kind ("every get data").
 	At string `toml:"at"`
-	// Do is "leave" (the card leaves the slot in place of answering), "mute" (no answer until the next reset) or a status
-	// word to answer with ("6985").
+	// Do is "leave" (the card leaves the slot in place of answering), "mute" (no answer until the next reset), a status
+	// word to answer with ("6985"), or "answer HEX": the whole answer, status included. Three change what the card
+	// answers, after it signed it: "set 9F27=80", "flip 9F10" (the value's last bit) and "drop 9F4B".
 	Do string `toml:"do"`
 }
 
@@ -133,8 +170,25 @@ func ParseProfile(text []byte) (Profile, error) {
 	if err := bounds(text); err != nil {
 		return Profile{}, err
 	}
+	p, err := decode(string(text))
+	if err != nil {
+		return Profile{}, err
+	}
+	if p.inherits() {
+		if p, err = inherit(string(text)); err != nil {
+			return Profile{}, err
+		}
+	}
+	if err := p.Check(); err != nil {
+		return Profile{}, err
+	}
+	return p, nil
+}
+
+// decode reads the text strictly. Error: ErrProfile, with line and key.
+func decode(text string) (Profile, error) {
 	var p Profile
-	meta, err := toml.Decode(string(text), &p)
+	meta, err := toml.Decode(text, &p)
 	if err != nil {
 		if pe, ok := errors.AsType[toml.ParseError](err); ok {
 			return Profile{}, fmt.Errorf("%w: line %d, key %q: %s", ErrProfile, pe.Position.Line, pe.LastKey, pe.Message)
@@ -143,9 +197,6 @@ func ParseProfile(text []byte) (Profile, error) {
 	}
 	if extra := meta.Undecoded(); len(extra) > 0 {
 		return Profile{}, fmt.Errorf("%w: key %q is unknown", ErrProfile, extra[0].String())
-	}
-	if err := p.Check(); err != nil {
-		return Profile{}, err
 	}
 	return p, nil
 }

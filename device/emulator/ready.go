@@ -10,8 +10,16 @@ import (
 //go:embed cards/*.toml
 var cards embed.FS
 
-// ReadyNames lists the ready-made cards.
-func ReadyNames() []string { return []string{"credit", "debit", "declines", "expired", "pulled"} }
+// ReadyNames lists the ready-made cards, in order of their names.
+func ReadyNames() []string {
+	entries, err := cards.ReadDir("cards")
+	must(err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
 
 // Ready is a ready-made card's profile. Error: ErrProfile, naming the cards there are.
 func Ready(name string) (Profile, error) {

@@ -20,6 +20,7 @@ type terminal struct {
 	transmit func(apdu []byte) []byte
 	data     emv.Data
 	afl      []byte
+	static   []byte // static data to be authenticated (Book 3, 10.3), of files 1 to 10
 }
 
 func insert(t testing.TB, name string) *terminal {
@@ -120,8 +121,15 @@ func (x *terminal) read(aid string) {
 	x.start()
 	for e := range bytesOf(x.afl, 4) {
 		for n := e[1]; n <= e[2]; n++ {
-			x.absorb(x.send(0x9000, command(0x00, 0xB2, n, e[0]|4, nil)))
+			r := x.send(0x9000, command(0x00, 0xB2, n, e[0]|4, nil))
+			x.absorb(r)
+			if items, err := tlv.Parse(r); err == nil && n < e[1]+e[3] {
+				x.static = append(x.static, items[0].Value...)
+			}
 		}
+	}
+	if bytes.Equal(x.data.Value(0x9F4A), []byte{0x82}) {
+		x.static = append(x.static, x.data.Value(0x82)...)
 	}
 }
 
