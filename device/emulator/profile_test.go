@@ -19,11 +19,11 @@ var mandatory = []tlv.Tag{0x5A, 0x5F24, 0x8C, 0x8D, 0x57, 0x5F34, 0x8E, 0x9F07, 
 // numbers hold together and carry a right check digit.
 func TestReadyCards(t *testing.T) {
 	for _, name := range emulator.ReadyNames() {
+		p := ready(t, name)
+		if defective(p) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
-			p := ready(t, name)
-			if card := p.Applications; p.Blocked || len(card) == 0 || card[0].Blocked || len(card[0].Tamper) > 0 || len(p.Faults) > 0 {
-				t.Skip("a card with a defect")
-			}
 			if p.Name != name || p.Note == "" {
 				t.Errorf("name %q, note %q", p.Name, p.Note)
 			}
@@ -49,6 +49,17 @@ func TestReadyCards(t *testing.T) {
 			numbers(t, &x.data)
 		})
 	}
+}
+
+// defective says that a card is made to be read otherwise than it should.
+func defective(p emulator.Profile) bool {
+	for _, f := range p.Faults {
+		if !strings.HasPrefix(f.At, "generate ac") && !strings.HasPrefix(f.At, "internal") {
+			return true
+		}
+	}
+	first := p.Applications[0]
+	return p.Blocked || first.Blocked || len(first.Tamper) > 0 || len(first.Data) > 0
 }
 
 func record(t *testing.T, x *terminal, n, p2 byte) []tlv.Item {
