@@ -48,6 +48,7 @@ func TestComplete(t *testing.T) {
 
 		{name: "issuer authenticated", section: "Book 3, 10.9", result: approved, issuer: auth, want: emv.Approved, tags: "95=8000008000 9B=7800 91=11223344556677883030", sent: "008200000A11223344556677883030 80AE40"},
 		{name: "issuer not authenticated", section: "Book 3, 10.9", answers: "00820000=6300", result: approved, issuer: auth, want: emv.Approved, tags: "95=8000008040 9B=7800", why: "TVR byte 5 bit 7"},
+		{name: "issuer authentication in an error state", section: "Book 3, F", answers: "00820000=6985", result: approved, issuer: auth, want: emv.Approved, tags: "95=8000008040 9B=7800"},
 		{name: "issuer authenticated, declined", section: "Book 3, 10.9", result: declined, issuer: auth, want: emv.Declined, sent: "00820000 80AE00"},
 		{name: "card does not support it", section: "Book 3, 10.9", answers: "80A8=80061800080101009000", result: approved, issuer: auth, want: emv.Approved, never: "0082", tags: "91=11223344556677883030 9B=6800"},
 		{name: "issuer data in CDOL2", section: "Book 3, 10.9", objects: "8D=910A8A02", answers: "80A8=80061800080101009000", result: approved, issuer: auth, want: emv.Approved, sent: "80AE40000C112233445566778830303030", never: "0082"},
@@ -66,7 +67,12 @@ func TestComplete(t *testing.T) {
 		{name: "script that makes no sense", section: "Book 3, 10.10", result: approved, issuer: script71 + "842400", want: emv.Approved, tags: "9F5B=0011223344 95=8000008020 9B=6C00", never: "84"},
 		{name: "command that is none", section: "ISO/IEC 7816-4, 5.1", answers: "8401=9000", result: approved, issuer: "710F860484010000860784020000031122", want: emv.Approved, sent: "84010000 80AE40", never: "8402", tags: "9F5B=1200000000 95=8000008020"},
 		{name: "script too long", section: "Book 4, 12.2.4", result: approved, issuer: "717F" + "867D84240000" + strings.Repeat("11", 121), want: emv.Approved, tags: "9F5B=0000000000 95=8000008020", never: "84"},
-		{name: "eleven scripts, ten are run", section: "Book 3, 10.10", answers: "84=9000", result: approved, issuer: strings.Repeat("7206860484010000", 10) + "7206860484020000", want: emv.Approved, sent: "84010000", never: "8402", why: "issuer script"},
+		{name: "sixteen scripts of 128 bytes in all are run, and no more", section: "Book 4, 6.3.9 and 12.2.4", answers: "84=9000", result: approved, issuer: strings.Repeat("7206860484010000", 16) + "7206860484020000", want: emv.Approved, sent: "84010000", never: "8402", tags: "95=8000008010 9F5B=" + strings.Repeat("2000000000", 16) + "0000000000"},
+		{name: "one too long, the next is run", section: "Book 4, 12.2.4", answers: "84=9000", result: approved, issuer: "717F" + "9F180411223344" + "86768424000070" + strings.Repeat("11", 113) + "7106860484020000", want: emv.Approved, sent: "84020000 80AE40", never: "8424", tags: "95=8000008020 9F5B=0011223344" + "2000000000"},
+		{name: "one that does not parse, the next is run", section: "Book 4, 12.2.4", answers: "84=9000", result: approved, issuer: "720A9F180411223344867F84" + "7206860484020000", want: emv.Approved, sent: "80AE40 84020000", tags: "95=8000008010 9F5B=0011223344" + "2000000000"},
+		{name: "an error after the first commands", section: "Book 3, E2", answers: "8401=9000 8402=9F00", result: approved, issuer: "710C860484010000860484020000", want: emv.Approved, tags: "9F5B=1200000000 95=8000008020"},
+		{name: "sixteenth command fails", section: "Book 4, A5", answers: "8401=9000 8402=6A80", result: approved, issuer: "7266" + strings.Repeat("860484010000", 16) + "860484020000", want: emv.Approved, tags: "9F5B=1F00000000 95=8000008010"},
+		{name: "a thousand scripts", section: "Book 3, 10.10", answers: "84=9000", result: approved, issuer: strings.Repeat("7200", 400), want: emv.Approved, why: "issuer script"},
 		{name: "no scripts without the issuer", section: "Book 3, 10.10", result: unable, issuer: "7206860484010000", want: emv.Declined, never: "84", tags: "9F5B=-"},
 	} {
 		t.Run(r.name, func(t *testing.T) {

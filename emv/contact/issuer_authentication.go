@@ -7,8 +7,8 @@ import (
 )
 
 // issuerAuthentication sends EXTERNAL AUTHENTICATE, at most once, when the card supports it and the issuer sent 91. A
-// card without that bit checks 91 in the second GENERATE AC, if its CDOL2 asks for it. A refusal does not end the
-// transaction: the card decides (Book 3, 10.9).
+// card without that bit checks 91 in the second GENERATE AC, if its CDOL2 asks for it. No refusal, 6985 among them, ends
+// the transaction: the card decides (Book 3, 10.9 and F).
 // Reads: 82, 91. Writes: 95, 9B.
 func (s *session) issuerAuthentication(ctx context.Context) (ending, error) {
 	const section = "Book 3, 10.9"

@@ -11,10 +11,11 @@ import (
 
 const sectionScript = "Book 3, 10.10"
 
-// Bounds of what an issuer may make the terminal send (Book 4, 12.2.4: a terminal supports 128 bytes of scripts).
+// Bounds of what an issuer may make the terminal send. A terminal supports scripts of 128 bytes in all, tags and lengths
+// counted (Book 4, 6.3.9). Results of 9F5B fit one data object.
 const (
-	maxScriptBytes = 128 // of one script, tag and length counted
-	maxScripts     = 10
+	maxScriptBytes = 128
+	maxScripts     = 50
 )
 
 // script is one issuer script: 71 or 72.
@@ -32,9 +33,12 @@ const (
 	scriptSuccessful   = 0x20
 )
 
-// readScripts takes the scripts in the order in which they came, repeats kept (Book 3, 10.10).
+// readScripts takes the scripts in the order in which they came, repeats kept (Book 3, 10.10). One with which the length of
+// all is more than the terminal supports is not performed, and neither is one that does not parse; those after it are
+// (Book 4, 12.2.4).
 func (s *session) readScripts(items []tlv.Item) []script {
 	var scripts []script
+	total := 0
 	for _, it := range items {
 		if it.Tag != emv.TagIssuerScriptTemplate1 && it.Tag != emv.TagIssuerScriptTemplate2 {
 			continue
@@ -43,21 +47,25 @@ func (s *session) readScripts(items []tlv.Item) []script {
 			s.explain("issuer script", fmt.Sprintf("more than %d scripts: the others are left out", maxScripts), sectionScript)
 			break
 		}
-		scripts = append(scripts, readScript(it))
+		sc := readScript(it)
+		switch n := len(tlv.Append(nil, it.Tag, it.Value)); {
+		case sc.fault != "":
+		case total+n > maxScriptBytes:
+			sc.fault = fmt.Sprintf("with its %d bytes the scripts have more than %d", n, maxScriptBytes)
+		default:
+			total += n
+		}
+		scripts = append(scripts, sc)
 	}
 	return scripts
 }
 
+// readScript separates the commands. The identifier is read if it can be, also of a script that makes no sense.
 func readScript(it tlv.Item) script {
 	sc := script{tag: it.Tag}
-	if n := len(tlv.Append(nil, it.Tag, it.Value)); n > maxScriptBytes {
-		sc.fault = fmt.Sprintf("%d bytes, more than %d", n, maxScriptBytes)
-		return sc
-	}
 	items, err := tlv.Parse(it.Value)
 	if err != nil {
 		sc.fault = err.Error()
-		return sc
 	}
 	for _, in := range items {
 		switch {
@@ -65,9 +73,8 @@ func readScript(it tlv.Item) script {
 			copy(sc.id[:], in.Value)
 		case in.Tag == emv.TagIssuerScriptCommand && len(in.Value) >= 4:
 			sc.commands = append(sc.commands, in.Value)
-		default:
+		case sc.fault == "":
 			sc.fault = fmt.Sprintf("tag %s of %d bytes has no place in it", in.Tag, len(in.Value))
-			return sc
 		}
 	}
 	return sc
@@ -112,8 +119,8 @@ func (s *session) runScripts(ctx context.Context, tag tlv.Tag, failed emv.TVRBit
 	return nil
 }
 
-// runScript sends a script's commands until one fails; 90xx, 62xx and 63xx count as carried out (Book 3, 10.10). The
-// result is the first byte of 9F5B: what became of it, and the number of the command that failed, F for 15 and over.
+// runScript sends a script's commands until one fails; 90xx, 62xx and 63xx count as carried out: only the first status byte
+// counts (Book 3, 10.10 and E1). The result is the first byte of 9F5B: what became of it, and the number of the command that failed, F for 15 and over.
 func (s *session) runScript(ctx context.Context, sc script) (result byte, err error) {
 	if sc.fault != "" {
 		return scriptNotPerformed, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -20,7 +21,8 @@ const (
 	maxNextOccurrence = 16 // SELECT next for one AID
 	maxRecords        = 64 // of one application
 	maxResponse       = 258
-	maxNotes          = 32 // explanations of odd data
+	maxExchangeTime   = 30 * time.Second // for one command: a card that waits longer, or is far away, is given up
+	maxNotes          = 32               // explanations of odd data
 )
 
 // session is one transaction with one card. One goroutine uses it.
@@ -127,7 +129,12 @@ func (s *session) transmit(ctx context.Context, name string, command []byte) ([]
 	if s.exchanges++; s.exchanges > maxExchanges {
 		return nil, fault("Book 3, 10.2", "the card keeps the terminal busy: more than %d commands", maxExchanges)
 	}
-	response, err := s.card.Transmit(ctx, command)
+	limited, done := context.WithTimeout(ctx, maxExchangeTime)
+	defer done()
+	response, err := s.card.Transmit(limited, command)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, fault("Book 3, 6.3.3", "%s: the card did not answer within %s", name, maxExchangeTime)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
