@@ -114,6 +114,7 @@ type Application struct {
 
 	Capabilities [3]byte // 9F33 for this application; zero: Params.Capabilities
 	PINRequired  bool    // taken with an online PIN only: anything else is declined before the host is asked
+	OnlineOnly   bool    // never approved without the issuer, whatever the terminal's type
 }
 
 // Params is everything the terminal brings to one transaction.

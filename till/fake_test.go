@@ -153,6 +153,7 @@ func handlerFor(t *testing.T, s *script) http.Handler {
 	return New(Config{
 		Lane: s, Journal: s, Access: openAccess(), Currency: kwd(t), TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
+		CAKeys:  CAKeys{Environment: "test", Keys: 12, Revoked: 1},
 		Profile: "kuwait", Version: "test", Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: "0123abcd"}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }

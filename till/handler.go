@@ -113,7 +113,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
 			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
-			Kernel: c.Kernel,
+			Kernel: c.Kernel, CAKeys: c.CAKeys,
 		},
 		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
 		Open:     c.Access.cfg.Policy.Open,

@@ -76,6 +76,7 @@ type Config struct {
 	Profile    string // name of the terminal's profile
 	Version    string // of the program, for support
 	Kernel     receipt.Kernel
+	CAKeys     CAKeys
 	Log        *slog.Logger
 }
 
@@ -112,6 +113,14 @@ type Terminal struct {
 	Version    string   `json:"version"`
 
 	Kernel receipt.Kernel `json:"kernel"`
+	CAKeys CAKeys         `json:"ca_keys"`
+}
+
+// CAKeys says how many public keys of certification authorities the terminal authenticates cards with.
+type CAKeys struct {
+	Environment string `json:"environment"` // "test" or "live"
+	Keys        int    `json:"keys"`
+	Revoked     int    `json:"revoked"` // certificates of issuers that are not believed
 }
 
 // Sales is the answer to GET /v1/sales.

@@ -268,7 +268,7 @@ func TestStatusShape(t *testing.T) {
 		Host: terminal.Health{Name: "nac", State: "down", Cause: "refused"}, Owed: 1,
 	}}}))
 	want := `{"terminal":{"tid":"TILL0001","mid":"KW0000000000001","merchant":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"],` +
-		`"currency":"KWD","exponent":3,"profile":"kuwait","version":"test","kernel":{"name":"contact","version":"1.0.0","checksum":"0123abcd"}},` +
+		`"currency":"KWD","exponent":3,"profile":"kuwait","version":"test","kernel":{"name":"contact","version":"1.0.0","checksum":"0123abcd"},"ca_keys":{"environment":"test","keys":12,"revoked":1}},` +
 		`"snapshot":{"version":2,"state":"Ready","reader":{"ok":true,"name":"twin","state":"no card"},` +
 		`"host":{"ok":false,"name":"nac","state":"down","cause":"refused"},"journal":0,"owed":1,"parked":0},"open":true}` + "\n"
 	if got := ask(t, h, "GET", "/v1/status", "").Body.String(); got != want {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/tlv"
-	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/profile"
 )
@@ -177,19 +175,34 @@ func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
 	out := plan{params: p.Params(terminal.Order{Kind: terminal.KindSale, Amount: amount}, now, 1), online: f.online}
 	out.params.Random, out.params.Fixed = random, fixed
 	out.holder = typedPIN{f.pin, random}
+	rehearse(&out.params, p)
+	if err := agree(&out.params, fixed); err != nil {
+		return plan{}, err
+	}
 	if f.capk != "" {
-		file, err := readCAKeys(f.capk)
+		file, err := readCAKeys(f.capk, p.Terminal.CAKeys)
 		if err != nil {
 			return plan{}, err
 		}
 		out.params.CAKeys = file.CAKeys
 		out.notes = append(out.notes, emv.Why{
 			Bit: "ODA", Section: "Book 2, 11.2",
-			Reason: fmt.Sprintf("the key file gives this run %d keys for tests; %d were left out", len(file.Keys), len(file.LeftOut)),
+			Reason: fmt.Sprintf("the key file gives this run %d keys of the %s environment; %d were left out", len(file.Keys), p.Terminal.CAKeys, len(file.LeftOut)),
 		})
 	}
 	out.answer, err = f.hostAnswer()
 	return out, err
+}
+
+// rehearse gives the kernel what a profile may bring for such runs only: earlier sales, an exception file, draws.
+func rehearse(params *emv.Params, p profile.Profile) {
+	params.Selection = p.Selection
+	if len(p.EarlierSales) > 0 {
+		params.History = p.EarlierSales
+	}
+	if len(p.Exceptions) > 0 {
+		params.ExceptionFile = p.Exceptions
+	}
 }
 
 func (f cardFlags) hostAnswer() (emv.HostAnswer, error) {
@@ -246,25 +259,6 @@ func parseSet(set []string) (map[tlv.Tag][]byte, error) {
 		fixed[tag] = b
 	}
 	return fixed, nil
-}
-
-// fixedAmount is the amount that --set 9F02 and 5F2A say, so that what the kernel compares is what the card is told; one
-// whole unit of the profile's currency when they say nothing. A currency that is not in the table is only told.
-func fixedAmount(fixed map[tlv.Tag][]byte, c money.Currency) (money.Amount, error) {
-	if n, err := strconv.ParseUint(hex.EncodeToString(fixed[emv.TagTransactionCurrencyCode]), 10, 16); err == nil {
-		if known, err := money.ByNumeric(uint16(n)); err == nil {
-			c = known
-		}
-	}
-	b, ok := fixed[emv.TagAmountAuthorised]
-	if !ok {
-		return money.Parse("1", c)
-	}
-	minor, err := strconv.ParseInt(hex.EncodeToString(b), 10, 64)
-	if err != nil || len(b) != 6 {
-		return money.Amount{}, usage("--set 9F02=%X: it takes twelve decimal digits", b)
-	}
-	return money.New(minor, c), nil
 }
 
 // run runs the kernel. What is known is in the result even when there is an error.

@@ -325,6 +325,7 @@ func (a *app) status() *cobra.Command {
 func (a *app) printStatus(st till.Status) {
 	t, s := st.Terminal, st.Snapshot
 	a.printf("Terminal  %s, %s, %s (%s), %s %s\n", t.TerminalID, oneLine(t.Merchant), t.Currency, t.Profile, "release", t.Version)
+	a.printf("CA keys   %d, %s\n", t.CAKeys.Keys, oneLine(t.CAKeys.Environment))
 	a.printf("Kernel    %s %s, checksum %s\n", oneLine(t.Kernel.Name), oneLine(t.Kernel.Version), oneLine(shortSum(t.Kernel.Checksum)))
 	state := string(s.State)
 	if s.Sale != 0 && !s.State.Final() && s.State != terminal.Ready {

@@ -226,6 +226,7 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 		Lane: s, Journal: s, Access: access, Verify: s.verify, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		CAKeys: till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
 		Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
 	})}
 	ended := make(chan struct{})

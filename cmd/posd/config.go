@@ -22,6 +22,7 @@ type config struct {
 	State   string `toml:"state"`
 	Socket  string `toml:"socket"`
 	Profile string `toml:"profile"`
+	CAKeys  string `toml:"ca_keys"`
 
 	Development bool `toml:"development"`
 
@@ -152,7 +153,7 @@ func loadConfig(path string) (config, error) {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
-		&c.State, &c.Socket, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {

@@ -41,10 +41,17 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	if err := honours(p); err != nil {
+		return err
+	}
 	if err := c.rolesFit(p); err != nil {
 		return err
 	}
 	log := logger(c, errOut)
+	authorities, err := c.loadCAKeys(p, time.Now(), log)
+	if err != nil {
+		return err
+	}
 	unlock, err := lockState(c.State)
 	if err != nil {
 		return err
@@ -73,7 +80,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	s, err := assemble(ctx, parts{
-		profile: p, acquirer: c.Acquirer, reader: reader, journal: disk.journal, sales: disk.sales, traces: disk.traces,
+		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, journal: disk.journal, sales: disk.sales, traces: disk.traces,
 		dial: link.TLSDialer(link.TLSConfig{
 			Address: c.Acquirer.Address, ServerName: c.Acquirer.ServerName, RootCAs: pool, Certificate: certificate,
 			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
@@ -106,6 +113,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Log: log,
 		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	})
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {

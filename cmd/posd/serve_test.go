@@ -60,6 +60,19 @@ func TestRefusesToStart(t *testing.T) {
 		"unknown profile": {
 			func(t *testing.T, dir string) string { return "profile = \"mars\"\n" + base(t, dir) }, []string{"mars", "kuwait"},
 		},
+		"the developer's profile": {
+			func(t *testing.T, dir string) string { return "profile = \"generic\"\n" + base(t, dir) }, []string{"generic", "terminal.type 22", "store-and-forward"},
+		},
+		"CA keys that are not there": {
+			func(t *testing.T, dir string) string { return "ca_keys = \"capk.json\"\n" + base(t, dir) }, []string{"ca_keys", "capk.json", "acquirer"},
+		},
+		"CA keys that are none": {
+			func(t *testing.T, dir string) string {
+				write(t, filepath.Join(dir, "capk.json"), "nonsense")
+				return "ca_keys = \"capk.json\"\n" + base(t, dir)
+			},
+			[]string{"ca_keys", "capk.json", "JSON"},
+		},
 		"address without a port": {
 			func(t *testing.T, dir string) string {
 				return strings.Replace(base(t, dir), "127.0.0.1:1", "localhost", 1)

@@ -32,6 +32,7 @@ func openReader(c config, log *slog.Logger) (device.Reader, error) {
 // parts is what a terminal is assembled from: all that touches the world comes from outside.
 type parts struct {
 	profile  profile.Profile
+	caKeys   emv.CAKeys
 	acquirer acquirerConfig
 	reader   device.Reader
 	journal  lane.Journal
@@ -105,10 +106,10 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Sales: p.sales, Traces: p.traces,
 		Params: func(o terminal.Order, at time.Time, sale terminal.SaleID) emv.Params {
 			params := p.profile.Params(o, at, uint32(sale%99_999_999)+1)
-			params.Random = p.random
+			params.Random, params.CAKeys = p.random, p.caKeys
 			return params
 		},
-		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.PINBypass, PINSocket: p.pinSocket,
+		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,

@@ -23,6 +23,7 @@ func TestActionAnalysis(t *testing.T) {
 		online [5]byte
 		other  [5]byte
 		as     bool // the terminal's codes as they are written
+		never  bool // the application is never approved without its issuer
 		want   emv.Cryptogram
 		unable emv.Cryptogram
 		arc    string
@@ -49,8 +50,11 @@ func TestActionAnalysis(t *testing.T) {
 		{name: "as written: SDA selected, and failed", as: true, kind: 0x23, tvr: emv.TVR{0x42}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
 		{name: "as written: the codes count", as: true, kind: 0x22, tvr: floor, iac: zero, online: floor, other: floor, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "not of the minimum: ICC data missing", kind: 0x22, tvr: emv.TVR{0x20}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "never without the issuer", never: true, kind: 0x22, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "never without the issuer, who cannot be asked", never: true, kind: 0x23, iac: zero, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "never without the issuer, and denial goes first", never: true, kind: 0x22, tvr: floor, iac: zero, denial: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
 	} {
-		s := &session{tvr: r.tvr, app: emv.Application{TACDenial: r.denial, TACOnline: r.online, TACDefault: r.other}}
+		s := &session{tvr: r.tvr, app: emv.Application{TACDenial: r.denial, TACOnline: r.online, TACDefault: r.other, OnlineOnly: r.never}}
 		s.params.LiteralActionCodes = r.as
 		s.data.Put(emv.TagTerminalType, []byte{r.kind})
 		if r.iac != nil {

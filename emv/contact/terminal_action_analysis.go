@@ -24,6 +24,10 @@ func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
 		s.ask(emv.AAC, "an action code says to decline offline")
 	case kind.OnlineOnly():
 		s.ask(emv.ARQC, "the terminal approves nothing by itself")
+	case s.app.OnlineOnly && kind.OfflineOnly():
+		s.ask(emv.AAC, "the application is never approved without its issuer, and the terminal cannot ask it")
+	case s.app.OnlineOnly:
+		s.ask(emv.ARQC, "the application is never approved without its issuer")
 	case kind.OfflineOnly() && s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.ask(emv.AAC, "the terminal cannot go online, and an action code says to decline then")
 	case !kind.OfflineOnly() && s.matches("Online", emv.TagIACOnline, 0xFF, s.orMinimum(s.app.TACOnline)):
@@ -40,6 +44,8 @@ func (s *session) unableToGoOnline() (emv.Cryptogram, [2]byte) {
 	switch {
 	case s.terminalType().OnlineOnly():
 		s.explain("TAA", "the issuer was not reached, and the terminal approves nothing by itself", sectionTAA)
+	case s.app.OnlineOnly:
+		s.explain("TAA", "the issuer was not reached, and the application is never approved without it", sectionTAA)
 	case s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.explain("TAA", "the issuer was not reached, and an action code says to decline then", sectionTAA)
 	default:

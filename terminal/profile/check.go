@@ -2,92 +2,108 @@ package profile
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/money"
 )
 
-func (c *checker) terminal(f file) Terminal {
-	t := f.Terminal
+// What a profile has that does not say otherwise: a developer's terminal, which supports all that the kernel does.
+const (
+	defaultCurrency = "EUR"
+	defaultCountry  = 276
+	defaultType     = "22"
+	defaultMore     = "F000F0F001"
+	defaultFallback = 3
+)
+
+// defaultCapabilities is E0F8C8 without what this release cannot read (Book 4, A2): every way to verify a cardholder, and
+// every kind of offline data authentication.
+var defaultCapabilities = emv.Capabilities{0x20, 0xF8, 0xC8}
+
+// terminalTypes are those of Book 4, A1.
+var terminalTypes = []byte{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x34, 0x35, 0x36}
+
+func (c *checker) terminal(t terminalTable) Terminal {
 	out := Terminal{
-		ID:         c.fixed("terminal.id", t.ID, 8),
-		MerchantID: c.fixed("terminal.merchant_id", t.MerchantID, 15),
-		Type:       c.terminalType(t.Type),
-		IFDSerial:  c.fixed("terminal.ifd_serial", t.IFDSerial, 8),
+		ID:            c.fixed("terminal.id", c.or("terminal.id", t.ID, "TILL0001"), 8),
+		MerchantID:    c.fixed("terminal.merchant_id", c.or("terminal.merchant_id", t.MerchantID, "000000000000001"), 15),
+		Type:          c.terminalType(c.or("terminal.type", t.Type, defaultType)),
+		IFDSerial:     c.fixed("terminal.ifd_serial", c.or("terminal.ifd_serial", t.IFDSerial, "TILLWAY1"), 8),
+		CDAMode:       c.between("terminal.cda_mode", t.CDAMode, 1, 1, 4),
+		CAKeys:        TestKeys,
+		Without:       c.without("terminal.without", t.Without),
+		LiteralTACs:   c.flag("terminal.literal_action_codes", c.or("terminal.literal_action_codes", t.Literal, true), true),
+		PINBypass:     c.flag("terminal.pin_bypass", t.PINBypass, false),
+		FallbackAfter: c.between("terminal.fallback_after", t.Fallback, defaultFallback, 0, 9),
 	}
-	copy(out.MoreCapabilities[:], c.hex("terminal.additional_capabilities", t.More, 5, 5))
+	copy(out.MoreCapabilities[:], c.hex("terminal.additional_capabilities", c.or("terminal.additional_capabilities", t.More, defaultMore), 5, 5))
+	if t.Capabilities == nil && t.CVM == nil {
+		c.left = append(c.left, "terminal.cardholder_verification")
+	}
+	out.Capabilities = c.capabilities("terminal.capabilities", t.Capabilities, parts{
+		{"terminal.card_data_input", t.Input, inputWords},
+		{"terminal.cardholder_verification", t.CVM, verificationWords},
+		{"terminal.offline_data_authentication", t.ODA, authenticationWords},
+	}, defaultCapabilities)
+	if t.CAKeys != nil {
+		out.CAKeys = c.str("terminal.ca_keys", t.CAKeys)
+		if out.CAKeys != TestKeys && out.CAKeys != LiveKeys {
+			c.refuse("terminal.ca_keys", "%q: there are test and live, and a terminal has one of them", out.CAKeys)
+		}
+	}
+	if t.Referral != nil {
+		if word := c.str("terminal.referral", t.Referral); word != "decline" {
+			c.refuse("terminal.referral", `%q: a referral needs a call to the bank and its code typed in, which this release does not do: write "decline"`, word)
+		}
+	}
 	return out
 }
 
-// terminalType is 9F35 (Book 4, A1). Only 21 is honest today: whoever says that a terminal can approve offline promises to
-// keep and deliver what it approved, and whoever says unattended promises that nobody is needed.
 func (c *checker) terminalType(v any) byte {
 	const key = "terminal.type"
-	text := c.need(key, v)
 	b := c.hex(key, v, 1, 1)
 	if c.err != nil {
 		return 0
 	}
-	switch b[0] {
-	case 0x21:
-		return b[0]
-	case 0x12, 0x13, 0x15, 0x16, 0x22, 0x23, 0x25, 0x26, 0x35, 0x36:
-		c.refuse(key, "%s may approve without the host, which needs store-and-forward, and that is not in this release: use 21 (attended, online only)", text)
-	case 0x11, 0x14, 0x24, 0x34:
-		c.refuse(key, "%s is not a merchant's attended terminal: use 21 (attended, online only)", text)
-	default:
-		c.refuse(key, "%s is no terminal type (Book 4, A1): use 21 (attended, online only)", text)
+	if !slices.Contains(terminalTypes, b[0]) {
+		c.refuse(key, "%X is no terminal type (Book 4, A1): a merchant's attended terminal is 21, online only, 22, offline with online capability, or 23, offline only", b)
 	}
-	return 0
+	return b[0]
 }
 
-// methods are the ways to verify a cardholder. A method that is not performed is refused here: were it in 9F33, cards
-// would choose it.
-func (c *checker) methods(key string, v any) []emv.Method {
-	const example = `["online_pin", "no_cvm"]`
-	names := c.list(key, v)
-	if len(names) == 0 {
-		c.refuse(key, `is missing or empty: write %s`, example)
-	}
-	performed := map[string]emv.Method{"no_cvm": emv.NoCVM, "online_pin": emv.OnlinePIN}
-	var out []emv.Method
-	for _, n := range names {
-		m, known := performed[n]
+// without are the features that the terminal does without. Their words are the kernel's, with _ between.
+func (c *checker) without(key string, v any) []emv.Feature {
+	var out []emv.Feature
+	for _, name := range c.list(key, v) {
+		f := emv.Feature(strings.ReplaceAll(name, "_", " "))
 		switch {
-		case known && slices.Contains(out, m):
-			c.refuse(key, "names %q twice", n)
-		case known:
-			out = append(out, m)
-		case slices.Contains([]string{"signature", "offline_pin"}, n):
-			c.refuse(key, `%q is not performed by this release: write %s`, n, example)
-		default:
-			c.refuse(key, `%q is no method: write %s`, n, example)
+		case !slices.Contains(emv.Features(), f):
+			c.refuse(key, "has %q: there are %s", name, strings.Join(features(), ", "))
+			return nil
+		case slices.Contains(out, f):
+			c.refuse(key, "names %q twice", name)
 		}
+		out = append(out, f)
 	}
 	return out
 }
 
-// pin is how an application is verified where it differs from the terminal: its own methods, a part of the terminal's,
-// and whether it is taken with an online PIN only.
-func (c *checker) pin(key string, row application, a *Application, terminal []emv.Method) {
-	methods := terminal
-	if row.CVM != nil {
-		methods = c.methods(key+".cardholder_verification", row.CVM)
-		for _, m := range methods {
-			if !slices.Contains(terminal, m) {
-				c.refuse(key+".cardholder_verification", "has %q, which terminal.cardholder_verification lacks", m)
-			}
-		}
-		a.Capabilities = capabilities(methods)
+// features are the kernel's, as a profile writes them.
+func features() []string {
+	var out []string
+	for _, f := range emv.Features() {
+		out = append(out, strings.ReplaceAll(string(f), " ", "_"))
 	}
-	if a.PINRequired = c.flag(key+".pin_required", row.PINRequired, false); a.PINRequired && !slices.Contains(methods, emv.OnlinePIN) {
-		c.refuse(key+".pin_required", `needs "online_pin" among the methods of cardholder_verification`)
-	}
+	return out
 }
 
-func (c *checker) applications(rows []application, cur money.Currency, methods []emv.Method) []Application {
+func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+func (c *checker) applications(rows []application, cur money.Currency, terminal emv.Capabilities) []Application {
 	if len(rows) > MaxApplications {
 		c.refuse("application", "%d are more than the %d a profile may have", len(rows), MaxApplications)
 		return nil
@@ -95,10 +111,10 @@ func (c *checker) applications(rows []application, cur money.Currency, methods [
 	var out []Application
 	enabled := 0
 	for i, row := range rows {
-		a := c.application(fmt.Sprintf("application[%d]", i), row, cur, methods)
+		a := c.application(indexed("application", i), row, cur, terminal)
 		for _, b := range out {
 			if len(a.AID) > 0 && slices.Equal(a.AID, b.AID) {
-				c.refuse(fmt.Sprintf("application[%d].aid", i), "%X is there twice", a.AID)
+				c.refuse(indexed("application", i)+".aid", "%X is there twice", a.AID)
 			}
 		}
 		if a.Enabled {
@@ -107,34 +123,72 @@ func (c *checker) applications(rows []application, cur money.Currency, methods [
 		out = append(out, a)
 	}
 	if enabled == 0 {
-		c.refuse("application", "none is enabled: without one no card can be read")
+		c.refuse("application", `none is enabled: without one no card can be read. Write [[application]] and under it aid = "A0000000031010"`)
 	}
 	return out
 }
 
-func (c *checker) application(key string, row application, cur money.Currency, methods []emv.Method) Application {
+func (c *checker) application(key string, row application, cur money.Currency, terminal emv.Capabilities) Application {
 	a := Application{Enabled: c.flag(key+".enabled", row.Enabled, true), Placeholder: c.flag(key+".placeholder", row.Placeholder, false)}
-	a.Scheme = c.text(key+".scheme", row.Scheme, 1, 24)
-	a.PartialSelect = c.flag(key+".partial_selection", row.Partial, false)
 	if a.Placeholder && a.Enabled {
 		c.refuse(key+".enabled", "%s is a placeholder: put in the AID and action codes your acquirer gives you, take placeholder out, then enable it", a.Scheme)
 	}
 	if a.Placeholder {
+		a.Scheme = c.text(key+".scheme", row.Scheme, 1, 24)
 		return a
 	}
 	a.AID = c.hex(key+".aid", row.AID, 5, 16)
-	copy(a.Version[:], c.hex(key+".version", row.Version, 2, 2))
-	copy(a.TACDenial[:], c.hex(key+".tac_denial", row.TACDenial, 5, 5))
-	copy(a.TACOnline[:], c.hex(key+".tac_online", row.TACOnline, 5, 5))
-	copy(a.TACDefault[:], c.hex(key+".tac_default", row.TACDefault, 5, 5))
-	a.FloorLimitMinor = c.amount(key+".floor_limit", row.FloorLimit, cur)
-	c.pin(key, row, &a, methods)
-	a.DefaultDDOL = c.dol(key+".default_ddol", row.DDOL)
-	a.DefaultTDOL = c.dol(key+".default_tdol", row.TDOL)
+	standard := schemeOf(a.AID)
+	said := func(name string, v, missing any) any {
+		if v == nil && !a.Enabled {
+			return missing // nobody uses it
+		}
+		return c.or(key+"."+name, v, missing)
+	}
+	const none = "0000000000" // of an action code that is not there (Book 3, 10.7)
+	a.Scheme = c.text(key+".scheme", said("scheme", row.Scheme, standard.name), 1, 24)
+	a.PartialSelect = c.flag(key+".partial_selection", row.Partial, false)
+	copy(a.Version[:], c.hex(key+".version", said("version", row.Version, fmt.Sprintf("%X", standard.version)), 2, 2))
+	copy(a.TACDenial[:], c.hex(key+".tac_denial", said("tac_denial", row.TACDenial, none), 5, 5))
+	copy(a.TACOnline[:], c.hex(key+".tac_online", said("tac_online", row.TACOnline, none), 5, 5))
+	copy(a.TACDefault[:], c.hex(key+".tac_default", said("tac_default", row.TACDefault, none), 5, 5))
+	if a.FloorLimitMinor = c.amount(key+".floor_limit", said("floor_limit", row.FloorLimit, "0"), cur); a.FloorLimitMinor > math.MaxUint32 {
+		c.refuse(key+".floor_limit", "does not fit the four bytes of 9F1B: at most %s", money.New(math.MaxUint32, cur))
+	}
+	c.verification(key, row, &a, terminal)
+	a.DefaultDDOL = c.dol(key+".default_ddol", row.DDOL, "9F3704")
+	a.DefaultTDOL = c.dol(key+".default_tdol", row.TDOL, "")
 	if row.Random != nil {
 		c.random(key+".random_selection", *row.Random, &a, cur)
 	}
 	return a
+}
+
+// verification is how an application is verified and authenticated where it differs from the terminal: its own 9F33, within the
+// terminal's, and whether it is taken with an online PIN only, or with the issuer's word only.
+func (c *checker) verification(key string, row application, a *Application, terminal emv.Capabilities) {
+	own := terminal
+	if row.Capabilities != nil || row.CVM != nil || row.ODA != nil {
+		own = c.capabilities(key+".capabilities", row.Capabilities, parts{
+			1: {key + ".cardholder_verification", row.CVM, verificationWords},
+			2: {key + ".offline_data_authentication", row.ODA, authenticationWords},
+		}, terminal)
+		a.Capabilities = own
+	}
+	if more := beyond(own, terminal); len(more) > 0 {
+		at := key + ".capabilities"
+		if row.Capabilities == nil {
+			at = key + ".cardholder_verification"
+			if slices.ContainsFunc(authenticationWords, func(w word) bool { return w.name == more[0] }) {
+				at = key + ".offline_data_authentication"
+			}
+		}
+		c.refuse(at, "has %s, which the terminal lacks", strings.Join(more, " and "))
+	}
+	if a.PINRequired = c.flag(key+".pin_required", row.PINRequired, false); a.PINRequired && !own.Has(emv.CapabilityEncipheredOnlinePIN) {
+		c.refuse(key+".pin_required", `needs "online_pin" among the methods of cardholder_verification`)
+	}
+	a.OnlineOnly = c.flag(key+".online_only", row.OnlineOnly, false)
 }
 
 // random is biased random selection (Book 3, 10.6.2).
@@ -150,8 +204,12 @@ func (c *checker) random(key string, r random, a *Application, cur money.Currenc
 	}
 }
 
-func (c *checker) dol(key string, v any) []byte {
+// dol is a data object list; one that is left out is the standard one, and an empty text is none.
+func (c *checker) dol(key string, v any, standard string) []byte {
 	if v == nil {
+		v = standard
+	}
+	if v == "" {
 		return nil
 	}
 	b := c.hex(key, v, 2, 252)

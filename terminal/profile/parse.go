@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
-
-	"tillway/money"
 )
 
 // MaxBytes bounds a profile's text, MaxApplications its list of applications. The others keep nesting shallow, for which
@@ -40,66 +38,6 @@ func (e *Error) Error() string {
 	return s + ": " + e.Problem
 }
 
-// file is the TOML as it is written. Values are of any type here: the checker knows which key of which row is wrong, and
-// the TOML reader does not.
-type file struct {
-	Name     any `toml:"name"`
-	Currency any `toml:"currency"`
-	Country  any `toml:"country"`
-	TimeZone any `toml:"time_zone"`
-
-	Merchant struct {
-		Name     any `toml:"name"`
-		Location any `toml:"location"`
-		Category any `toml:"category"`
-		Acquirer any `toml:"acquirer_id"`
-	} `toml:"merchant"`
-
-	Terminal struct {
-		ID         any `toml:"id"`
-		MerchantID any `toml:"merchant_id"`
-		Type       any `toml:"type"`
-		More       any `toml:"additional_capabilities"`
-		IFDSerial  any `toml:"ifd_serial"`
-		CVM        any `toml:"cardholder_verification"`
-		PINBypass  any `toml:"pin_bypass"`
-	} `toml:"terminal"`
-
-	Deadlines struct {
-		Card   any `toml:"card"`
-		Answer any `toml:"answer"`
-		PIN    any `toml:"pin"`
-	} `toml:"deadlines"`
-
-	Roles roles `toml:"roles"`
-
-	Application []application `toml:"application"`
-}
-
-type application struct {
-	AID         any     `toml:"aid"`
-	Scheme      any     `toml:"scheme"`
-	Enabled     any     `toml:"enabled"`
-	Placeholder any     `toml:"placeholder"`
-	Partial     any     `toml:"partial_selection"`
-	CVM         any     `toml:"cardholder_verification"`
-	PINRequired any     `toml:"pin_required"`
-	Version     any     `toml:"version"`
-	TACDenial   any     `toml:"tac_denial"`
-	TACOnline   any     `toml:"tac_online"`
-	TACDefault  any     `toml:"tac_default"`
-	FloorLimit  any     `toml:"floor_limit"`
-	DDOL        any     `toml:"default_ddol"`
-	TDOL        any     `toml:"default_tdol"`
-	Random      *random `toml:"random_selection"`
-}
-
-type random struct {
-	Threshold any `toml:"threshold"`
-	Target    any `toml:"target_percent"`
-	Maximum   any `toml:"maximum_percent"`
-}
-
 // Parse reads and checks a profile. Every error is a *Error and names the first thing that is wrong.
 func Parse(text []byte) (Profile, error) {
 	if line, problem := Bounds(text); problem != "" {
@@ -113,7 +51,7 @@ func Parse(text []byte) (Profile, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		key := unknown[0].String()
-		return Profile{}, &Error{Line: c.where.line(key), Key: key, Problem: "unknown key: is it misspelt, or in the wrong table?"}
+		return Profile{}, &Error{Line: c.where.line(key), Key: key, Problem: "unknown key: " + hint(unknown[0])}
 	}
 	p := c.profile(f)
 	if c.err != nil {
@@ -214,10 +152,11 @@ func (l lines) line(key string) int {
 	return found
 }
 
-// checker keeps the first thing that is wrong.
+// checker keeps the first thing that is wrong, and which of a shop's keys were left to their defaults.
 type checker struct {
 	where lines
 	err   *Error
+	left  []string
 }
 
 func (c *checker) refuse(key, problem string, args ...any) {
@@ -226,31 +165,49 @@ func (c *checker) refuse(key, problem string, args ...any) {
 	}
 }
 
+// or is v, or a developer's default where the key is left out: of a terminal that sells, a shop has to say it.
+func (c *checker) or(key string, v, missing any) any {
+	if v == nil {
+		c.left = append(c.left, key)
+		return missing
+	}
+	return v
+}
+
 func (c *checker) profile(f file) Profile {
-	p := Profile{Name: c.text("name", f.Name, 1, 32)}
-	code := c.need("currency", f.Currency)
-	cur, err := money.ByCode(code)
-	if err != nil {
-		c.refuse("currency", "%q is no currency this release knows: write its ISO 4217 code, like KWD", code)
-	}
-	p.Currency = cur
-	p.Country = c.number("country", f.Country, 1, 999)
-	p.Zone = c.zone(f.TimeZone)
-	p.Merchant = c.merchant(f)
-	p.Terminal = c.terminal(f)
-	p.Methods = c.methods("terminal.cardholder_verification", f.Terminal.CVM)
-	p.PINBypass = c.flag("terminal.pin_bypass", f.Terminal.PINBypass, false)
-	p.Deadlines = Deadlines{
-		Card:   c.duration("deadlines.card", f.Deadlines.Card, 5*time.Second, 10*time.Minute),
-		Answer: c.duration("deadlines.answer", f.Deadlines.Answer, time.Second, 2*time.Minute),
-		PIN:    time.Minute,
-	}
-	if f.Deadlines.PIN != nil {
-		p.Deadlines.PIN = c.duration("deadlines.pin", f.Deadlines.PIN, 5*time.Second, 5*time.Minute)
-	}
+	p := Profile{Name: c.text("name", c.or("name", f.Name, "unnamed"), 1, 32)}
+	p.Currency = c.currency(c.or("currency", f.Currency, defaultCurrency))
+	p.Country = c.number("country", c.or("country", f.Country, int64(defaultCountry)), 1, 999)
+	p.Zone = c.zone(c.or("time_zone", f.TimeZone, "UTC"))
+	p.Merchant = c.merchant(f.Merchant)
+	p.Terminal = c.terminal(f.Terminal)
+	p.Deadlines = c.deadlines(f.Deadlines)
 	p.Roles = c.roles(f.Roles)
-	p.Applications = c.applications(f.Application, p.Currency, p.Methods)
+	p.Applications = c.applications(f.Application, p.Currency, p.Terminal.Capabilities)
+	p.EarlierSales = c.earlierSales(f.EarlierSale, p.Currency)
+	p.Exceptions = c.exceptions(f.Exception)
+	p.Selection = c.selection(f.Selection)
+	p.left = c.left
 	return p
+}
+
+func (c *checker) deadlines(d deadlines) Deadlines {
+	out := Deadlines{Card: time.Minute, Answer: 25 * time.Second, PIN: time.Minute}
+	for _, row := range []struct {
+		key              string
+		value            any
+		to               *time.Duration
+		minimum, maximum time.Duration
+	}{
+		{"deadlines.card", d.Card, &out.Card, 5 * time.Second, 10 * time.Minute},
+		{"deadlines.answer", d.Answer, &out.Answer, time.Second, 2 * time.Minute},
+		{"deadlines.pin", d.PIN, &out.PIN, 5 * time.Second, 5 * time.Minute},
+	} {
+		if row.value != nil {
+			*row.to = c.duration(row.key, row.value, row.minimum, row.maximum)
+		}
+	}
+	return out
 }
 
 func (c *checker) zone(v any) *time.Location {
@@ -262,12 +219,12 @@ func (c *checker) zone(v any) *time.Location {
 	return zone
 }
 
-func (c *checker) merchant(f file) Merchant {
+func (c *checker) merchant(f merchant) Merchant {
 	m := Merchant{
-		Name:     c.text("merchant.name", f.Merchant.Name, 1, 40),
-		Location: c.list("merchant.location", f.Merchant.Location),
-		Category: c.number("merchant.category", f.Merchant.Category, 1, 9999),
-		Acquirer: c.str("merchant.acquirer_id", f.Merchant.Acquirer),
+		Name:     c.text("merchant.name", c.or("merchant.name", f.Name, "TILLWAY TEST SHOP"), 1, 40),
+		Location: c.list("merchant.location", c.or("merchant.location", f.Location, []any{"1 Test Street"})),
+		Category: c.number("merchant.category", c.or("merchant.category", f.Category, int64(5999)), 1, 9999),
+		Acquirer: c.str("merchant.acquirer_id", f.Acquirer),
 	}
 	if n := len(m.Location); n == 0 || n > 4 {
 		c.refuse("merchant.location", "has %d lines: it takes one to four, enough to tell this branch from another", n)

@@ -1,9 +1,11 @@
 // Package profile reads what one terminal is: its merchant and numbers, the applications it accepts and with which
-// action codes and limits, how it verifies cardholders, its currency, country, time zone and deadlines. It is TOML,
-// read strictly: an unknown key, a missing value or one that this release cannot honour is refused with its line.
+// action codes and limits, how it verifies cardholders and authenticates cards, its currency, country, time zone and
+// deadlines. Everything that belongs to a scheme or a market is data here, one file a market. It is TOML, read strictly: an
+// unknown key or a value that is none is refused with its line. docs/profile.md explains every key.
 //
-// It is not the daemon's configuration (ports, paths, keys): that is cmd/posd's. Two ready profiles are part of the
-// program: "kuwait" and "generic".
+// A profile may say all that the kernel does, and has defaults with which a card can be tried. What the daemon of this
+// release cannot honour, and what a shop has to say itself, the daemon refuses at its start: that is cmd/posd's, as are
+// ports, paths and keys. Two ready profiles are part of the program: "kuwait", for a shop, and "generic", for trying cards.
 // Sources: EMV 4.4 Book 4, 5.4, 10.1 and Annex A (terminal data); Book 3, 10.7 (terminal action codes); ISO 4217;
 // ISO 3166-1. The action codes in the ready profiles are the schemes' published defaults.
 package profile
@@ -33,12 +35,28 @@ type Profile struct {
 	Currency     money.Currency
 	Country      uint16         // ISO 3166-1 numeric: 414
 	Zone         *time.Location // the terminal's local time
-	Methods      []emv.Method   // how cardholders are verified
-	PINBypass    bool           // a PIN may be left out with the pad's enter key; never where an application requires it
 	Applications []Application  // in the file's order, disabled ones too
 	Deadlines    Deadlines
 	Roles        people.Policy // who may do what
+
+	// For pos card run only; a daemon that finds one of them refuses to start.
+	EarlierSales EarlierSales
+	Exceptions   Exceptions
+	Selection    []int // draws of random selection, 1 to 99
+
+	left []string
 }
+
+// LeftOut lists the keys that a shop has to say and that this profile leaves to a developer's defaults: "terminal.id".
+// They are no defect where no sale is made.
+func (p Profile) LeftOut() []string { return slices.Clone(p.left) }
+
+// The environments of certification authorities' keys. A profile names one: thirteen public keys are known that have the
+// same number in both, and a terminal that mixes them believes test cards.
+const (
+	TestKeys = "test"
+	LiveKeys = "live"
+)
 
 // Merchant is who sells, as receipt and host know them.
 type Merchant struct {
@@ -50,11 +68,18 @@ type Merchant struct {
 
 // Terminal is the machine.
 type Terminal struct {
-	ID               string // 9F1C, 8 characters
-	MerchantID       string // 9F16, 15 characters
-	Type             byte   // 9F35: 21
-	MoreCapabilities [5]byte
-	IFDSerial        string // 9F1E, 8 characters
+	ID               string           // 9F1C, 8 characters
+	MerchantID       string           // 9F16, 15 characters
+	Type             byte             // 9F35 (Book 4, A1)
+	Capabilities     emv.Capabilities // 9F33 (Book 4, A2)
+	MoreCapabilities [5]byte          // 9F40 (Book 4, A3)
+	IFDSerial        string           // 9F1E, 8 characters
+	CDAMode          int              // 1 to 4: when a combined signature is asked for
+	CAKeys           string           // environment of the authorities' keys: TestKeys or LiveKeys
+	Without          []emv.Feature    // what this terminal does without
+	LiteralTACs      bool             // action codes are taken as they are written; otherwise they have the bits that the book recommends
+	PINBypass        bool             // a PIN may be left out with the pad's enter key; never where an application requires it
+	FallbackAfter    int              // tries to read a chip, all failed, after which its stripe may be read; 0: never
 }
 
 // Application is one row of the list of applications.
@@ -114,7 +139,7 @@ func (p Profile) Params(order terminal.Order, at time.Time, sequence uint32) emv
 		SequenceCounter:  sequence,
 		TerminalCountry:  p.Country,
 		TerminalType:     p.Terminal.Type,
-		Capabilities:     p.Capabilities(),
+		Capabilities:     p.Terminal.Capabilities,
 		MoreCapabilities: p.Terminal.MoreCapabilities,
 		TerminalID:       p.Terminal.ID,
 		MerchantID:       p.Terminal.MerchantID,
@@ -122,6 +147,10 @@ func (p Profile) Params(order terminal.Order, at time.Time, sequence uint32) emv
 		MerchantCategory: p.Merchant.Category,
 		MerchantName:     p.Merchant.Name,
 		IFDSerial:        p.Terminal.IFDSerial,
+		CDAMode:          p.Terminal.CDAMode,
+		Off:              slices.Clone(p.Terminal.Without),
+
+		LiteralActionCodes: p.Terminal.LiteralTACs,
 	}
 	for _, a := range p.Applications {
 		if a.Enabled {
@@ -145,20 +174,4 @@ func transactionType(k terminal.Kind) byte {
 		return 0x00
 	}
 	panic("profile: no transaction type for kind " + string(k))
-}
-
-// Capabilities is 9F33 (Book 4, A2), made of what this release does: it reads contact chips (byte 1, bit 6), performs the
-// profile's methods (byte 2) and no offline data authentication (byte 3 zero).
-func (p Profile) Capabilities() [3]byte { return capabilities(p.Methods) }
-
-func capabilities(methods []emv.Method) [3]byte {
-	var c emv.Capabilities
-	c.Set(emv.CapabilityICWithContacts)
-	if slices.Contains(methods, emv.NoCVM) {
-		c.Set(emv.CapabilityNoCVM)
-	}
-	if slices.Contains(methods, emv.OnlinePIN) {
-		c.Set(emv.CapabilityEncipheredOnlinePIN)
-	}
-	return c
 }

@@ -2,6 +2,8 @@ package profile
 
 import (
 	"encoding/hex"
+	"strconv"
+	"strings"
 	"time"
 
 	"tillway/money"
@@ -54,8 +56,13 @@ func (c *checker) flag(key string, v any, missing bool) bool {
 	return b
 }
 
+// number is a whole number, or its digits in quotes, since TOML writes no number with a zero in front: "036".
 func (c *checker) number(key string, v any, minimum, maximum int64) uint16 {
 	n, ok := v.(int64)
+	if s, text := v.(string); text {
+		u, err := strconv.ParseUint(s, 10, 16)
+		n, ok = int64(u), err == nil //nolint:gosec // 16 bits
+	}
 	switch {
 	case v == nil:
 		c.refuse(key, "is missing")
@@ -69,9 +76,39 @@ func (c *checker) number(key string, v any, minimum, maximum int64) uint16 {
 	return 0
 }
 
+// between is a small whole number that may be missing.
+func (c *checker) between(key string, v any, missing int, minimum, maximum int64) int {
+	if v == nil {
+		return missing
+	}
+	return int(c.number(key, v, minimum, maximum))
+}
+
+// currency is an alphabetic or a numeric code of ISO 4217.
+func (c *checker) currency(v any) money.Currency {
+	const key = "currency"
+	if n, ok := v.(int64); ok {
+		v = strconv.FormatInt(n, 10)
+	}
+	code := c.need(key, v)
+	cur, err := money.ByCode(code)
+	if n, number := strconv.ParseUint(code, 10, 16); number == nil {
+		cur, err = money.ByNumeric(uint16(n))
+	}
+	if err != nil {
+		c.refuse(key, "%q is no currency of ISO 4217: write its code, like KWD", code)
+	}
+	return cur
+}
+
+// hex is bytes in hex; spaces between them are let through.
 func (c *checker) hex(key string, v any, minimum, maximum int) []byte {
+	if _, number := v.(int64); number {
+		c.refuse(key, "is a number: write the hex digits in quotes")
+		return nil
+	}
 	text := c.need(key, v)
-	b, err := hex.DecodeString(text)
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 	switch {
 	case err == nil && len(b) >= minimum && len(b) <= maximum:
 		return b

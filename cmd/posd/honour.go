@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/emv/oda"
+	"tillway/terminal/profile"
+)
+
+// A profile may say all that the kernel does; whoever sells with it is promised that the terminal keeps what the profile
+// says. So what this release cannot keep ends the start, in one sentence, instead of the first sale that needs it.
+
+// honours says what of a profile this release of the daemon cannot honour; nil when there is nothing.
+func honours(p profile.Profile) error {
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("profile %s: "+format, append([]any{p.Name}, args...)...)
+	}
+	if left := p.LeftOut(); len(left) > 0 {
+		return refuse("%s is left out, and a terminal that sells does not run on a developer's default: write it as terminal/profile/ready/kuwait.toml does", left[0])
+	}
+	kind := emv.TerminalType(p.Terminal.Type)
+	can := p.Terminal.Capabilities
+	switch {
+	case kind.Unattended() || kind&0xF0 == 0x30:
+		return refuse("terminal.type %02X is not a merchant's attended terminal, and a till is one: write 21 (attended, online only)", byte(kind))
+	case !kind.OnlineOnly():
+		return refuse("terminal.type %02X may approve without the host, which needs store-and-forward, and that is not in this release: write 21 (attended, online only)", byte(kind))
+	case kind != 0x21:
+		return refuse("terminal.type %02X is not operated by a merchant: write 21 (attended, online only)", byte(kind))
+	case len(p.EarlierSales) > 0 || len(p.Exceptions) > 0 || len(p.Selection) > 0:
+		return refuse("earlier_sale, exception and selection are for pos card run: take them out")
+	case p.Terminal.LiteralTACs:
+		return refuse("terminal.literal_action_codes is for pos card run: write false")
+	case !can.Has(emv.CapabilityICWithContacts):
+		return refuse(`terminal.card_data_input has no "chip", and this release reads nothing else`)
+	case can.Has(emv.CapabilityMagneticStripe) || can.Has(emv.CapabilityManualKeyEntry):
+		return refuse(`terminal.card_data_input: this release reads chips only: write ["chip"]`)
+	case can.Has(emv.CapabilityPlaintextPIN):
+		return refuse("offline_pin_plaintext needs a PIN pad that holds the card itself, and this release drives none: take it out of terminal.cardholder_verification")
+	case can.Has(emv.CapabilityEncipheredOffline):
+		return refuse("offline_pin_enciphered needs a PIN pad that enciphers for the card, and this release drives none: take it out of terminal.cardholder_verification")
+	case can.Has(emv.CapabilitySignature):
+		return refuse("signature needs the cashier to compare it, which this release does not ask for: take it out of terminal.cardholder_verification")
+	case can[1] == 0:
+		return refuse("terminal.cardholder_verification is empty: no card could be verified")
+	}
+	return nil
+}
+
+// expirySoon is how long before its last day a key's expiry is logged.
+const expirySoon = 60 * 24 * time.Hour
+
+// loadCAKeys reads the file of the certification authorities' keys, where one is named, for the environment of the profile. A
+// terminal that authenticates cards needs one; at a till none of a profile for tests is taken.
+func (c *config) loadCAKeys(p profile.Profile, now time.Time, log *slog.Logger) (emv.CAKeys, error) {
+	authenticates := p.Terminal.Capabilities[2] != 0
+	switch {
+	case c.CAKeys == "" && authenticates:
+		return emv.CAKeys{}, fmt.Errorf("profile %s authenticates cards offline: name the file of the certification authorities' keys with ca_keys = in the config, or write offline_data_authentication = []", p.Name)
+	case c.CAKeys == "":
+		return emv.CAKeys{}, nil
+	case p.Terminal.CAKeys == profile.TestKeys && !c.Development:
+		return emv.CAKeys{}, fmt.Errorf(`profile %s takes test keys of certification authorities, with which anybody makes a card: write terminal.ca_keys = "live", or set development = true in the config`, p.Name)
+	}
+	text, err := os.ReadFile(c.CAKeys)
+	if errors.Is(err, os.ErrNotExist) {
+		return emv.CAKeys{}, fmt.Errorf("ca_keys: no file at %s: put there what your acquirer gave you", c.CAKeys)
+	}
+	if err != nil {
+		return emv.CAKeys{}, fmt.Errorf("ca_keys: %w", err)
+	}
+	file, err := oda.ParseKeys(text, oda.Environment(p.Terminal.CAKeys))
+	if err != nil {
+		return emv.CAKeys{}, fmt.Errorf("ca_keys %s: %w", c.CAKeys, err)
+	}
+	if len(file.Keys) == 0 {
+		return emv.CAKeys{}, fmt.Errorf("ca_keys %s has no key that a %s terminal can use%s", c.CAKeys, p.Terminal.CAKeys, because(file.LeftOut))
+	}
+	for _, l := range file.LeftOut {
+		log.Warn("a certification authority's key is left out", "rid", l.RID, "index", l.Index, "reason", l.Reason)
+	}
+	for _, k := range file.Keys {
+		name := []any{"rid", fmt.Sprintf("%X", k.RID), "index", fmt.Sprintf("%02X", k.Index), "last day", k.Expiry.Format(time.DateOnly)}
+		switch end := k.Expiry.AddDate(0, 0, 1); {
+		case k.Expiry.IsZero():
+		case !now.Before(end):
+			log.Warn("a certification authority's key has expired: its cards are not authenticated any more", name...)
+		case end.Sub(now) < expirySoon:
+			log.Warn("a certification authority's key expires soon: ask the acquirer for the next one", name...)
+		}
+	}
+	log.Info("certification authorities' keys", "environment", p.Terminal.CAKeys, "keys", len(file.Keys), "revoked certificates", len(file.Revoked))
+	return file.CAKeys, nil
+}
+
+func because(left []oda.LeftOut) string {
+	if len(left) == 0 {
+		return ""
+	}
+	return ": " + strings.TrimSuffix(left[0].String(), ".")
+}
