@@ -23,6 +23,9 @@ type Player struct {
 	cursor    int // the exchange after the last one used in order
 	lenient   bool
 	failed    error
+
+	last    []byte // of a session: the command that got no answer; nil: there was none, or it came
+	failure error  // how the session failed; nil: it did not
 }
 
 // Strict plays a transcript that demands each command byte for byte and in order. The first command that is another one
@@ -38,6 +41,12 @@ func Lenient(t Transcript) *Player { return newPlayer(t, true) }
 
 func newPlayer(t Transcript, lenient bool) *Player {
 	p := &Player{lenient: lenient}
+	if s := t.Session; s != nil && !lenient {
+		p.failure = failed(s.Outcome.Failure)
+		if len(s.Unanswered) > 0 {
+			p.last, p.failure = s.Unanswered, failed(s.CardFailure)
+		}
+	}
 	for _, e := range t.Joined().Exchanges {
 		sw1 := e.Response[len(e.Response)-2]
 		if lenient && (len(e.Command) < 4 || sw1>>4 != 6 && sw1>>4 != 9) {
@@ -59,6 +68,10 @@ func (p *Player) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	}
 	if p.failed != nil {
 		return nil, p.failed
+	}
+	if p.cursor == len(p.exchanges) && p.failure != nil && (p.last == nil || bytes.Equal(p.last, command)) {
+		p.last = nil
+		return nil, fmt.Errorf("as it was recorded: %w", p.failure)
 	}
 	if p.cursor == len(p.exchanges) {
 		p.failed = fmt.Errorf("%s after the last exchange: %w", header(command), ErrUnexpected)
@@ -150,6 +163,9 @@ func absent(c []byte) []byte {
 func (p *Player) Close() error {
 	if p.failed != nil {
 		return p.failed
+	}
+	if p.last != nil && p.cursor == len(p.exchanges) {
+		return fmt.Errorf("the last command, which had no answer: %w", ErrLeftover)
 	}
 	left, first := 0, -1
 	for i, used := range p.used {

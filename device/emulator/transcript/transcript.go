@@ -2,8 +2,9 @@
 // a card while it is used. It is no card: it answers what was recorded and nothing else.
 //
 // The form is JSON: {"interface": "contact", "exchanges": [{"c": HEX, "r": HEX}, …]}, c a command APDU, r response data
-// with SW1 SW2. A transcript holds card data in the clear; only those of test cards are to be kept. Printing one shows
-// lengths only.
+// with SW1 SW2. A transcript that a terminal wrote has a member "session" beside them: kernel, parameters, random numbers and
+// answers, all that repeats the transaction (Session, Kernel, Session.Play). A transcript holds card data in the clear; only
+// those of test cards are to be kept, and WriteMasked is the form for all others. Printing one shows lengths only.
 //
 // Sources: ISO/IEC 7816-4 (commands, status words); EMV 4.4 Book 1, Annex A (what 61xx and 6Cxx mean at T=0).
 package transcript
@@ -30,7 +31,8 @@ var ErrFormat = errors.New("not a transcript")
 
 // Transcript is a recorded session.
 type Transcript struct {
-	Interface string     `json:"interface"` // "contact"
+	Interface string     `json:"interface"`         // "contact"
+	Session   *Session   `json:"session,omitempty"` // nil: of another program, or made by hand
 	Exchanges []Exchange `json:"exchanges"`
 }
 
@@ -87,7 +89,7 @@ func header(command []byte) string {
 	return strings.ToUpper(hex.EncodeToString(command[:min(4, len(command))]))
 }
 
-// Read reads a transcript; other members of the JSON object are passed over. Error: ErrFormat.
+// Read reads a transcript; other members of the JSON object are passed over. Errors: ErrFormat, and with it ErrMasked.
 func Read(r io.Reader) (Transcript, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
 	if err != nil {
@@ -96,41 +98,68 @@ func Read(r io.Reader) (Transcript, error) {
 	if len(b) > MaxFile {
 		return Transcript{}, fmt.Errorf("more than %d bytes: %w", MaxFile, ErrFormat)
 	}
+	if err := checkHead(b); err != nil {
+		return Transcript{}, err
+	}
 	var t Transcript
 	if err := json.Unmarshal(b, &t); err != nil {
 		return Transcript{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if len(t.Exchanges) == 0 || len(t.Exchanges) > MaxExchanges {
+	if t.Session != nil {
+		if err := t.Session.check(); err != nil {
+			return Transcript{}, err
+		}
+	}
+	// A terminal's own transcript may have none: a card that was gone before its first answer.
+	if len(t.Exchanges) == 0 && t.Session == nil || len(t.Exchanges) > MaxExchanges {
 		return Transcript{}, fmt.Errorf("%d exchanges: %w", len(t.Exchanges), ErrFormat)
 	}
 	return t, nil
 }
 
-// Write writes the transcript as Read reads it, one exchange a line.
+// Write writes the transcript as Read reads it, one exchange a line, everything in the clear.
 func (t Transcript) Write(w io.Writer) error {
-	var b strings.Builder
-	name, err := json.Marshal(t.Interface)
+	text, err := t.text(upper, upper)
 	if err != nil {
 		return fmt.Errorf("writing a transcript: %w", err)
 	}
-	fmt.Fprintf(&b, "{\n \"interface\": %s,\n \"exchanges\": [", name)
-	for i, e := range t.Exchanges {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "\n  {\"c\": \"%s\", \"r\": \"%s\"}", strings.ToUpper(hex.EncodeToString(e.Command)), strings.ToUpper(hex.EncodeToString(e.Response)))
-	}
-	b.WriteString("\n ]\n}\n")
-	if _, err := io.WriteString(w, b.String()); err != nil {
+	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("writing a transcript: %w", err)
 	}
 	return nil
 }
 
+func (t Transcript) text(command, response func([]byte) string) (string, error) {
+	var b strings.Builder
+	name, err := json.Marshal(t.Interface)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "{\n \"interface\": %s,\n", name)
+	if t.Session != nil {
+		session, err := json.MarshalIndent(t.Session, " ", " ")
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, " \"session\": %s,\n", session)
+	}
+	b.WriteString(" \"exchanges\": [")
+	for i, e := range t.Exchanges {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "\n  {\"c\": \"%s\", \"r\": \"%s\"}", command(e.Command), response(e.Response))
+	}
+	b.WriteString("\n ]\n}\n")
+	return b.String(), nil
+}
+
+func upper(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
 // Joined is the transcript as a kernel sees it: what T=0 takes several commands for, 61xx or a warning followed by GET
 // RESPONSE, and 6Cxx followed by the command with the right length, is one exchange (Book 1, Annex A).
 func (t Transcript) Joined() Transcript {
-	out := Transcript{Interface: t.Interface}
+	out := Transcript{Interface: t.Interface, Session: t.Session}
 	for i := 0; i < len(t.Exchanges); i++ {
 		e := t.Exchanges[i]
 		e.Response = append([]byte(nil), e.Response...)

@@ -296,6 +296,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"interface":"contact","exchanges":[{"c":"00B2010C00","r":"6C1C"},{"c":"00B2010C1C","r":"700061 10"}]}`))
 	f.Add([]byte(`{"interface":"\"","exchanges":[{"c":"00A40400","r":"6286"},{"c":"00C0000000","r":"6C02"},{"c":"00C0000002","r":"6F009000"}]}`))
 	f.Add([]byte(`{"exchanges":[{"c":"","r":"9000"}]}`))
+	f.Add([]byte(`{"session":{"version":1,"card":"test card, complete","replayable":true,"params":{"amount":{"minor":1,"currency":{"code":"KWD"}},"time":"2026-11-23T09:15:07+03:00","fixed":{"9F37":"01020304"}},"random":["01020304"],"unanswered":"80AE8000","card_failure":"card removed","outcome":{"decision":"","tags":{"95":"0000000000"}}},"exchanges":[{"c":"00A40400","r":"9000"}]}`))
+	f.Add([]byte(`{"session":{"version":1,"card":"real card, masked"},"exchanges":[{"c":"**","r":"9000"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tr, err := transcript.Read(bytes.NewReader(b))
 		if err != nil {
@@ -308,9 +310,28 @@ func FuzzRead(f *testing.F) {
 		if err := tr.Write(&out); err != nil {
 			t.Fatal(err)
 		}
+		first := out.String()
 		again, err := transcript.Read(&out)
+		if err == nil && again.Session != nil {
+			var twice bytes.Buffer
+			if err := again.Write(&twice); err != nil || twice.String() != first {
+				t.Fatalf("%v: a session is written in two ways:\n%s\n%s", err, first, twice.String())
+			}
+			p, _ := again.Session.Play()
+			_, _ = p.Random.Read(make([]byte, 4))
+			_, _ = again.Session.Answer()
+		}
 		if err != nil || pairs(again) != pairs(tr) || again.Interface != tr.Interface {
-			t.Fatalf("%v: %s", err, out.String())
+			t.Fatalf("%v: %s", err, first)
+		}
+		if err := tr.WriteMasked(&out); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := transcript.Read(&out); tr.Session != nil && !errors.Is(err, transcript.ErrMasked) {
+			t.Fatalf("a masked transcript is read: %v", err)
+		}
+		if len(tr.Exchanges) == 0 || tr.Session != nil {
+			return
 		}
 		p := transcript.Strict(tr)
 		for _, e := range tr.Joined().Exchanges {
