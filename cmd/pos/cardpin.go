@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tillway/device/secure/x9"
@@ -25,8 +26,12 @@ func checkPIN(pin string) error {
 	return nil
 }
 
-// Choose implements emv.Cardholder.
-func (typedPIN) Choose(context.Context, []emv.Candidate) (int, bool, error) { return 0, true, nil }
+// Choose implements emv.Cardholder as a terminal does that has nobody to ask: the first application that needs no
+// confirmation (Book 1, 12.4).
+func (typedPIN) Choose(_ context.Context, list []emv.Candidate) (int, bool, error) {
+	i := slices.IndexFunc(list, func(c emv.Candidate) bool { return !c.MustConfirm })
+	return max(i, 0), i >= 0, nil
+}
 
 // OnlinePIN implements emv.Cardholder. No issuer is asked: that a PIN was entered is all that the kernel wants.
 func (h typedPIN) OnlinePIN(context.Context, emv.PINRequest) (emv.PINEntry, error) {
