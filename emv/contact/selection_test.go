@@ -54,6 +54,16 @@ func TestDirectory(t *testing.T) {
 		{"entry without AID", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("500456495341", entry) + ",RECORD", 2, 1, emv.Online},
 		{"entry twice", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory(entry, entry) + ",RECORD", 2, 1, emv.Online},
 		{"directory without end", "00A404000E=" + pseFound + " 00B2=" + directory(entry) + " 00B2010C=" + directory(entry) + ",RECORD", 30, 1, emv.Online},
+		{"PSE with an unknown status", "00A404000E=6A86", 0, 2, emv.Online},
+		{"PSE with a warning", "00A404000E=6200", 0, 2, emv.Online},
+		{"PSE with file 0", "00A404000E=" + file("315041592E5359532E4444463031", "880100"), 0, 2, emv.Online},
+		{"PSE with a file of two bytes", "00A404000E=" + file("315041592E5359532E4444463031", "88020101"), 0, 2, emv.Online},
+		{"padding around everything", "00A404000E=00006F1A840E315041592E5359532E44444630310000A506008801010000" + "009000 00B2=6A83 00B2010C=000070190000610F" + entry + "000061024F0000" + "9000,RECORD", 2, 1, emv.Online},
+		{"lengths in two bytes", "00A404000E=6F8117" + "84810E315041592E5359532E4444463031A5810388010190" + "00 00B2=6A83 00B2010C=" + directory(entry) + ",RECORD", 2, 1, emv.Online},
+		{"a record without entries is passed over", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=70009000,RECORD 00B2020C=" + directory(entry), 3, 1, emv.Online},
+		{"an entry of a further directory is passed over", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("9D0E315041592E5359532E4444463032", entry) + ",RECORD", 2, 1, emv.Online},
+		{"objects that nobody knows are passed over", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory(entry+"9F0A050001010142DF010177") + ",RECORD", 2, 1, emv.Online},
+		{"an AID of four bytes, and of seventeen", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F04A0000000", "4F11A000000003101000000000000000000000", entry) + ",RECORD", 2, 1, emv.Online},
 		{"card blocked", "00A404000E=6A81", 0, 0, emv.Terminated},
 		{"card blocked at the AID", "00A4040007=6A81", 0, 1, emv.Terminated},
 		{"other AIDs only", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F07A0000000041010") + ",RECORD", 2, 2, emv.Online},
@@ -228,5 +238,84 @@ func TestEndlessCard(t *testing.T) {
 	_, out = begin(t, card, terminal(apps[:3]...), nil)
 	if want := 1 + 3*16 + 32; out.Decision != emv.Terminated || card.count != want {
 		t.Errorf("%s: %s after %d commands, want %d: the PSE, 16 SELECTs for an AID, 32 candidates", out.Decision, out.Reason, card.count, want)
+	}
+}
+
+// TestPSEOff: a terminal that does without the PSE tries its AIDs at once (Book 1, 12.3).
+func TestPSEOff(t *testing.T) {
+	p := terminal()
+	p.Off = []emv.Feature{emv.FeaturePSE}
+	card := newChip("", "00A404000E="+pseFound)
+	_, out := begin(t, card, p, nil)
+	if out.Decision != emv.Online || card.sent("00A404000E") != 0 || card.sent("00A4040007") != 2 {
+		t.Errorf("%s: %v", out.Decision, card.said)
+	}
+}
+
+// TestPriority: priority 1 to 15 first, those of one priority as the card brings them, those without one last; what wants a
+// confirmation is not taken without a cardholder (Book 1, 12.2.3 and 12.4, steps 4 and 5).
+func TestPriority(t *testing.T) {
+	var apps []emv.Application
+	answers := "00A404000E=" + pseFound + " 00B2=6A83 00B2010C="
+	var entries []string
+	for i, priority := range []string{"00", "0F", "02", "-", "02", "81", "01"} {
+		aid := fmt.Sprintf("A0000000030%d", i)
+		apps = append(apps, emv.Application{AID: unhex(aid)})
+		entry := fmt.Sprintf("4F06%s50013%d", aid, i)
+		if priority != "-" {
+			entry += "8701" + priority
+		}
+		entries = append(entries, entry)
+	}
+	h := &picker{}
+	begin(t, newChip("", answers+directory(entries...)), terminal(apps...), h)
+	if got := strings.Join(h.lists, "/"); got != "5,6,2,4,1,0,3" {
+		t.Errorf("offered in the order %s", got)
+	}
+	card := newChip("", answers+directory(entries...))
+	begin(t, card, terminal(apps...), nil)
+	card.wantSent(t, "00A4040006A00000000306 00A4040006A00000000302 00A4040006A00000000304 00A4040006A00000000301")
+	if card.sent("00A4040006A00000000305") > 0 {
+		t.Error("the application that wants a confirmation was taken without one")
+	}
+}
+
+// TestNoOtherWithoutTheCardholder: after the cardholder's choice was refused by the card, the one that is left is not taken
+// without him (Book 1, 12.4).
+func TestNoOtherWithoutTheCardholder(t *testing.T) {
+	apps := []emv.Application{{AID: unhex(visaAID), Scheme: "one"}, {AID: unhex("A0000000032010"), Scheme: "two"}}
+	for name, refusal := range map[string]string{
+		"to SELECT":                 " 00A4040007" + visaAID + "=" + file(visaAID, "500141870101") + ",6283",
+		"by another name":           " 00A4040007" + visaAID + "=" + file(visaAID, "500141870101") + "," + file(visaAID+"01", "500141"),
+		"by an FCI of no sense":     " 00A4040007" + visaAID + "=" + file(visaAID, "500141870101") + ",6F039000",
+		"at GET PROCESSING OPTIONS": " 00A4040007" + visaAID + "=" + file(visaAID, "500141870101") + " 80A8=6985,80061C00080101009000",
+	} {
+		card := newChip("", "00A4040007A0000000032010="+file("A0000000032010", "500142870102")+refusal)
+		h := &picker{labels: []string{"A"}}
+		_, out := begin(t, card, terminal(apps...), h)
+		if got := strings.Join(h.lists, " / "); got != "A,B / B" || out.Decision != emv.Terminated || card.sent("80AE") > 0 {
+			t.Errorf("%s: %s: asked %q", name, out.Decision, got)
+		}
+	}
+}
+
+// TestTerminalAIDIsTheCardsName: 9F06 is the name that the card gave to the application selected, longer than the terminal's
+// AID after a partial selection, and GET PROCESSING OPTIONS can already have it (Book 1, 12.4).
+func TestTerminalAIDIsTheCardsName(t *testing.T) {
+	app := emv.Application{AID: unhex("A000000003"), PartialSelect: true, Scheme: "visa"}
+	found := file(visaAID, "5001419F38039F0607")
+	card := newChip("", "00A4040005="+found+" 00A4040205=6A82 00A4040007"+visaAID+"="+found)
+	_, out := begin(t, card, terminal(app), nil)
+	wantTags(t, out.Data, "9F06="+visaAID+" 84="+visaAID+" 4F="+visaAID)
+	card.wantSent(t, "80A80000098307"+visaAID)
+}
+
+// TestLanguageOfTheDirectory: language and code table of the PSE count for entries that have none (Book 1, 12.2.2).
+func TestLanguageOfTheDirectory(t *testing.T) {
+	pse := file("315041592E5359532E4444463031", "8801015F2D0461726672"+"9F110101")
+	h := &holder{ok: true}
+	begin(t, newChip("", "00A404000E="+pse+" 00B2=6A83 00B2010C="+directory("4F07"+visaAID+"5004564953418701819F12054361726420")), terminal(), h)
+	if len(h.asked) != 1 || h.asked[0].Language != "arfr" || h.asked[0].CodeTable != 1 || h.asked[0].Label != "Card" {
+		t.Errorf("%+v", h.asked)
 	}
 }
