@@ -44,7 +44,7 @@ func (a *app) card() *cobra.Command {
 		Long: `run runs a whole transaction of the contact kernel and prints what came of it: the application, every data object known
 at the end, verification results and why each bit was set, cryptograms, and the exchanges with the card.
 
-FILE is a transcript (JSON), a card profile of the emulator (TOML), or the name of one of its ready cards, like credit.
+FILE is a transcript (JSON), a card profile of the emulator (TOML), or the name of one of its ready cards (card list).
 With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vpcd protocol.
 
 Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
@@ -69,7 +69,7 @@ Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong
 	fl.StringArrayVar(&f.un, "un", nil, "unpredictable number, eight hex digits; again for the next one")
 	fl.StringVar(&f.replay, "replay", "lenient", "how a transcript answers: strict or lenient")
 	fl.StringVar(&f.card, "card", "", "dial a card: tcp:HOST:PORT")
-	return group("card", "Run the card kernel against a recorded or emulated card", run)
+	return group("card", "Run the card kernel against a recorded or emulated card", run, a.cardList(), a.cardKeys())
 }
 
 func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {

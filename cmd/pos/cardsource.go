@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"tillway/device"
 	"tillway/device/emulator"
@@ -40,7 +39,7 @@ func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, erro
 	case f.card != "":
 		return dialCard(ctx, f.card)
 	case len(argv) == 0:
-		return openedCard{}, usage("give a FILE: a transcript, a card profile or a ready card (%s); or --card tcp:HOST:PORT", strings.Join(emulator.ReadyNames(), ", "))
+		return openedCard{}, usage("give a FILE: a transcript, a card profile or a ready card (pos card list names them); or --card tcp:HOST:PORT")
 	}
 	name := argv[0]
 	if slices.Contains(emulator.ReadyNames(), name) {
@@ -52,7 +51,7 @@ func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, erro
 	}
 	text, err := readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return openedCard{}, usage("%q is no file, and no ready card: those are %s", name, strings.Join(emulator.ReadyNames(), ", "))
+		return openedCard{}, usage("%q is no file, and no ready card: pos card list names them", name)
 	}
 	if err != nil {
 		return openedCard{}, err

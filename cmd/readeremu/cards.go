@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -51,8 +50,7 @@ func loadCard(name string) (*emulator.Card, error) {
 	}
 	text, err := readBounded(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no card %q: neither a ready one (%s) nor a card profile's file",
-			name, strings.Join(emulator.ReadyNames(), ", "))
+		return nil, fmt.Errorf("no card %q: neither a ready one (readeremu cards lists them) nor a card profile's file", name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("card profile: %w", err)

@@ -59,6 +59,11 @@ func defective(p emulator.Profile) bool {
 		}
 	}
 	first := p.Applications[0]
+	for _, r := range first.Records {
+		if len(r.Raw) > 0 {
+			return true
+		}
+	}
 	return p.Blocked || first.Blocked || len(first.Tamper) > 0 || len(first.Data) > 0
 }
 

@@ -21,7 +21,7 @@ func ReadyNames() []string {
 	return names
 }
 
-// Ready is a ready-made card's profile. Error: ErrProfile, naming the cards there are.
+// Ready is a ready-made card's profile. Error: ErrProfile.
 func Ready(name string) (Profile, error) {
 	text, err := ReadyText(name)
 	if err != nil {
@@ -33,7 +33,7 @@ func Ready(name string) (Profile, error) {
 // ReadyText is the same as a file, to start a profile of one's own from. Error: ErrProfile.
 func ReadyText(name string) ([]byte, error) {
 	if !slices.Contains(ReadyNames(), name) {
-		return nil, fmt.Errorf("%w: no ready card %q; there are %s", ErrProfile, name, strings.Join(ReadyNames(), ", "))
+		return nil, fmt.Errorf("%w: no ready card %q: there are credit, debit and others that the list of cards names", ErrProfile, name)
 	}
 	text, err := cards.ReadFile("cards/" + name + ".toml")
 	if err != nil {
