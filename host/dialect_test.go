@@ -41,7 +41,7 @@ func TestTerminalDialect(t *testing.T) {
 				}
 				return response
 			}
-			if got := ask(d.SignOn(1, today, "TILL1", "KW1")); got.Verdict != terminal.VerdictApproved {
+			if got := ask(d.Network(terminal.NetworkRequest{Kind: terminal.SignOn, STAN: 1, TerminalID: "TILL1", MerchantID: "KW1"})); got.Verdict != terminal.VerdictApproved {
 				t.Errorf("sign-on: %+v", got)
 			}
 			request, reversal, err := d.SaleRequest(r.request(t, credit, 2, 10_525))

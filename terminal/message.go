@@ -53,6 +53,13 @@ type Response struct {
 	// Of a sign-on's answer: the highest key serial numbers that the host has taken, where it says so. To be believed only
 	// under the answer's MAC.
 	SeenPIN, SeenMAC []byte
+
+	// Also of network management, and to be believed under the answer's MAC only, save for Keys, which prove themselves.
+	Keys      []SessionKey // of a key exchange's answer
+	Order     HostOrder    // of a sign-on's answer: what the host orders, or nothing
+	Challenge []byte       // that the order repeats
+
+	KeyError bool // the host could not work with a key of ours: new ones are wanted
 }
 
 // Stray is an answer nobody waits for. It carries no card data.

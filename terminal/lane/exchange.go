@@ -17,10 +17,29 @@ var errForged = errors.New("the answer is not the bank's")
 //
 // sent says whether any byte may have left. The error is errJournal, or why there is no answer that can be used.
 func (o *Owner) exchange(ctx context.Context, message []byte) (res terminal.Response, sent bool, err error) {
+	if !o.cfg.Dialect.MACed(message) {
+		return o.exchangeUnder(ctx, message, nil)
+	}
+	return o.exchangeUnder(ctx, message, o.keyInForce)
+}
+
+// A keySource takes the MAC key for one message.
+type keySource func(context.Context) (terminal.MACKey, error)
+
+// keyInForce is the keySource of all messages but those that prove a new key.
+func (o *Owner) keyInForce(ctx context.Context) (terminal.MACKey, error) {
+	if o.cfg.Macs == nil {
+		return terminal.MACKey{}, errors.New("the terminal has no secure module")
+	}
+	return o.cfg.Macs.NextKey(ctx)
+}
+
+// exchangeUnder is exchange under a key of the caller's choice; nil for a message without a MAC.
+func (o *Owner) exchangeUnder(ctx context.Context, message []byte, next keySource) (res terminal.Response, sent bool, err error) {
 	var key terminal.MACKey
-	signed := o.cfg.Dialect.MACed(message)
+	signed := next != nil
 	if signed {
-		if key, message, err = o.authenticate(ctx, message); err != nil {
+		if key, message, err = o.authenticate(ctx, message, next); err != nil {
 			return res, false, fmt.Errorf("the message cannot be authenticated: %w", err)
 		}
 		defer o.cfg.Macs.Release(context.WithoutCancel(ctx), key)
@@ -38,15 +57,16 @@ func (o *Owner) exchange(ctx context.Context, message []byte) (res terminal.Resp
 	if res, err = o.cfg.Dialect.Response(answer); err != nil {
 		return res, true, fmt.Errorf("the answer cannot be read: %w", err)
 	}
+	o.keys.messages++
+	if res.KeyError {
+		o.wantKeys("the bank could not work with a key")
+	}
 	return res, true, nil
 }
 
 // authenticate gives a message its key's serial number and its MAC.
-func (o *Owner) authenticate(ctx context.Context, message []byte) (key terminal.MACKey, out []byte, err error) {
-	if o.cfg.Macs == nil {
-		return key, nil, errors.New("the terminal has no secure module")
-	}
-	if key, err = o.cfg.Macs.NextKey(ctx); err != nil {
+func (o *Owner) authenticate(ctx context.Context, message []byte, next keySource) (key terminal.MACKey, out []byte, err error) {
+	if key, err = next(ctx); err != nil {
 		return key, nil, err
 	}
 	out, err = o.cfg.Dialect.WithMAC(message, key.KSN, func(data []byte) ([]byte, error) { return o.cfg.Macs.MAC(ctx, key, data) })

@@ -97,7 +97,9 @@ func (l *Lane) Run(ctx context.Context) error {
 		}
 		talk, stop := l.board.begin(ctx, sale)
 		call.reply <- startReply{sale, nil}
+		release := l.cfg.Owner.hold(ctx) // keys do not change under a PIN
 		err = l.sell(ctx, talk, &sale)
+		release()
 		stop()
 		switch {
 		case errors.Is(err, errLeft):
@@ -242,6 +244,10 @@ func (l *Lane) SendQueue(context.Context) error {
 	l.cfg.Owner.Poke()
 	return nil
 }
+
+// ExchangeKeys makes the acquirer's owner ask for new session keys as soon as no sale runs; false where the acquirer has
+// none. What came of it is in the journal, and in the status of the keys.
+func (l *Lane) ExchangeKeys(context.Context) bool { return l.cfg.Owner.RenewKeys() }
 
 // Snapshot is the latest state of lane, reader, link and queue.
 func (l *Lane) Snapshot() terminal.Snapshot { return l.dress(l.board.latest()) }

@@ -165,8 +165,10 @@ func (words) AnswerMAC(answer []byte) (terminal.Authentication, error) {
 	data, mac, _ := strings.Cut(string(answer), "#")
 	return terminal.Authentication{Data: []byte(data), MAC: []byte(mac), Stray: terminal.Stray{MTI: "answer", Code: data}}, nil
 }
-func (words) Repeat(first []byte, _ int) ([]byte, error)               { return first, nil }
-func (words) SignOn(uint32, time.Time, string, string) ([]byte, error) { return []byte("signon"), nil }
+func (words) Repeat(first []byte, _ int) ([]byte, error) { return first, nil }
+func (words) Network(r terminal.NetworkRequest) ([]byte, error) {
+	return []byte(map[terminal.NetworkKind]string{terminal.SignOn: "signon", terminal.KeyExchange: "keys", terminal.OrderDone: "done"}[r.Kind]), nil
+}
 
 func (words) Response(answer []byte) (terminal.Response, error) {
 	if string(answer) == "garbage" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,6 +22,14 @@ type OwnerConfig struct {
 	Macs       Macs    // nil: none, and a dialect that wants MACs sends nothing
 	TerminalID string
 	MerchantID string
+
+	// Where the acquirer has session keys, and may give orders; network.go.
+	Sessions    SessionKeys                                       // nil: none, or none that an exchange brings
+	KeyLife     time.Duration                                     // new session keys are asked for after this long; 0: never
+	KeyMessages int                                               // and after this many messages; 0: never
+	Random      io.Reader                                         // challenges of sign-ons; nil: no order is taken
+	Destroy     func(ctx context.Context) error                   // erases the acquirer's keys; nil: no such order is taken
+	Audit       func(ctx context.Context, done bool, note string) // nil: not audited. done false: refused
 
 	Retry    time.Duration // first back-off after a debt or a connection failed; doubles up to RetryMax
 	RetryMax time.Duration
@@ -44,7 +53,10 @@ type Owner struct {
 	mu     sync.Mutex // guards health
 	health terminal.Health
 
-	failures int // connection failures in a row; Run's goroutine only
+	failures int           // connection failures in a row; Run's goroutine only
+	keys     keyState      // Run's goroutine only
+	renew    chan struct{} // somebody asks for new session keys
+	quiet    chan struct{} // one slot: a sale runs, or its keys are being changed
 }
 
 type question struct {
@@ -64,7 +76,10 @@ type Reply struct {
 func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
 		cfg: cfg, debts: cfg.Debts, ask: make(chan question), poke: make(chan struct{}, 1),
-		strays: make(chan terminal.Stray, 16), done: make(chan struct{}),
+		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
+	}
+	if cfg.Sessions != nil {
+		o.keys.wanted = "the terminal has started"
 	}
 	if o.debts == nil {
 		o.debts = terminal.DebtTable()
@@ -103,6 +118,10 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 		case q := <-o.ask:
 			next, err = o.serve(ctx, q)
 		case <-o.poke:
+			next, err = o.rest(ctx, true)
+		case <-o.renew:
+			o.wantKeys("somebody at the terminal asked for new ones")
+			o.keys.notBefore = time.Time{}
 			next, err = o.rest(ctx, true)
 		case <-pause.C:
 			next, err = o.rest(ctx, false)
@@ -191,11 +210,16 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 }
 
 func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
+	changes := o.keys.changes
 	switch err := o.connect(ctx); {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
 	case err != nil:
 		return notSent(err.Error(), ""), nil
+	case o.keys.order == terminal.OrderDestroy:
+		return notSent("the bank has ordered this terminal's keys destroyed", "The bank takes no sales of this terminal any more: call the acquirer."), nil
+	case o.keys.changes != changes: // a PIN that was entered before is enciphered under the key that has gone
+		return notSent("the session keys changed after the sale began", "The terminal has just got new keys from the bank: start the sale again."), nil
 	}
 	left, err := o.drain(ctx, true)
 	switch {
@@ -232,6 +256,9 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	if _, err := o.drain(ctx, now); err != nil {
 		return 0, err
 	}
+	if err := o.manage(ctx); err != nil {
+		return 0, err
+	}
 	if err := o.drainStrays(ctx); err != nil {
 		return 0, err
 	}
@@ -263,45 +290,27 @@ func (o *Owner) connect(ctx context.Context) error {
 	if fresh {
 		if err := o.signOn(ctx); err != nil {
 			o.setHealth(false, "sign-on failed", err.Error())
+			if !o.keys.destroyed.IsZero() {
+				o.setHealth(false, keysDestroyed, o.withoutKeys())
+			}
 			return errors.Join(err, o.cfg.Link.Close())
 		}
+		o.keys.destroyed = time.Time{} // others were loaded
+	}
+	if !o.keys.destroyed.IsZero() {
+		o.setHealth(false, keysDestroyed, o.withoutKeys())
+		return errors.New(o.withoutKeys())
 	}
 	o.failures = 0
+	if o.keys.order == terminal.OrderDestroy {
+		o.setHealth(false, "keys withdrawn", "the bank has ordered this terminal's keys destroyed: what is owed to it goes out first")
+		return nil
+	}
 	o.setHealth(true, "connected", "")
 	return nil
 }
 
 func (o *Owner) lost(err error) { o.setHealth(false, "no answer", err.Error()) }
-
-func (o *Owner) signOn(ctx context.Context) error {
-	n, err := o.cfg.Traces.Next(ctx)
-	if err != nil {
-		return fmt.Errorf("no trace number: %w", err)
-	}
-	now := o.cfg.Clock()
-	message, err := o.cfg.Dialect.SignOn(stan(n), now, o.cfg.TerminalID, o.cfg.MerchantID)
-	if err != nil || message == nil {
-		return err
-	}
-	note := "signed on"
-	res, _, err := o.exchange(ctx, message)
-	if err == nil && res.Verdict != terminal.VerdictApproved {
-		err = fmt.Errorf("the bank refused the sign-on: code %s", res.Code)
-	}
-	if errors.Is(err, errJournal) {
-		return err
-	}
-	if err == nil && o.cfg.Dialect.MACed(message) {
-		err = o.cfg.Macs.HostSaw(ctx, res.SeenPIN, res.SeenMAC)
-	}
-	if err != nil {
-		note = err.Error()
-	}
-	if jerr := o.cfg.Journal.Append(context.WithoutCancel(ctx), false, terminal.Entry{Time: now, Kind: terminal.SignOnEntry, Note: brief(note)}); jerr != nil {
-		return fmt.Errorf("%w: %w", errJournal, jerr)
-	}
-	return err
-}
 
 func (o *Owner) quarantine(ctx context.Context, s terminal.Stray) error {
 	e := terminal.Entry{

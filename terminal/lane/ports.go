@@ -3,7 +3,6 @@ package lane
 import (
 	"context"
 	"errors"
-	"time"
 
 	"tillway/emv"
 	"tillway/terminal"
@@ -61,8 +60,9 @@ type Dialect interface {
 	// dialect says (an MTI, or nothing).
 	Repeat(first []byte, attempt int) ([]byte, error)
 
-	// SignOn composes the sign-on that a fresh connection starts with; nil when the dialect has none.
-	SignOn(stan uint32, at time.Time, terminalID, merchantID string) ([]byte, error)
+	// Network composes a message of network management: the sign-on that a fresh connection starts with, what asks for
+	// session keys, and the word that an order of the host is carried out. nil for a sign-on that the dialect does not have.
+	Network(req terminal.NetworkRequest) ([]byte, error)
 
 	// MACed says whether a composed message leaves with a message authentication code; its answer then comes with one.
 	MACed(message []byte) bool
@@ -118,4 +118,22 @@ type Macs interface {
 
 	// Release lets a key go.
 	Release(ctx context.Context, k terminal.MACKey)
+}
+
+// SessionKeys are one acquirer's session keys, as an exchange over the link changes them. They stay in the secure module.
+type SessionKeys interface {
+	// Held says whether keys are in force, and whether others are proposed and not confirmed yet.
+	Held(ctx context.Context) (inForce, proposed bool, err error)
+
+	// Propose hands what the host sent to the module, which takes all of it or nothing; the keys in force stay.
+	Propose(ctx context.Context, keys []terminal.SessionKey) error
+
+	// ProposedKey takes the proposed MAC key for one message.
+	ProposedKey(ctx context.Context) (terminal.MACKey, error)
+
+	// Confirm puts what is proposed in the place of the keys in force, all at once.
+	Confirm(ctx context.Context) error
+
+	// Withdraw forgets what is proposed.
+	Withdraw(ctx context.Context) error
 }

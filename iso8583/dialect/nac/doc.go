@@ -11,6 +11,11 @@
 // TPDU, which the network changes, is outside; answers are matched on it). DE 52 is the PIN block. The serial numbers of
 // their keys, one for each, stand in a private field (security.go).
 //
+// Network management is 0800 with DE 3 920000 to sign on. Where the settings say so, session keys are asked for with DE 3
+// 920101: the 92 of signing on with 101, the network management code for a key change (ISO 8583:1987, DE 70), which cannot
+// stand in DE 70 itself, because DE 64 with the MAC has to be the last field. The answer has them in a private field
+// (network.go). A host's orders to the terminal ride on answers to a MACed sign-on, since terminals are clients.
+//
 // Sources: 25 public messages of five terminal families, field by field (testdata/public); ISO 8583:1987 and the public
 // NIBSS tables of DE 3, 22, 25 and 39 for codes; EMV Book 4, 12 and Annex A for DE 55 and the authorisation response code.
 // No acquirer has certified it.

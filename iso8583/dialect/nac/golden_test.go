@@ -115,7 +115,7 @@ func TestSaleAndReversal(t *testing.T) {
 }
 
 func TestSignOn(t *testing.T) {
-	b, err := dialect(t, nil).SignOn(122, time.Time{}, "TILL0001", "KW0000000000001")
+	b, err := dialect(t, nil).Network(network(terminal.SignOn, 122))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestSignOn(t *testing.T) {
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	c := dialect(t, nil).Codec()
-	for _, name := range []string{"sale-0200", "reversal-0400", "reversal-0401", "signon-0800", "answer-0210", "answer-0410", "answer-0810", "sale-pin-mac-0200", "reversal-mac-0400", "answer-mac-0210", "answer-wrong-pin-0210"} {
+	for _, name := range []string{"sale-0200", "reversal-0400", "reversal-0401", "signon-0800", "key-exchange-0800", "answer-0210", "answer-0410", "answer-0810", "sale-pin-mac-0200", "reversal-mac-0400", "answer-mac-0210", "answer-wrong-pin-0210"} {
 		rows := golden(t, name)
 		m, err := c.Unpack(wire(t, rows))
 		if err != nil {
@@ -295,11 +295,11 @@ func TestSaleIsRefused(t *testing.T) {
 		})
 	}
 	for name, id := range map[string]string{"empty": "", "long": "TILL00011"} {
-		if _, err := dialect(t, nil).SignOn(1, time.Time{}, id, "M"); !errors.Is(err, nac.ErrRequest) {
+		if _, err := dialect(t, nil).Network(terminal.NetworkRequest{Kind: terminal.SignOn, STAN: 1, TerminalID: id, MerchantID: "M"}); !errors.Is(err, nac.ErrRequest) {
 			t.Errorf("sign-on with %s terminal: %v", name, err)
 		}
 	}
-	if _, err := dialect(t, nil).SignOn(0, time.Time{}, "T", "M"); !errors.Is(err, nac.ErrRequest) {
+	if _, err := dialect(t, nil).Network(terminal.NetworkRequest{Kind: terminal.SignOn, TerminalID: "T", MerchantID: "M"}); !errors.Is(err, nac.ErrRequest) {
 		t.Errorf("sign-on without trace number: %v", err)
 	}
 }

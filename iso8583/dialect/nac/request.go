@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -49,7 +48,6 @@ const (
 	networkRequest  = "0800"
 
 	purchase = "000000"
-	signOn   = "920000"
 	normal   = "00" // DE 25
 )
 
@@ -223,23 +221,6 @@ func (d *Dialect) Repeat(first []byte, attempt int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
 	}
 	return again, nil
-}
-
-// SignOn composes the 0800 that a fresh connection starts with. It carries no time: the public messages have none.
-// Errors: ErrRequest.
-func (d *Dialect) SignOn(trace uint32, _ time.Time, tid, mid string) ([]byte, error) {
-	fields := map[int]string{processingCode: signOn, networkID: d.settings.NII}
-	if err := number(fields, map[int]uint32{stan: trace}); err != nil {
-		return nil, err
-	}
-	if err := identify(fields, tid, mid); err != nil {
-		return nil, err
-	}
-	out, err := d.codec.Pack(d.message(networkRequest, fields))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrRequest, networkRequest, err)
-	}
-	return out, nil
 }
 
 func printable(s string) bool {

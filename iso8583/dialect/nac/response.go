@@ -62,8 +62,11 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	r.RRN, r.AuthCode = text(m, retrieval), text(m, authorisation)
 	r.Text = text(m, d.settings.TextField)
 	if m.MTI() == networkAnswer {
-		r.SeenPIN, r.SeenMAC = d.seen(m, subPINSeen), d.seen(m, subMACSeen)
+		if err := d.readNetwork(m, &r); err != nil {
+			return terminal.Response{}, err
+		}
 	}
+	r.KeyError = code == keyError
 	if sale && code == wrongPIN {
 		d.pinTries(m, &r)
 	}

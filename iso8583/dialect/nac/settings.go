@@ -37,6 +37,12 @@ type Settings struct {
 	PINBytes      int    // DE 52: 8, or 16 for PIN blocks of format 4
 	PINEntry      string // DE 22 of a chip transaction with a PIN: "051"
 
+	// How session keys come, where the acquirer has them, and whether it may give orders, as network.go does it.
+	KeyExchange     string // "off", "blocks" (X9.143) or "ecb"
+	KeyExchangeCode string // DE 3 of the 0800 that asks for keys: "920101"
+	KeyField        int    // field of the 0810 that brings them: 48, 61 or 62
+	HostOrders      bool   // sign-on carries a challenge, and its answer may carry an order
+
 	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
 	// DE 13 lacks.
 	Zone *time.Location
@@ -48,6 +54,7 @@ func Defaults() Settings {
 	return Settings{
 		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
 		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051",
+		KeyExchange: exchangeOff, KeyExchangeCode: "920101", KeyField: 48,
 		ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
 			emv.TagTransactionDate, emv.TagTransactionType, emv.TagAmountAuthorised, emv.TagAmountOther,
@@ -71,6 +78,9 @@ func (s Settings) filled() Settings {
 	s.SecurityField = cmp.Or(s.SecurityField, d.SecurityField)
 	s.PINBytes = cmp.Or(s.PINBytes, d.PINBytes)
 	s.PINEntry = cmp.Or(s.PINEntry, d.PINEntry)
+	s.KeyExchange = cmp.Or(s.KeyExchange, d.KeyExchange)
+	s.KeyExchangeCode = cmp.Or(s.KeyExchangeCode, d.KeyExchangeCode)
+	s.KeyField = cmp.Or(s.KeyField, d.KeyField)
 	if len(s.ChipTags) == 0 {
 		s.ChipTags = d.ChipTags
 	}
@@ -102,6 +112,9 @@ func (s Settings) check() error {
 		return bad("text field %d is not 48, 63 or -1", s.TextField)
 	}
 	if err := s.checkSecurity(); err != nil {
+		return bad("%s", err)
+	}
+	if err := s.checkNetwork(); err != nil {
 		return bad("%s", err)
 	}
 	for i, t := range s.ChipTags {
