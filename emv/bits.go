@@ -110,6 +110,9 @@ var tvrBits = []bitName{
 // Set sets one bit.
 func (t *TVR) Set(b TVRBit) { setBit(t[:], uint8(b)) }
 
+// Clear takes one bit back.
+func (t *TVR) Clear(b TVRBit) { t[b/10-1] &^= 1 << (b%10 - 1) }
+
 // Has says whether a bit is set.
 func (t TVR) Has(b TVRBit) bool { return hasBit(t[:], uint8(b)) }
 

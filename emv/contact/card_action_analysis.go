@@ -18,13 +18,17 @@ func (s *session) cardActionAnalysis(ctx context.Context) (ending, error) {
 	if err := s.drawUnpredictableNumber(); err != nil {
 		return goOn, err
 	}
-	cid, err := s.generateAC(ctx, "first GENERATE AC", s.cdol1)
+	cda := s.requestsCDA(false)
+	s.beforeFirstAC(cda)
+	cid, forged, err := s.generateAC(ctx, "first GENERATE AC", s.cdol1, cda)
 	if err != nil {
 		return goOn, err
 	}
 	s.setTSI(emv.TSICardRiskManagementPerformed)
 	got := cid.Cryptogram()
 	switch {
+	case forged:
+		return s.declineForgery(ctx, cid)
 	case got == emv.AAC:
 		if s.asked == emv.ARQC {
 			s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
@@ -68,19 +72,54 @@ func (s *session) declinedByCard(cid emv.CID) ending {
 	return ending{emv.Declined, reason}
 }
 
-// generateAC asks for the cryptogram in s.asked and stores the answer (Book 3, 6.5.5).
-func (s *session) generateAC(ctx context.Context, name string, dol tlv.DOL) (emv.CID, error) {
+// generateAC asks for the cryptogram in s.asked, with a combined signature if cda, and stores the answer (Book 3, 6.5.5). cid
+// is the one that counts; forged says that the signature that was asked for is missing or not valid.
+func (s *session) generateAC(ctx context.Context, name string, dol tlv.DOL, cda bool) (cid emv.CID, forged bool, err error) {
 	values, err := s.fill(dol)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	data, err := s.transmit(ctx, name, apdu(0x80, 0xAE, byte(s.asked), 0x00, values))
+	s.oda.sent = append(s.oda.sent, values...)
+	p1 := byte(s.asked)
+	if cda {
+		p1 |= cdaRequested
+	}
+	data, err := s.transmit(ctx, name, apdu(0x80, 0xAE, p1, 0x00, values))
 	if err := must(name, sectionAC, err); err != nil {
-		return 0, err
+		return 0, false, err
 	}
+	elements, err := s.takeCryptogram(name, data, cda)
+	if err != nil {
+		return 0, false, err
+	}
+	cid = emv.CID(s.data.Value(emv.TagCID)[0])
+	s.explain("9F27", fmt.Sprintf("%s: asked for %s, card gave %s", name, s.asked, cid.Cryptogram()), sectionAC)
+	if !cda || !signatureDue(cid, elements) {
+		return cid, false, nil
+	}
+	s.authenticationPerformed()
+	if cid, err = s.combinedSignature(elements); err != nil {
+		s.authenticationFailed(emv.TVRCDAFailed, err, sectionCDA)
+		return cid, true, nil
+	}
+	s.oda.verified = true
+	s.explain("ODA", name+": the card's combined signature is valid", sectionCDA)
+	return cid, false, nil
+}
+
+// signatureDue says whether an answer to a request with CDA must have a signature: a TC and an ARQC must, an AAC has none
+// (Book 2, 6.6.1). An AAC with one is judged by it.
+func signatureDue(cid emv.CID, elements []tlv.Item) bool {
+	_, signed := tlv.Find(elements, emv.TagSignedDynamicApplicationData)
+	return signed || cid.Cryptogram() == emv.TC || cid.Cryptogram() == emv.ARQC
+}
+
+// takeCryptogram stores an answer of either format over what the answer before it brought, and returns the objects of
+// format 2.
+func (s *session) takeCryptogram(name string, data []byte, cda bool) ([]tlv.Item, error) {
 	items, err := tlv.Parse(data)
 	if err != nil || len(items) != 1 {
-		return 0, fault(sectionAC, "%s: the answer is not one data object", name)
+		return nil, fault(sectionAC, "%s: the answer is not one data object", name)
 	}
 	for _, tag := range []tlv.Tag{emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram, emv.TagIssuerApplicationData} {
 		s.data.Delete(tag)
@@ -88,18 +127,11 @@ func (s *session) generateAC(ctx context.Context, name string, dol tlv.DOL) (emv
 	}
 	switch v := items[0].Value; items[0].Tag {
 	case emv.TagResponseFormat1:
-		err = s.takeFormat1(name, v)
+		return nil, s.takeFormat1(name, v)
 	case emv.TagResponseFormat2:
-		err = s.takeFormat2(name, v)
-	default:
-		err = fault(sectionAC, "%s: the answer is neither format 1 nor format 2", name)
+		return s.takeFormat2(name, v, cda)
 	}
-	if err != nil {
-		return 0, err
-	}
-	cid := emv.CID(s.data.Value(emv.TagCID)[0])
-	s.explain("9F27", fmt.Sprintf("%s: asked for %s, card gave %s", name, s.asked, cid.Cryptogram()), sectionAC)
-	return cid, nil
+	return nil, fault(sectionAC, "%s: the answer is neither format 1 nor format 2", name)
 }
 
 // takeFormat1 reads CID, ATC, cryptogram and, as long as it is, issuer application data.
@@ -116,29 +148,39 @@ func (s *session) takeFormat1(name string, v []byte) error {
 	return nil
 }
 
-// takeFormat2 reads the objects of an answer without CDA. Only the four that belong to it are taken: a card cannot bring
-// in anything else at this point.
-func (s *session) takeFormat2(name string, v []byte) error {
+// takeFormat2 reads the objects of an answer. Only those that belong to it are taken: a card cannot bring in anything else
+// at this point. The cryptogram itself is missing where a combined signature holds it (Book 3, Table 14).
+func (s *session) takeFormat2(name string, v []byte, cda bool) ([]tlv.Item, error) {
 	items, err := tlv.Parse(v)
 	if err != nil {
-		return fault(sectionAC, "%s: %v", name, err)
+		return nil, fault(sectionAC, "%s: %v", name, err)
 	}
+	taken := map[tlv.Tag]bool{}
 	for _, it := range items {
 		switch it.Tag {
 		case emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram, emv.TagIssuerApplicationData:
+		case emv.TagSignedDynamicApplicationData:
+			if !cda {
+				continue
+			}
 		default:
 			continue
 		}
 		e, _ := emv.Lookup(it.Tag)
-		if s.data.Has(it.Tag) || !e.Fits(len(it.Value)) {
-			return fault(sectionAC, "%s: tag %s twice, or of %d bytes", name, it.Tag, len(it.Value))
+		if taken[it.Tag] || !e.Fits(len(it.Value)) {
+			return nil, fault(sectionAC, "%s: tag %s twice, or of %d bytes", name, it.Tag, len(it.Value))
 		}
+		taken[it.Tag] = true
 		s.data.Put(it.Tag, it.Value)
 	}
-	for _, tag := range []tlv.Tag{emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram} {
-		if !s.data.Has(tag) {
-			return fault(sectionAC, "%s: tag %s missing", name, tag)
+	needed := []tlv.Tag{emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram}
+	if cda && taken[emv.TagCID] && signatureDue(emv.CID(s.data.Value(emv.TagCID)[0]), items) {
+		needed = needed[:2]
+	}
+	for _, tag := range needed {
+		if !taken[tag] {
+			return nil, fault(sectionAC, "%s: tag %s missing", name, tag)
 		}
 	}
-	return nil
+	return items, nil
 }

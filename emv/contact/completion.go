@@ -12,6 +12,7 @@ import (
 // Writes: 8A, 91.
 func (s *session) takeAnswer(answer emv.HostAnswer) error {
 	s.answer = answer
+	s.beforeSecondAC()
 	arc := answer.ARC
 	switch answer.Result {
 	case emv.HostApproved:
@@ -33,6 +34,7 @@ func (s *session) takeAnswer(answer emv.HostAnswer) error {
 
 // setUnable decides without the issuer, and has the card told so: Y3 or Z3 (Book 4, 12.2.1 and A6).
 func (s *session) setUnable() {
+	s.beforeSecondAC()
 	asked, arc := s.unableToGoOnline()
 	s.asked = asked
 	s.put(emv.TagAuthorisationResponseCode, arc[:])
@@ -82,12 +84,14 @@ func (s *session) takeIssuerData(b []byte) {
 // Reads: 8D and what it lists. Writes: 9F27, 9F36, 9F26, 9F10.
 func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 	const section = "Book 3, 10.11"
-	cid, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2)
+	cid, forged, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, s.requestsCDA(true))
 	if err != nil {
 		return goOn, err
 	}
 	s.scriptsAfter(ctx)
 	switch got := cid.Cryptogram(); {
+	case forged:
+		return s.refused(cid, "declined: the card's combined signature is not valid", sectionCDA), nil
 	case got == emv.TC && s.asked == emv.TC:
 		reason := "approved"
 		if s.answer.Result == emv.HostUnable {

@@ -71,7 +71,7 @@ func (s *session) outcome(end ending) emv.Outcome {
 		AID:      s.aid,
 		Label:    s.label,
 		Method:   s.method,
-		ODA:      emv.ODA{Method: "none"},
+		ODA:      s.oda.result(),
 		Data:     s.data.Clone(),
 		Why:      append([]emv.Why(nil), s.why...),
 	}

@@ -22,7 +22,9 @@ func (s *session) initiateApplicationProcessing(ctx context.Context) (ok bool, e
 			return false, err
 		}
 	}
-	command := apdu(0x80, 0xA8, 0x00, 0x00, tlv.Append(nil, emv.TagCommandTemplate, pdol.Fill(s.object)))
+	values := pdol.Fill(s.object)
+	s.oda.sent = append(s.oda.sent[:0], values...)
+	command := apdu(0x80, 0xA8, 0x00, 0x00, tlv.Append(nil, emv.TagCommandTemplate, values))
 	data, err := s.transmit(ctx, "GET PROCESSING OPTIONS", command)
 	if errors.Is(err, emv.ErrConditions) {
 		s.explain("selection", "the card refuses this application for this transaction: 6985", section)

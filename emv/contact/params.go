@@ -124,6 +124,8 @@ func checkParams(p emv.Params) error {
 		return bad("no source of random numbers")
 	case !decimal([]byte{p.TransactionType}):
 		return bad("transaction type is not two digits")
+	case p.CDAMode < 0 || p.CDAMode > 4:
+		return bad("CDA mode %d, 1 to 4 are there", p.CDAMode)
 	case p.SequenceCounter > 99_999_999:
 		return bad("sequence counter has more than 8 digits")
 	}

@@ -23,7 +23,7 @@ func (s *session) readApplicationData(ctx context.Context) (ending, error) {
 	}
 	for _, f := range files {
 		for record := f.first; ; record++ {
-			if err := s.readRecord(ctx, f.sfi, record); err != nil {
+			if err := s.readRecord(ctx, f, record); err != nil {
 				return goOn, err
 			}
 			if record == f.last {
@@ -51,11 +51,15 @@ func (s *session) readApplicationData(ctx context.Context) (ending, error) {
 
 // readRecord reads one record. In files 1 to 10 it must be one template 70; in 11 to 30 its form is the payment
 // system's, and one that is no template is read and left (Book 3, 5.3.2.1 and 10.2).
-func (s *session) readRecord(ctx context.Context, sfi, record byte) error {
+func (s *session) readRecord(ctx context.Context, f file, record byte) error {
+	sfi := f.sfi
 	name := fmt.Sprintf("READ RECORD %d of file %d", record, sfi)
 	data, err := s.transmit(ctx, name, apdu(0x00, 0xB2, record, sfi<<3|0x04, nil))
 	if err := must(name, sectionRead, err); err != nil {
 		return err
+	}
+	if record-f.first < f.signed {
+		s.oda.take(sfi, record, data)
 	}
 	items, err := tlv.Parse(data)
 	whole := err == nil && len(items) == 1 && items[0].Tag == emv.TagReadRecordTemplate

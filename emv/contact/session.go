@@ -48,6 +48,7 @@ type session struct {
 	label      string
 
 	aip       emv.AIP
+	oda       authentication
 	cdol1     tlv.DOL
 	cdol2     tlv.DOL
 	asked     emv.Cryptogram // what GENERATE AC asks for next
@@ -87,6 +88,7 @@ func newSession(log *slog.Logger, card emv.Card, params emv.Params, holder emv.C
 func (s *session) restart() {
 	s.data, s.aid, s.label, s.app = s.terminal.Clone(), nil, "", emv.Application{}
 	s.seen = map[tlv.Tag]origin{}
+	s.oda = authentication{}
 }
 
 // put stores an object of the terminal, unless the caller fixed it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -95,8 +96,7 @@ func good(t *testing.T) map[string]any {
 	}
 	for _, r := range rows {
 		if r["rid"] == "A000000333" {
-			sum := r["published_sha1"].([]any)[0]
-			return map[string]any{"rid": r["rid"], "index": r["index"], "modulus": r["modulus"], "exponent": r["exponent"], "expiry": "301231", "sha1": sum}
+			return map[string]any{"rid": r["rid"], "index": r["index"], "modulus": r["modulus"], "exponent": r["exponent"], "expiry": "301231", "sha1": r["sha1_computed"]}
 		}
 	}
 	t.Fatal("no key")
@@ -117,9 +117,7 @@ func own(t *testing.T, top map[string]any, edits ...map[string]any) []byte {
 		keys = append(keys, k)
 	}
 	file := map[string]any{"keys": keys}
-	for name, v := range top {
-		file[name] = v
-	}
+	maps.Copy(file, top)
 	b, err := json.Marshal(file)
 	if err != nil {
 		t.Fatal(err)

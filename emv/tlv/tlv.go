@@ -96,10 +96,11 @@ func readLength(b []byte) (length, n int, err error) {
 	return 0, 0, fmt.Errorf("length field: %w", ErrMalformed)
 }
 
-// Item is one data object. Value shares memory with the bytes that were parsed.
+// Item is one data object. Value and Raw share memory with the bytes that were parsed.
 type Item struct {
 	Tag   Tag
 	Value []byte
+	Raw   []byte // the whole object as it was read: tag, length and value
 }
 
 // Parse reads the data objects of one level, in order, repeats kept. Bytes 00 between, before and after objects are
@@ -124,8 +125,9 @@ func Parse(b []byte) ([]Item, error) {
 		if length > len(b)-start {
 			return items, fmt.Errorf("tag %s at byte %d wants %d bytes, %d are there: %w", t, i, length, len(b)-start, ErrMalformed)
 		}
-		items = append(items, Item{t, b[start : start+length : start+length]})
-		i = start + length
+		end := start + length
+		items = append(items, Item{t, b[start:end:end], b[i:end:end]})
+		i = end
 	}
 	return items, nil
 }
