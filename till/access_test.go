@@ -239,6 +239,8 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"GET", "/v1/sales/7", "", "csta"},
 		{"GET", "/v1/sales/7/receipt", "", "cs"},
 		{"GET", "/v1/sales/7/why", "", "csta"},
+		{"GET", "/v1/sales/7/transcript", "", "csta"},
+		{"GET", "/v1/kernel", "", "-csta"},
 		{"GET", "/v1/journal", "", "csta"},
 		{"GET", "/v1/status", "", "-csta"},
 		{"GET", "/v1/watch?after=9", "", "-csta"},

@@ -47,6 +47,7 @@ func problems() []problemRow {
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
 		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Put right what the detail names, then send it again. Nothing was charged."},
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
+		{ErrNoTranscript, http.StatusNotFound, "no_transcript", "There is no transcript of that sale", "See [transcripts] in posd.toml for how many are kept; pos why tells what the journal knows."},
 		{receipt.ErrNotFinal, http.StatusConflict, "still_running", "The sale is still running", "Ask for the receipt when it has ended."},
 	}
 }

@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET journal, GET status, GET kernel, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -12,6 +12,7 @@ package till
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -63,13 +64,26 @@ type Journal interface {
 	Debts(ctx context.Context) ([]terminal.Debt, error)
 }
 
+// ErrNoTranscript says that no transcript of a sale is kept: it is too old, its card was never talked with, or the terminal
+// keeps none.
+var ErrNoTranscript = errors.New("no transcript is kept")
+
+// Transcripts are what terminal and card said to each other.
+type Transcripts interface {
+	// Transcript is a sale's file, masked unless it is a test card's; error ErrNoTranscript.
+	Transcript(ctx context.Context, id terminal.SaleID) ([]byte, error)
+}
+
 // Config is what the till is made of. Every field is needed.
 type Config struct {
-	Lane       Lane
-	Journal    Journal
-	Access     *Access
-	Verify     func(context.Context) (Verified, error) // reads everything that is kept and says what is wrong with it
-	Header     receipt.Header
+	Lane    Lane
+	Journal Journal
+	Access  *Access
+	Verify  func(context.Context) (Verified, error) // reads everything that is kept and says what is wrong with it
+	Header  receipt.Header
+
+	Transcripts Transcripts
+
 	Currency   money.Currency
 	TerminalID string
 	MerchantID string
@@ -155,6 +169,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/sales/{id}", people.Journal, h.sale},
 		{"GET /v1/sales/{id}/receipt", people.Receipt, h.receipt},
 		{"GET /v1/sales/{id}/why", people.Journal, h.why},
+		{"GET /v1/sales/{id}/transcript", people.Journal, h.transcript},
 		{"GET /v1/journal", people.Journal, h.journal},
 		{"GET /v1/status", people.Status, h.status},
 		{"GET /v1/kernel", people.Status, h.kernel},

@@ -1,11 +1,13 @@
 package till
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
 	"tillway/emv"
 	"tillway/terminal"
+	"tillway/terminal/receipt"
 )
 
 // Why is the answer to GET /v1/sales/{id}/why: what came of a sale, by which steps, and why card and terminal decided
@@ -52,4 +54,22 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 		out.Steps = append(out.Steps, Step{row.Seq, row.Time, row.Kind, row.From, row.Event, row.To, row.Duties, row.Note})
 	}
 	h.answer(w, http.StatusOK, out)
+}
+
+// transcript is what terminal and card said to each other in a sale, as the terminal keeps it.
+func (h *handler) transcript(w http.ResponseWriter, r *http.Request) {
+	sale, err := h.find(r)
+	if err == nil && !sale.State.Final() {
+		err = fmt.Errorf("sale %s: %w: its transcript comes when it has ended", sale.ID, receipt.ErrNotFinal)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	text, err := h.cfg.Transcripts.Transcript(r.Context(), sale.ID)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.text(w, http.StatusOK, "application/json", text)
 }

@@ -24,6 +24,7 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
+	"tillway/device/emulator/transcript"
 	"tillway/device/secure"
 	"tillway/emv"
 	"tillway/host"
@@ -118,7 +119,12 @@ func quickSecured(
 			}
 		})
 	}
+	kept, err := newTranscripts(filepath.Join(tb.TempDir(), "transcripts"), 50, true, slog.New(slog.NewTextHandler(tb.Output(), nil)))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	s, err := assemble(tb.Context(), parts{
+		transcripts: kept, profileText: transcript.Profile{Name: p.Name},
 		profile: p, acquirer: a, reader: quick{emulator.NewCard(inserted)}, journal: d.journal, sales: d.sales, traces: d.traces,
 		dial: func(context.Context) (net.Conn, error) {
 			near, there := net.Pipe()

@@ -40,6 +40,8 @@ type config struct {
 	PIN  pinConfig  `toml:"pin"`
 
 	Acquirer acquirerConfig `toml:"acquirer"`
+
+	Transcripts transcriptsConfig `toml:"transcripts"`
 }
 
 type acquirerConfig struct {
@@ -110,6 +112,7 @@ func defaults() config {
 	c.Log.Format = "text"
 	c.Reader.Driver = "gempc"
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
+	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", "nac"
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
@@ -195,6 +198,9 @@ func (c *config) check() error {
 		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
 		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
+	}
+	if err := c.Transcripts.check(c.Development); err != nil {
+		return err
 	}
 	host, port, err := net.SplitHostPort(a.Address)
 	if err != nil || host == "" || port == "" {

@@ -79,6 +79,13 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return fmt.Errorf("reader: %w", err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
+	if disk.transcripts, err = newTranscripts(filepath.Join(c.State, "transcripts"), c.Transcripts.Keep, c.Transcripts.TestCards == "complete", log); err != nil {
+		return err
+	}
+	profileText, err := c.profileOf(p)
+	if err != nil {
+		return err
+	}
 	s, err := assemble(ctx, parts{
 		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, journal: disk.journal, sales: disk.sales, traces: disk.traces,
 		dial: link.TLSDialer(link.TLSConfig{
@@ -86,7 +93,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
 		}),
 		clock: time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
-		module: disk.keys, pinSocket: c.pinSocket(),
+		module: disk.keys, pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
 	})
 	if err != nil {
 		return err
@@ -110,7 +117,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	handler := till.New(till.Config{
-		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Log: log,
+		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Transcripts: disk.transcripts, Log: log,
 		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
@@ -154,6 +161,7 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, ln net.Li
 		}
 	})
 	err := s.run(ctx)
+	d.transcripts.flush()
 	stop()
 	drain, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer done()
@@ -217,6 +225,7 @@ type disk struct {
 	keys          secureModule
 	sales, traces *store.Counter
 	journal       *store.Store
+	transcripts   *transcripts    // nil: none are kept
 	highest       *secure.Witness // of the counters, outside the state folder; nil without
 }
 
@@ -297,6 +306,7 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 		if _, running := l.Current(); running {
 			continue
 		}
+		d.transcripts.flush()
 		for _, c := range []*store.Counter{d.sales, d.traces} {
 			if err := c.Refill(ctx); err != nil && ctx.Err() == nil {
 				log.Error("leasing numbers", "err", err)

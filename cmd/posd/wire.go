@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillway/device"
+	"tillway/device/emulator/transcript"
 	"tillway/device/gempc"
 	"tillway/emv"
 	"tillway/emv/contact"
@@ -46,6 +47,9 @@ type parts struct {
 	module    module // nil: no PIN pad, no MAC
 	pinSocket string // where an on-screen PIN is entered, in development
 
+	transcripts *transcripts       // nil: none are kept
+	profileText transcript.Profile // which profile, for them
+
 	cardTalk time.Duration
 	table    []terminal.Row     // nil: terminal.Table()
 	debts    []terminal.DebtRow // nil: terminal.DebtTable()
@@ -56,6 +60,8 @@ type stack struct {
 	lane      *lane.Lane
 	owner     *lane.Owner
 	recovered []terminal.Sale
+
+	transcripts *transcripts // nil: none are kept
 }
 
 // assemble recovers what the journal holds and puts the terminal together. Nothing runs yet.
@@ -81,7 +87,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	if answer == 0 {
 		answer = p.profile.Deadlines.Answer
 	}
-	s := &stack{recovered: recovered}
+	s := &stack{recovered: recovered, transcripts: p.transcripts}
 	var macs lane.Macs
 	var pad lane.PINPad
 	if p.module != nil {
@@ -102,11 +108,12 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Clock: p.clock, Debts: p.debts, Log: p.log,
 	})
 	s.lane = lane.New(lane.Config{
-		Journal: p.journal, Kernel: contact.New(contact.Config{Log: p.log}), Reader: p.reader, Owner: s.owner,
+		Journal: p.journal, Kernel: p.transcripts.record(contact.New(contact.Config{Log: p.log}), p.profileText), Reader: p.reader, Owner: s.owner,
 		Sales: p.sales, Traces: p.traces,
 		Params: func(o terminal.Order, at time.Time, sale terminal.SaleID) emv.Params {
 			params := p.profile.Params(o, at, uint32(sale%99_999_999)+1)
 			params.Random, params.CAKeys = p.random, p.caKeys
+			p.transcripts.next(sale)
 			return params
 		},
 		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,

@@ -26,3 +26,15 @@ func IsTestNumber(pan emv.PAN) bool {
 		return strings.HasPrefix(pan.Clear(), r.prefix)
 	})
 }
+
+// OfTestCard says whether every card number that the card gave is a test card's, and that it gave one. What is not sure to be
+// a test card's is a real card's.
+func (t Transcript) OfTestCard() bool {
+	numbers := t.numbers()
+	for _, n := range numbers {
+		if pan, err := emv.NewPAN(n); err != nil || !IsTestNumber(pan) {
+			return false
+		}
+	}
+	return len(numbers) > 0
+}
