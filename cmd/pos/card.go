@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tillway/device/emulator"
 	"tillway/device/emulator/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
@@ -44,12 +45,17 @@ func (a *app) card() *cobra.Command {
 		Long: `run runs a whole transaction of the contact kernel and prints what came of it: the application, every data object known
 at the end, verification results and why each bit was set, cryptograms, and the exchanges with the card.
 
-FILE is a transcript (JSON), a card profile of the emulator (TOML), or the name of one of its ready cards (card list).
-With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vpcd protocol.
+FILE is a transcript (JSON), a card profile of the emulator (TOML), or the name of one of its ready cards (pos card
+list). With --card tcp:HOST:PORT in place of FILE the card is dialled; it speaks the vpcd protocol.
+
+--profile says what the terminal is: one [[application]] with its aid is enough, docs/profile.md has every key. --set
+fixes an object of the terminal, and the kernel decides by it: --set 9F35=25 makes the terminal offline-capable. --un
+gives the unpredictable numbers in the order they are drawn: that of INTERNAL AUTHENTICATE, then that of GENERATE AC.
 
 Everything is shown in the clear: this is for test cards. Without --online the run ends where the issuer would be
-asked. --capk gives the certification authorities' keys for offline data authentication; keys of live cards are left
-out. --pin is entered wherever the card's list asks for a PIN, again after a wrong one; without it a PIN is left out.
+asked. --capk gives the certification authorities' keys for offline data authentication, of the environment that the
+profile names (test, unless it says live); an emulated card is trusted by the emulator's own (pos card capk). --pin is
+entered wherever the card's list asks for a PIN, again after a wrong one; without it a PIN is left out.
 A recording answers by kind of command, whatever terminal it was made with; --replay strict demands every command byte
 for byte, which holds for a session of this program with the same profile, --set and --un.
 
@@ -85,7 +91,13 @@ func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
 	if err != nil {
 		return err
 	}
+	if f.capk == "" && open.ours && p.Terminal.CAKeys == profile.TestKeys {
+		if err := plan.trust(emulator.AuthorityKeys(), "the emulator's own", profile.TestKeys); err != nil {
+			return err
+		}
+	}
 	result, err := plan.run(ctx, open.card)
+	result.ATR = fmt.Sprintf("%X", open.atr)
 	left := open.close()
 	if errors.Is(left, transcript.ErrLeftover) && result.Outcome == string(emv.Online) {
 		left = nil // the run was to stop where the recording goes on
@@ -180,15 +192,13 @@ func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
 		return plan{}, err
 	}
 	if f.capk != "" {
-		file, err := readCAKeys(f.capk, p.Terminal.CAKeys)
+		text, err := readFile(f.capk)
 		if err != nil {
 			return plan{}, err
 		}
-		out.params.CAKeys = file.CAKeys
-		out.notes = append(out.notes, emv.Why{
-			Bit: "ODA", Section: "Book 2, 11.2",
-			Reason: fmt.Sprintf("the key file gives this run %d keys of the %s environment; %d were left out", len(file.Keys), p.Terminal.CAKeys, len(file.LeftOut)),
-		})
+		if err := out.trust(text, f.capk, p.Terminal.CAKeys); err != nil {
+			return plan{}, err
+		}
 	}
 	out.answer, err = f.hostAnswer()
 	return out, err

@@ -216,7 +216,7 @@ func TestCardRunRefusals(t *testing.T) {
 		{nil, "give a FILE"},
 		{[]string{"credit", "debit"}, "accepts at most 1"},
 		{[]string{"credit", "--card", "tcp:127.0.0.1:1"}, "not both"},
-		{[]string{filepath.Join(dir, "none")}, "no ready card: pos card list"},
+		{[]string{filepath.Join(dir, "none")}, "no ready card: pos card list names them"},
 		{[]string{write("empty.json", "{}")}, "0 exchanges"},
 		{[]string{write("bad.json", `{"exchanges":[{"c":"00","r":"9"}]}`)}, "not hex"},
 		{[]string{write("bad.toml", "atr = 1")}, "bad.toml"},

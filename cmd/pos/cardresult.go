@@ -15,6 +15,7 @@ type cardResult struct {
 	AID       string                `json:"aid"`
 	Label     string                `json:"label,omitempty"`
 	CVM       string                `json:"cvm,omitempty"`
+	ATR       string                `json:"atr,omitempty"`
 	ODA       emv.ODA               `json:"oda"`
 	Tags      map[string]string     `json:"tags"`
 	Exchanges []transcript.Exchange `json:"exchanges"`

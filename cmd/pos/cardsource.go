@@ -21,6 +21,8 @@ type openedCard struct {
 	card  emv.Card
 	log   *transcript.Recorder
 	close func() error // what a recording has left over, or nil
+	atr   []byte       // the answer to reset; empty of a recording
+	ours  bool         // it is emulated, and its certificates come from the emulator's authorities
 }
 
 func opened(raw emv.Card, close func() error) openedCard {
@@ -69,7 +71,9 @@ func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, erro
 func emulated(p emulator.Profile) openedCard {
 	card := emulator.NewCard(p)
 	card.Reset()
-	return opened(chip{card}, func() error { return nil })
+	out := opened(chip{card}, func() error { return nil })
+	out.atr, out.ours = card.ATR(), true
+	return out
 }
 
 // chip is an emulated card without a reader between.

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -25,7 +27,8 @@ const (
 
 const (
 	maxVPCDAnswer = 258
-	vpcdDeadline  = 20 * time.Second
+	maxATR        = 33               // ISO/IEC 7816-3, 8.2
+	vpcdDeadline  = 10 * time.Second // for an answer; a contact card that needs longer asks for it, which vpcd does not pass on
 )
 
 // dialCard connects to the card, powers it and has its ATR.
@@ -43,31 +46,33 @@ func dialCard(ctx context.Context, where string) (openedCard, error) {
 		return openedCard{}, usage("%w: %w", errDial, err)
 	}
 	card := &vpcdCard{conn}
-	if err := card.powerOn(ctx); err != nil {
+	atr, err := card.powerOn(ctx)
+	if err != nil {
 		_ = conn.Close() // the first error says it all
 		return openedCard{}, usage("%w at %s: %w", errDial, address, err)
 	}
-	return opened(card, func() error {
+	out := opened(card, func() error {
 		_ = card.send(ctx, []byte{vpcdOff}) // the card may be gone: that changes nothing
 		return conn.Close()
-	}), nil
+	})
+	out.atr = atr
+	return out, nil
 }
 
-func (c *vpcdCard) powerOn(ctx context.Context) error {
+func (c *vpcdCard) powerOn(ctx context.Context) (atr []byte, err error) {
 	if err := c.send(ctx, []byte{vpcdOn}); err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.send(ctx, []byte{vpcdATR}); err != nil {
-		return err
+		return nil, err
 	}
-	atr, err := c.receive()
-	if err != nil {
-		return err
+	if atr, err = c.receive(); err != nil {
+		return nil, err
 	}
-	if len(atr) < 2 {
-		return fmt.Errorf("answer to reset of %d bytes: %w", len(atr), device.ErrMute)
+	if len(atr) < 2 || len(atr) > maxATR {
+		return nil, fmt.Errorf("answer to reset of %d bytes: %w", len(atr), device.ErrMute)
 	}
-	return nil
+	return atr, nil
 }
 
 // Transmit sends one APDU. A connection that ends is a card that was taken out.
@@ -103,7 +108,7 @@ func (c *vpcdCard) send(ctx context.Context, message []byte) error {
 func (c *vpcdCard) receive() ([]byte, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
-		return nil, fmt.Errorf("%w: %w", device.ErrRemoved, err)
+		return nil, c.gone(err)
 	}
 	n := binary.BigEndian.Uint16(head[:])
 	if n > maxVPCDAnswer {
@@ -111,7 +116,15 @@ func (c *vpcdCard) receive() ([]byte, error) {
 	}
 	answer := make([]byte, n)
 	if _, err := io.ReadFull(c.conn, answer); err != nil {
-		return nil, fmt.Errorf("%w: %w", device.ErrRemoved, err)
+		return nil, c.gone(err)
 	}
 	return answer, nil
+}
+
+// gone tells a card that says nothing from one that is not there any more.
+func (c *vpcdCard) gone(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: no answer in %s", device.ErrMute, vpcdDeadline)
+	}
+	return fmt.Errorf("%w: %w", device.ErrRemoved, err)
 }
