@@ -5,12 +5,14 @@ package device
 import (
 	"context"
 	"errors"
+
+	"tillway/device/magstripe"
 )
 
 // Technology is the way a card is read.
 type Technology uint8
 
-// The technologies. Only Contact is driven so far.
+// The technologies. Contactless is not driven yet.
 const (
 	Contact     Technology = iota + 1 // ISO/IEC 7816-3 chip, inserted
 	Contactless                       // ISO/IEC 14443 chip, tapped
@@ -30,12 +32,13 @@ func (t Technology) String() string {
 }
 
 // What can go wrong between terminal, reader and card. Drivers wrap these with what was being done; callers test with
-// errors.Is. ErrRemoved, ErrMute, ErrTimeout and ErrProtocol are the card's; the others are the reader's.
+// errors.Is. ErrRemoved, ErrMute, ErrTimeout, ErrProtocol and ErrMisread are the card's; the others are the reader's.
 var (
 	ErrRemoved    = errors.New("card removed")
 	ErrMute       = errors.New("card does not answer: wrong way round, or damaged")
 	ErrTimeout    = errors.New("card or reader did not answer in time")
 	ErrProtocol   = errors.New("card or reader broke the protocol")
+	ErrMisread    = errors.New("stripe could not be read")
 	ErrUnplugged  = errors.New("reader unplugged")
 	ErrBusy       = errors.New("reader held by another program")
 	ErrPermission = errors.New("no permission to open the reader")
@@ -53,8 +56,9 @@ type Card interface {
 // Presented is one card that a cardholder offered.
 type Presented struct {
 	Technology Technology
-	ATR        []byte // answer to reset, 2 to 33 bytes; contact only
-	Card       Card   // valid until Release, the next Present, or an error that ends it
+	ATR        []byte          // answer to reset, 2 to 33 bytes; contact only
+	Card       Card            // valid until Release, the next Present, or an error that ends it; none of a stripe
+	Stripe     magstripe.Swipe // the tracks, checked for themselves; stripe only
 }
 
 // Condition says in one word how a reader is.
@@ -84,12 +88,12 @@ type Reader interface {
 	Status() Status
 
 	// Present waits until a card is in the slot, powers it and returns it. It returns ErrMute for a card that does not
-	// answer to reset (the caller may ask for it again) and the context's error when that ends. While the reader is
-	// unplugged it keeps waiting for it: Status says why.
+	// answer to reset (the caller may ask for it again), ErrMisread for a pass of a stripe that gave no track 2, and the
+	// context's error when that ends. While the reader is unplugged it keeps waiting for it: Status says why.
 	Present(ctx context.Context) (Presented, error)
 
 	// AwaitRemoval returns nil once the slot is empty (at once if it is), or the context's error. An unplugged reader
-	// has an empty slot.
+	// has an empty slot, and so has one for stripes.
 	AwaitRemoval(ctx context.Context) error
 
 	// Release takes the power off the card; the card stays in the slot. Without a powered card it does nothing.

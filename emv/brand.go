@@ -20,6 +20,16 @@ func brands() []iins {
 	}
 }
 
+// BrandKnown says whether the numbers of an application's scheme are known, so that BrandFits tells something.
+func BrandKnown(aid []byte) bool {
+	for _, b := range brands() {
+		if bytes.HasPrefix(aid, b.rid) {
+			return true
+		}
+	}
+	return false
+}
+
 // BrandFits says whether a card number can belong to the scheme of an application: its registered application provider,
 // the first five bytes of the AID. A card that is put forward under another scheme's application, so that a terminal
 // follows the rules of one brand and the issuer those of another, does not fit (Basin and others, 2021, "card brand

@@ -20,7 +20,8 @@ type Request struct {
 	TerminalID string    // 8 characters
 	MerchantID string    // 15 characters
 	Card       CardData
-	Scheme     string // of the profile's application
+	Entry      Entered // empty: EnteredChip
+	Scheme     string  // of the profile's application
 	Method     emv.Method
 	PIN        PINBlock // with Method OnlinePIN; of the request alone, never of its reversal
 	Tags       emv.Data // the kernel's store; the dialect takes what its DE 55 table names

@@ -40,6 +40,17 @@ type Order struct {
 // Kind is a kind of transaction.
 type Kind string
 
+// Entered is how a card's data came into the terminal.
+type Entered string
+
+// The ways. EnteredFallback is a stripe read in place of a chip that could not be used; host, journal and receipt tell it from a
+// card without a chip.
+const (
+	EnteredChip     Entered = "chip"
+	EnteredStripe   Entered = "swiped"
+	EnteredFallback Entered = "fallback"
+)
+
 // KindSale is a purchase of goods or services: the one kind that is run so far.
 const KindSale Kind = "sale"
 
@@ -72,7 +83,7 @@ type Sale struct {
 	Scheme    string     `json:"scheme,omitempty"`
 	Label     string     `json:"label,omitempty"`
 	AID       string     `json:"aid,omitempty"`   // hex
-	Entry     string     `json:"entry,omitempty"` // "chip"
+	Entry     Entered    `json:"entry,omitempty"` // how the card was read
 	Method    emv.Method `json:"cvm,omitempty"`
 	Language  string     `json:"language,omitempty"` // tag 5F2D as sent
 	ODA       emv.ODA    `json:"oda,omitzero"`

@@ -94,7 +94,7 @@ func (a *app) printSale(s terminal.Sale) {
 	row("Started", s.Started.Format(clockLayout))
 	row("Card", strings.TrimSpace(s.Label+" "+s.MaskedPAN))
 	row("AID", s.AID)
-	row("Entry", s.Entry)
+	row("Entry", string(s.Entry))
 	row("Verified", string(s.Method))
 	row("Response", strings.TrimSpace(s.ResponseCode+" "+s.HostText))
 	row("Auth code", s.AuthCode)

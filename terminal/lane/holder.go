@@ -52,7 +52,7 @@ func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntr
 	show(0)
 	defer func() {
 		l.board.change(func(s *terminal.Snapshot) {
-			s.Prompt, s.Advice, s.PIN = terminal.PromptWait, "Leave the card in the reader.", nil
+			s.Prompt, s.Advice, s.PIN = terminal.PromptWait, h.run.leaveIn(), nil
 		})
 	}()
 	question := terminal.PINAsk{

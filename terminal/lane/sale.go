@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tillway/device"
+	"tillway/device/magstripe"
 	"tillway/emv"
 	"tillway/terminal"
 )
@@ -23,6 +24,11 @@ type run struct {
 	txn    emv.Transaction
 	kernel emv.Outcome
 	reply  Reply
+
+	stripe     emv.Track2            // of a card that was swiped
+	tag57      []byte                // the same, as the dialect takes it
+	service    magstripe.ServiceCode // with it
+	chipFailed int                   // tries of a chip in this sale that it did not survive
 
 	pin     terminal.PINBlock // until the request is composed
 	request []byte            // composed, in memory and sealed in the journal until the answer
@@ -114,13 +120,16 @@ func (l *Lane) show(r *run) {
 	switch s := r.rec.State; s {
 	case terminal.AwaitCard:
 		prompt, advice = terminal.PromptInsertCard, "Ask the customer to insert the card."
+		if l.fallback(r) {
+			advice = "The chip does not work here: swipe the card, or insert another."
+		}
 		if l.cardLeft {
 			prompt, advice = terminal.PromptRemoveCard, "Take the last card out of the reader first."
 		}
 	case terminal.CardTalk, terminal.FinishApproved, terminal.FinishDeclined, terminal.FinishUnable, terminal.FinishUnanswered:
-		prompt, advice = terminal.PromptWait, "Leave the card in the reader."
+		prompt, advice = terminal.PromptWait, r.leaveIn()
 	case terminal.Sending:
-		prompt, advice = terminal.PromptAuthorising, "Leave the card in the reader."
+		prompt, advice = terminal.PromptAuthorising, r.leaveIn()
 	case terminal.Approved:
 		prompt, advice = terminal.PromptApproved, r.rec.Outcome.Do
 	case terminal.Declined, terminal.Cancelled, terminal.Reversed:
@@ -148,17 +157,29 @@ func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, err
 			l.takenOut()
 			l.show(r)
 		}
-		p, err := l.cfg.Reader.Present(wait)
+		p, err := l.present(wait)
 		switch {
+		case err == nil && p.Technology == device.MagStripe:
+			advice := l.swiped(r, p.Stripe)
+			if advice == "" {
+				return terminal.Presented, nil
+			}
+			l.refuseSwipe(wait, r, terminal.PromptInsertCard, advice)
+			continue
 		case err == nil:
 			r.card = p.Card
-			r.rec.Entry = "chip"
+			r.rec.Entry = terminal.EnteredChip
 			r.note = fmt.Sprintf("ATR %X", p.ATR)
 			return terminal.Presented, nil
 		case wait.Err() != nil:
 			return l.interrupted(ctx, wait, r, err)
 		case errors.Is(err, device.ErrClosed):
 			return "", fmt.Errorf("waiting for a card: %w", err)
+		case errors.Is(err, device.ErrMisread):
+			l.refuseSwipe(wait, r, terminal.PromptCardError, "The stripe was not read. Swipe the card again.")
+			continue
+		case errors.Is(err, device.ErrMute):
+			r.chipFailed++
 		}
 		// A card that does not answer, or a reader that went away: say so and wait for another try.
 		l.cfg.Log.Warn("card not usable", "err", err)
@@ -194,6 +215,9 @@ func (l *Lane) interrupted(ctx, wait context.Context, r *run, err error) (termin
 
 // cardTalk runs the kernel up to the first cryptogram and, when it wants the host, prepares the messages.
 func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, error) {
+	if !r.stripe.IsZero() {
+		return l.stripeTalk(ctx, talk, r)
+	}
 	wait, limit := newCardTime(talk, l.cfg.CardTalk)
 	defer limit.stop()
 	now := l.cfg.Clock()
@@ -213,8 +237,11 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 		r.cause = terminal.Refusal(terminal.CodeCardError, "The card approved without the bank, which this terminal does not take.")
 		return terminal.Refused, nil
 	case emv.OtherInterface:
-		r.cause = terminal.Refusal(terminal.CodeCardError, "The card wants another reader, which this terminal does not have.")
 		r.note = out.Reason
+		if l.cfg.Stripe.Reader != nil && l.cfg.Stripe.FallbackAfter > 0 && r.chipFailed < maxChipTries {
+			return l.awaitAnother(ctx, r), nil
+		}
+		r.cause = terminal.Refusal(terminal.CodeCardError, "The card cannot be used here.")
 		return terminal.Refused, nil
 	case emv.Terminated:
 		r.cause = terminal.Refusal(terminal.CodeCardError, "The card cannot be used.")
@@ -270,7 +297,7 @@ func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error
 	req := terminal.Request{
 		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
 		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
-		Card: card, Scheme: r.kernel.Scheme, Method: r.kernel.Method, PIN: r.pin, Tags: r.kernel.Data,
+		Card: card, Entry: r.rec.Entry, Scheme: r.kernel.Scheme, Method: r.kernel.Method, PIN: r.pin, Tags: r.kernel.Data,
 	}
 	request, reversal, err := l.cfg.Owner.compose(req)
 	r.dropPIN()

@@ -89,7 +89,7 @@ type Card struct {
 	Scheme       string `json:"scheme,omitempty"`
 	PAN          string `json:"pan"` // all but the last four digits masked
 	AID          string `json:"aid,omitempty"`
-	Entry        string `json:"entry"`        // "CHIP"
+	Entry        string `json:"entry"`        // "CHIP", "SWIPED", "FALLBACK"
 	Verification string `json:"verification"` // "NO CARDHOLDER VERIFICATION", …
 	Sign         bool   `json:"sign"`         // the merchant copy has a signature line
 }
@@ -188,7 +188,7 @@ func card(sale terminal.Sale) *Card {
 	}
 	return &Card{
 		Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID),
-		Entry: strings.ToUpper(line(sale.Entry)), Verification: verification(sale),
+		Entry: strings.ToUpper(line(string(sale.Entry))), Verification: verification(sale),
 		Sign: sale.Method == emv.Signature && sale.State == terminal.Approved,
 	}
 }

@@ -125,7 +125,7 @@ func TestSignOn(t *testing.T) {
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	c := dialect(t, nil).Codec()
-	for _, name := range []string{"sale-0200", "reversal-0400", "reversal-0401", "signon-0800", "key-exchange-0800", "answer-0210", "answer-0410", "answer-0810", "sale-pin-mac-0200", "reversal-mac-0400", "answer-mac-0210", "answer-wrong-pin-0210"} {
+	for _, name := range []string{"sale-0200", "reversal-0400", "reversal-0401", "signon-0800", "key-exchange-0800", "answer-0210", "answer-0410", "answer-0810", "sale-pin-mac-0200", "reversal-mac-0400", "answer-mac-0210", "answer-wrong-pin-0210", "sale-stripe-0200", "sale-fallback-0200", "reversal-fallback-0400"} {
 		rows := golden(t, name)
 		m, err := c.Unpack(wire(t, rows))
 		if err != nil {
@@ -306,16 +306,19 @@ func TestSaleIsRefused(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for name, change := range map[string]func(*nac.Settings){
-		"TPDU of four bytes": func(s *nac.Settings) { s.TPDU = "60000300" },
-		"TPDU not hex":       func(s *nac.Settings) { s.TPDU = "60000300ZZ" },
-		"no NII":             func(s *nac.Settings) { s.NII = "" },
-		"NII not digits":     func(s *nac.Settings) { s.NII = "0x3" },
-		"filler":             func(s *nac.Settings) { s.Track2Filler = "E" },
-		"entry mode":         func(s *nac.Settings) { s.ChipEntry = "52" },
-		"repeat":             func(s *nac.Settings) { s.Repeat = "0420" },
-		"text field":         func(s *nac.Settings) { s.TextField = 55 },
-		"track in DE 55":     func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagTrack2EquivalentData) },
-		"tag twice":          func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagATC) },
+		"TPDU of four bytes":                   func(s *nac.Settings) { s.TPDU = "60000300" },
+		"TPDU not hex":                         func(s *nac.Settings) { s.TPDU = "60000300ZZ" },
+		"no NII":                               func(s *nac.Settings) { s.NII = "" },
+		"NII not digits":                       func(s *nac.Settings) { s.NII = "0x3" },
+		"filler":                               func(s *nac.Settings) { s.Track2Filler = "E" },
+		"entry mode":                           func(s *nac.Settings) { s.ChipEntry = "52" },
+		"stripe's entry":                       func(s *nac.Settings) { s.StripeEntry = "902" },
+		"fallback's entry":                     func(s *nac.Settings) { s.FallbackEntry = "x0" },
+		"a fallback that looks like any swipe": func(s *nac.Settings) { s.FallbackEntry = "90" },
+		"repeat":                               func(s *nac.Settings) { s.Repeat = "0420" },
+		"text field":                           func(s *nac.Settings) { s.TextField = 55 },
+		"track in DE 55":                       func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagTrack2EquivalentData) },
+		"tag twice":                            func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagATC) },
 	} {
 		s := nac.Defaults()
 		change(&s)

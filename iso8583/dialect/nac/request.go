@@ -63,12 +63,10 @@ func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, e
 	if err != nil {
 		return nil, nil, err
 	}
-	chip, err := d.chipData(req)
-	if err != nil {
+	m := d.message(saleRequest, shared)
+	if err := d.setReading(m, req); err != nil {
 		return nil, nil, err
 	}
-	m := d.message(saleRequest, shared)
-	m.SetBytes(chipData, chip)
 	if err := d.setPIN(m, req); err != nil {
 		return nil, nil, err
 	}
@@ -107,10 +105,7 @@ func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
 		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
 	}
 	fields := map[int]string{
-		processingCode: purchase, amount: minor, entryMode: d.settings.ChipEntry, networkID: d.settings.NII, condition: normal,
-	}
-	if req.Method == emv.OnlinePIN {
-		fields[entryMode] = d.settings.PINEntry
+		processingCode: purchase, amount: minor, entryMode: d.entryMode(req), networkID: d.settings.NII, condition: normal,
 	}
 	if !d.settings.OmitCurrency {
 		fields[currency] = fmt.Sprintf("%03d", req.Amount.Currency.Numeric)
@@ -119,6 +114,42 @@ func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
 		return nil, err
 	}
 	return fields, identify(fields, req.TerminalID, req.MerchantID)
+}
+
+// entryMode is DE 22: how the card was read, and whether a PIN can be entered.
+func (d *Dialect) entryMode(req terminal.Request) string {
+	mode := d.settings.ChipEntry
+	if req.Method == emv.OnlinePIN {
+		mode = d.settings.PINEntry
+	}
+	switch req.Entry {
+	case terminal.EnteredStripe:
+		return d.settings.StripeEntry + mode[2:]
+	case terminal.EnteredFallback:
+		return d.settings.FallbackEntry + mode[2:]
+	case terminal.EnteredChip:
+	}
+	return mode
+}
+
+// setReading puts in what the way of reading brings: DE 55 of a chip; of a stripe only track 2, without which there is no
+// message, and nothing that claims a chip.
+func (d *Dialect) setReading(m *iso8583.Message, req terminal.Request) error {
+	switch req.Entry {
+	case "", terminal.EnteredChip:
+		chip, err := d.chipData(req)
+		if err != nil {
+			return err
+		}
+		m.SetBytes(chipData, chip)
+		return nil
+	case terminal.EnteredStripe, terminal.EnteredFallback:
+		if req.Card.Track2.IsZero() || req.Card.PSN != "" {
+			return fmt.Errorf("%w: a stripe without track 2, or with a sequence number of a chip", ErrRequest)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: no message for a card that was %q", ErrRequest, req.Entry)
 }
 
 // number puts six-digit numbers in.

@@ -43,6 +43,11 @@ type Settings struct {
 	KeyField        int    // field of the 0810 that brings them: 48, 61 or 62
 	HostOrders      bool   // sign-on carries a challenge, and its answer may carry an order
 
+	// How the card was read, the first two digits of DE 22, where it was not by chip; the third, whether a PIN can be entered, is
+	// the chip's own.
+	StripeEntry   string // a stripe, read whole: "90"; "02" where the host makes nothing of its verification value
+	FallbackEntry string // the stripe of a card whose chip failed: "80"
+
 	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
 	// DE 13 lacks.
 	Zone *time.Location
@@ -53,7 +58,7 @@ type Settings struct {
 func Defaults() Settings {
 	return Settings{
 		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
-		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051",
+		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051", StripeEntry: "90", FallbackEntry: "80",
 		KeyExchange: exchangeOff, KeyExchangeCode: "920101", KeyField: 48,
 		ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
@@ -81,6 +86,8 @@ func (s Settings) filled() Settings {
 	s.KeyExchange = cmp.Or(s.KeyExchange, d.KeyExchange)
 	s.KeyExchangeCode = cmp.Or(s.KeyExchangeCode, d.KeyExchangeCode)
 	s.KeyField = cmp.Or(s.KeyField, d.KeyField)
+	s.StripeEntry = cmp.Or(s.StripeEntry, d.StripeEntry)
+	s.FallbackEntry = cmp.Or(s.FallbackEntry, d.FallbackEntry)
 	if len(s.ChipTags) == 0 {
 		s.ChipTags = d.ChipTags
 	}
@@ -104,6 +111,9 @@ func (s Settings) check() error {
 	}
 	if !digits(s.ChipEntry, 3) {
 		return bad("chip entry mode %q is not three digits like 052", s.ChipEntry)
+	}
+	if !digits(s.StripeEntry, 2) || !digits(s.FallbackEntry, 2) || s.StripeEntry == s.FallbackEntry {
+		return bad("entry modes %q of a stripe and %q of a fallback are not two digits each, and different, like 90 and 80", s.StripeEntry, s.FallbackEntry)
 	}
 	if s.Repeat != reversalRequest && s.Repeat != reversalRepeat {
 		return bad("repeat %q is not 0400 or 0401", s.Repeat)
