@@ -40,6 +40,7 @@ func TestActionAnalysis(t *testing.T) {
 		{name: "online only", kind: 0x21, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "online only, unattended", kind: 0x24, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "offline only", kind: 0x23, tvr: floor, iac: zero, online: floor, want: emv.TC, unable: emv.TC, arc: "Y3"},
+		{name: "offline only, no codes, any bit", kind: 0x23, tvr: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
 		{name: "offline only, default code", kind: 0x26, tvr: floor, iac: zero, other: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
 		{name: "the minimum: data authentication not performed", kind: 0x22, tvr: emv.TVR{0x80}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "the minimum: SDA failed", kind: 0x22, tvr: emv.TVR{0x40}, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},

@@ -54,7 +54,7 @@ func (s *session) storeFCITemplate(body []byte, in tlv.Tag, depth int) error {
 			}
 			continue
 		}
-		e, ok := s.fromCard(it)
+		e, ok := fromCard(it)
 		if _, twice := s.seen[it.Tag]; ok && !twice && e.In(in) && len(it.Value) > 0 && e.Fits(len(it.Value)) {
 			s.seen[it.Tag] = fromFCI
 			s.data.Put(it.Tag, it.Value)
@@ -78,7 +78,7 @@ func (s *session) store(body []byte, from origin) error {
 		in = emv.TagResponseFormat2
 	}
 	for _, it := range items {
-		e, ok := s.fromCard(it)
+		e, ok := fromCard(it)
 		if !ok || len(it.Value) == 0 {
 			continue
 		}
@@ -103,16 +103,9 @@ func (s *session) store(body []byte, from origin) error {
 	return nil
 }
 
-// fromCard says whether an object is one to keep: primitive, known, and the card's to give. A card that sends an object
-// of the terminal or the issuer (an amount, the TVR) changes nothing.
-func (s *session) fromCard(it tlv.Item) (emv.Element, bool) {
+// fromCard says whether an object is one to keep: primitive and known. That it is the card's to give, too, is said by its
+// template: an object of the terminal or of the issuer has no place in any of a card's (Book 3, 7.5).
+func fromCard(it tlv.Item) (emv.Element, bool) {
 	e, known := emv.Lookup(it.Tag)
-	if !known || it.Tag.Constructed() {
-		return e, false
-	}
-	if e.Source != emv.ICC {
-		s.explain(oddData, fmt.Sprintf("the card sends tag %s, which is not the card's to give: left out", it.Tag), "Book 3, Annex A")
-		return e, false
-	}
-	return e, true
+	return e, known && !it.Tag.Constructed()
 }

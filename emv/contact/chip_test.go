@@ -58,6 +58,11 @@ func (c *chip) answer(answers string) {
 	}
 }
 
+// answerOf is an answer as answer wants it.
+func (c *chip) answerOf(begin string) string {
+	return begin + "=" + strings.Join(c.answers[begin], ",")
+}
+
 func (c *chip) record() string {
 	var body []byte
 	for _, tag := range slices.Sorted(maps.Keys(c.objects)) {

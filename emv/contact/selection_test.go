@@ -319,3 +319,30 @@ func TestLanguageOfTheDirectory(t *testing.T) {
 		t.Errorf("%+v", h.asked)
 	}
 }
+
+// TestDirectoryMatch: an entry joins the list when its name is the terminal's AID, or begins with one that allows it; of
+// several rows the longest counts (Book 1, 12.3.1 and 12.3.2, step 3).
+func TestDirectoryMatch(t *testing.T) {
+	for name, c := range map[string]struct {
+		partial bool
+		entry   string
+		want    string // scheme
+	}{
+		"the same name":                     {false, visaAID, "exact"},
+		"a longer name":                     {true, visaAID + "01", "exact"},
+		"a longer name, not allowed":        {false, visaAID + "01", "all"},
+		"a shorter name":                    {true, "A0000000031020", "all"},
+		"another name":                      {true, "A0000000041010", ""},
+		"the beginning of a terminal's AID": {true, "A0000000", ""},
+	} {
+		apps := []emv.Application{{AID: unhex("A000000003"), PartialSelect: true, Scheme: "all"}, {AID: unhex(visaAID), PartialSelect: c.partial, Scheme: "exact"}}
+		card := newChip("", "00A404000E="+pseFound+" 00A4=6A82 00B2=6A83 00B2010C="+directory(fmt.Sprintf("4F%02X%s500141", len(c.entry)/2, c.entry)))
+		card.answer(card.answerOf("00B2010C") + "," + card.record())
+		delete(card.answers, "00A4040007"+visaAID)
+		card.answer(fmt.Sprintf("00A40400%02X%s=%s", len(c.entry)/2, c.entry, file(c.entry, "500141")))
+		_, out := begin(t, card, terminal(apps...), nil)
+		if out.Scheme != c.want || (out.Decision == emv.Online) != (c.want != "") {
+			t.Errorf("%s: %s by %q: %s", name, out.Decision, out.Scheme, out.Reason)
+		}
+	}
+}

@@ -37,6 +37,12 @@ func TestBegin(t *testing.T) {
 			sent:    "80A800001583130001052500000000000105250102030400000000",
 		},
 
+		{
+			name: "CDOL1 of every format", section: "Book 3, 5.4", want: emv.Online,
+			objects: "8C=5A0A5A049F1A039F1C0A9F1C04DF01029F0203BF0C029F7A01E101",
+			sent:    "80AE800028" + "4761739001010119FFFF" + "47617390" + "000414" + "54494C4C303030310000" + "54494C4C" + "0000" + "010525" + "0000" + "00" + "00",
+		},
+
 		// READ RECORD
 		{name: "no AFL", section: "Book 3, 10.2", answers: "80A8=80021C009000", want: emv.Terminated, reason: "AFL of 0 bytes"},
 		{name: "AFL cut", section: "Book 3, 10.2", answers: "80A8=80051C000801019000", want: emv.Terminated, reason: "AFL of 3 bytes"},
@@ -79,6 +85,11 @@ func TestBegin(t *testing.T) {
 		{name: "version differs", section: "Book 3, 10.4.1", objects: "9F08=0001", want: emv.Online, tags: "95=8080008000", why: "TVR byte 2 bit 8"},
 		{name: "no version", section: "Book 3, 10.4.1", objects: "9F08=-", want: emv.Online, tags: "95=8000008000"},
 		{name: "ATM only", section: "Book 3, 10.4.2", objects: "9F07=FE00", want: emv.Online, tags: "95=8010008000", why: "TVR byte 2 bit 5"},
+		{name: "at an ATM, valid there", section: "Book 3, 10.4.2", objects: "9F07=8200", fixed: "9C=01 9F35=14 9F40=E000F0A001", want: emv.Online, tags: "95=8000008000"},
+		{name: "at an ATM, not valid there", section: "Book 3, 10.4.2", objects: "9F07=8100", fixed: "9C=01 9F35=14 9F40=E000F0A001", want: emv.Online, tags: "95=8010008000"},
+		{name: "a bank's terminal without cash is no ATM", section: "Book 4, A1", objects: "9F07=8100", fixed: "9C=01 9F35=14", want: emv.Online, tags: "95=8000008000"},
+		{name: "a refund is no purchase", section: "Book 3, 10.4.2", objects: "9F07=0100", fixed: "9C=20", want: emv.Online, tags: "95=8000008000"},
+		{name: "services only", section: "Book 3, 10.4.2", objects: "9F07=0900", want: emv.Online, tags: "95=8000008000"},
 		{name: "no AUC", section: "Book 3, 10.4.2", objects: "9F07=-", want: emv.Online, tags: "95=8000008000"},
 		{name: "domestic only, at home", section: "Book 3, 10.4.2", objects: "9F07=2100", want: emv.Online, tags: "95=8000008000"},
 		{name: "domestic only, abroad", section: "Book 3, 10.4.2", objects: "9F07=2900 5F28=0840", want: emv.Online, tags: "95=8010008000"},
@@ -139,6 +150,7 @@ func TestBegin(t *testing.T) {
 		{name: "velocity within", section: "Book 3, 10.6.3", objects: "9F14=05 9F23=08", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=8000008000"},
 		{name: "velocity over lower", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=08", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000C000", why: "TVR byte 4 bit 7"},
 		{name: "velocity over both", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000E000"},
+		{name: "velocity at the upper", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=05", answers: "80CA9F36=9F360200069000 80CA9F13=9F130200019000", want: emv.Online, tags: "95=800000C000"},
 		{name: "velocity, counters withheld", section: "Book 3, 10.6.3", objects: "9F14=04 9F23=04", want: emv.Online, tags: "95=A00000E000", why: "TVR byte 1 bit 6"},
 		{name: "velocity, last online withheld", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F36=9F360200069000", want: emv.Online, tags: "95=A00000E000"},
 		{name: "velocity, ATC withheld from a new card", section: "Book 3, 10.6.3", objects: "9F14=FF 9F23=FF", answers: "80CA9F13=9F130200009000", want: emv.Online, tags: "95=A00800E000"},
@@ -186,6 +198,7 @@ func TestRandomSelection(t *testing.T) {
 		tvr    string
 	}{
 		{"under the threshold, drawn at the target", 999, "13", "8000001000"},     // 19 -> 20
+		{"far under the threshold, drawn at the target", 1, "13", "8000001000"},   // 19 -> 20
 		{"under the threshold, drawn over it", 999, "14", "8000000000"},           // 20 -> 21
 		{"half way, drawn at 50", 5_500, "31", "8000001000"},                      // 49 -> 50
 		{"half way, drawn over", 5_500, "32", "8000000000"},                       // 50 -> 51
@@ -218,6 +231,16 @@ func TestTerminalData(t *testing.T) {
 	wantTags(t, out.Data, "9F02=000000000999 81=000003E7 9F04=00000064")
 	_, out = begin(t, newChip("", ""), fix(p, "9F02=999999999999 81=00000001"), nil)
 	wantTags(t, out.Data, "9F02=999999999999 81=00000001")
+}
+
+// No object of the terminal or of the issuer has a place in a template that a card sends: so it cannot set an amount or the
+// TVR (Book 3, 7.5).
+func TestTemplatesOfTheCard(t *testing.T) {
+	for _, e := range emv.Elements() {
+		if e.Source != emv.ICC && e.In(0x6F, 0xA5, 0xBF0C, 0x61, 0x70, 0x73, 0x77, 0x80) {
+			t.Errorf("%s of the %s in a template of the card", e.Tag, e.Source)
+		}
+	}
 }
 
 // A terminal that can only go online, or never, draws no lots (Book 3, 10.6.2).
