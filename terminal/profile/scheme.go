@@ -18,7 +18,7 @@ var schemes = []scheme{
 	{[]byte{0xA0, 0, 0, 0, 0x25}, "amex", [2]byte{0x00, 0x01}},
 	{[]byte{0xA0, 0, 0, 0, 0x65}, "jcb", [2]byte{0x02, 0x00}},
 	{[]byte{0xA0, 0, 0, 0x01, 0x52}, "discover", [2]byte{0x00, 0x01}},
-	{[]byte{0xA0, 0, 0, 0x03, 0x33}, "unionpay", [2]byte{0x00, 0x30}},
+	{[]byte{0xA0, 0, 0, 0x03, 0x33}, "unionpay", [2]byte{0x00, 0x20}},
 }
 
 // schemeOf is the scheme of an AID; of one that is not known, the name is "other" and the version zero.
