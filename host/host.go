@@ -6,7 +6,7 @@
 // started again knows its accounts and no transaction. Settlement and advices are not part of it; such messages are answered
 // with code 12.
 //
-// Terminals with keys are held to them: a MAC is verified over the bytes of the wire before anything is decided, a key
+// Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire before anything is decided, a key
 // serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
 // number. What does not verify is answered with 63 and no MAC, and changes nothing. PIN blocks are deciphered here and
 // checked by the issuer.
@@ -126,12 +126,20 @@ func (h *Host) addKeys(t Terminal) error {
 	if err := h.cfg.Security.check(); err != nil {
 		return err
 	}
+	if t.Keys.Master != nil {
+		s, err := newSession(t.Keys)
+		if err != nil {
+			return fmt.Errorf("master key of terminal %q: %w: %w", t.ID, ErrConfig, err)
+		}
+		h.secured[fmt.Sprintf("%-8s", t.ID)] = &secured{session: s}
+		return nil
+	}
 	pin, perr := newDevice(t.Keys.PIN)
 	mac, merr := newDevice(t.Keys.MAC)
 	if err := errors.Join(perr, merr); err != nil {
 		return fmt.Errorf("keys of terminal %q: %w: %w", t.ID, ErrConfig, err)
 	}
-	h.secured[fmt.Sprintf("%-8s", t.ID)] = &secured{pin, mac}
+	h.secured[fmt.Sprintf("%-8s", t.ID)] = &secured{pin: pin, mac: mac}
 	return nil
 }
 
@@ -148,6 +156,9 @@ func (h *Host) tryAnswers() error {
 	if h.cfg.Security != nil {
 		m.Set(h.cfg.Security.Field, "PT013")
 		m.Set(63, "INCORRECT PIN")
+		if h.cfg.Security.KeyCode != "" {
+			m.Set(h.cfg.Security.KeyField, "PB080")
+		}
 		m.SetBytes(64, make([]byte, 8))
 	}
 	if _, err := h.cfg.Codec.Pack(m); err != nil {
@@ -184,10 +195,7 @@ func (h *Host) Answer(frame []byte) []Reply {
 	if err != nil {
 		a = answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: err.Error()}
 	} else {
-		a = h.decide(q, now)
-		if key != nil && q.class == network {
-			a.seen = h.secured[q.terminal].word()
-		}
+		a = h.decide(q, now, key != nil)
 	}
 	h.mu.Unlock()
 	h.note(q.message(now, a.note))
@@ -200,7 +208,8 @@ type answer struct {
 	rrn      string // DE 37
 	authCode string // DE 38
 	chip     []byte // DE 55
-	seen     string // of a sign-on under a MAC: the highest key serial numbers
+	seen     string // of a sign-on under a MAC: the highest key serial numbers, and an order
+	keys     string // of a key exchange
 	wrongPIN bool
 	tries    int // PIN tries left, where wrongPIN
 	at       time.Time
@@ -208,8 +217,8 @@ type answer struct {
 	note     string // for the log
 }
 
-// decide runs one request to its answer. The caller holds mu.
-func (h *Host) decide(q query, now time.Time) answer {
+// decide runs one request to its answer. authentic says that it came under a MAC. The caller holds mu.
+func (h *Host) decide(q query, now time.Time, authentic bool) answer {
 	refuse := func(code, why string) answer {
 		return answer{code: code, at: now, rrn: h.nextRRN(now), note: why}
 	}
@@ -228,7 +237,7 @@ func (h *Host) decide(q query, now time.Time) answer {
 	case reversal:
 		return h.reverse(q, now)
 	case network:
-		return answer{code: issuer.Approved, at: now, note: "network"}
+		return h.network(q, now, authentic)
 	case otherClass:
 	}
 	return refuse(invalidTransaction, "no such transaction here")

@@ -188,6 +188,9 @@ func (h *Host) compose(q query, a answer) *iso8583.Message {
 	if a.seen != "" {
 		m.Set(h.cfg.Security.Field, a.seen)
 	}
+	if a.keys != "" {
+		m.Set(h.cfg.Security.KeyField, a.keys)
+	}
 	if a.wrongPIN {
 		m.Set(h.cfg.Security.Field, fmt.Sprintf("PT01%d", a.tries))
 		m.Set(63, fmt.Sprintf("INCORRECT PIN, TRIES LEFT: %d", a.tries))

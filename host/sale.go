@@ -32,7 +32,7 @@ func (h *Host) sell(q query, now time.Time) answer {
 	if withPIN = withPIN && h.cfg.Security != nil; withPIN {
 		pin, err = h.pin(q, block)
 	}
-	if errors.Is(err, errForeign) || errors.Is(err, errReplay) {
+	if errors.Is(err, errForeign) || errors.Is(err, errReplay) || errors.Is(err, errPINKey) {
 		return answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: "PIN: " + err.Error()}
 	}
 	defer clear(pin)

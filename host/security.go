@@ -24,10 +24,19 @@ type Security struct {
 	MACBytes int    // of field 64: 8, or 4 with zeros behind
 	Field    int    // private field of key serial numbers: PK for the PIN's, MK for the MAC's, PT for PIN tries left
 	Required bool   // sales and reversals without a MAC are refused
+
+	KeyCode  string // field 3 of the 0800 that asks for session keys; empty: no terminal does
+	KeyField int    // private field of the 0810 that has them
 }
 
-// Keys are a terminal's two keys at the host. Published test keys only.
-type Keys struct{ PIN, MAC Key }
+// Keys are a terminal's keys at the host: two for DUKPT, or a master key. Published test keys only.
+type Keys struct {
+	PIN, MAC Key
+
+	Master []byte // set: PIN and MAC are session keys, which the terminal asks for. 16 or 24 bytes, or an AES key
+	AES    bool   // the master key is one
+	ECB    bool   // they come in plain ECB with a check value, and not in key blocks
+}
 
 // Key is a base derivation key and the terminal's own serial number under it (X9.24). KSN has 10 bytes for TDES, 12 for
 // AES, its counter zero.
@@ -46,7 +55,14 @@ type device struct {
 }
 
 // secured is what the host keeps of one terminal.
-type secured struct{ pin, mac device }
+type secured struct {
+	pin, mac device
+	session  *session // nil under DUKPT
+
+	order, done string // given and not carried out; carried out
+	challenge   string // of the last sign-on
+	quarrel     string // how to disagree next
+}
 
 var (
 	errNoMAC   = errors.New("no MAC")
@@ -63,6 +79,8 @@ func (s *Security) check() error {
 		return fmt.Errorf("MAC of %d bytes, 4 or 8: %w", s.MACBytes, ErrConfig)
 	case s.Field < 2 || s.Field > 63:
 		return fmt.Errorf("no field %d for key serial numbers: %w", s.Field, ErrConfig)
+	case s.KeyCode != "" && (s.KeyField < 2 || s.KeyField > 63 || s.KeyField == s.Field):
+		return fmt.Errorf("no field %d for session keys: %w", s.KeyField, ErrConfig)
 	}
 	return nil
 }
@@ -91,6 +109,7 @@ type transaction struct {
 	key     []byte
 	ksn     []byte
 	counter uint32
+	session bool // the key itself, as it is
 }
 
 // derive makes the transaction key of a serial number, which must be this terminal's and above all that were used.
@@ -127,6 +146,9 @@ func (d *device) derive(serial string) (*transaction, error) {
 func (t *transaction) use() { t.of.last, t.of.seen = t.counter, t.ksn }
 
 func (t *transaction) working(tdes x9.TDESUse, aes x9.AESUse) ([]byte, error) {
+	if t.session {
+		return t.key, nil
+	}
 	if !t.of.aes {
 		return x9.TDESWorkingKey(t.key, tdes)
 	}
@@ -185,6 +207,10 @@ func (h *Host) authenticate(q query, frame []byte) (*transaction, error) {
 	if !lastField(q.in, 64) || len(frame) < tpdu+size {
 		return nil, errMAC
 	}
+	if keys.session != nil {
+		body := len(frame) - size
+		return keys.session.authenticator(s, frame[tpdu:body], frame[body:])
+	}
 	serial, _ := q.private(s.Field, "MK")
 	t, err := keys.mac.derive(serial)
 	if err != nil {
@@ -242,6 +268,16 @@ func (h *Host) pin(q query, block []byte) ([]byte, error) {
 	if keys == nil {
 		return nil, errForeign
 	}
+	if k := keys.session; k != nil {
+		if k.inForce.pin == nil {
+			return nil, errPINKey
+		}
+		pin, err := decipherPIN(k.inForce.pin, block, q, k.aes)
+		if err != nil { // under another key it has no form at all, but for a chance in millions
+			return nil, errPINKey
+		}
+		return pin, nil
+	}
 	serial, _ := q.private(s.Field, "PK")
 	t, err := keys.pin.derive(serial)
 	if err != nil {
@@ -252,7 +288,12 @@ func (h *Host) pin(q query, block []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.of.aes {
+	return decipherPIN(key, block, q, t.of.aes)
+}
+
+// decipherPIN opens a PIN block of format 4 under AES, or of format 0 or 3.
+func decipherPIN(key, block []byte, q query, aes bool) ([]byte, error) {
+	if aes {
 		if len(block) != 16 {
 			return nil, x9.ErrPINBlock
 		}
