@@ -29,7 +29,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h *host.Host) error {
 	return nil
 }
 
-// listings is read only; card numbers are masked by their type.
+// listings shows what there is, card numbers masked by their type, and takes orders to terminals.
 func listings(h *host.Host) http.Handler {
 	mux := http.NewServeMux()
 	show := func(name string, list func() any) {
@@ -51,5 +51,17 @@ func listings(h *host.Host) http.Handler {
 	show("ledger", func() any { return h.Ledger() })
 	show("messages", func() any { return h.Messages() })
 	show("connections", func() any { return h.Connections() })
+	show("terminals", func() any { return h.Held() })
+	mux.HandleFunc("POST /terminals/{terminal}/{order}", func(w http.ResponseWriter, r *http.Request) {
+		if loopback(r.Host) != nil && loopback(r.Host+":80") != nil || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+			http.Error(w, "orders come from programs of this machine", http.StatusForbidden)
+			return
+		}
+		if err := h.Order(r.PathValue("terminal"), r.PathValue("order")); err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	return mux
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -18,7 +19,12 @@ import (
 // The keys of the simulator: published test keys, all of them. The base derivation keys are those of X9.24's examples; the
 // key-encrypting key of every terminal is the sum of two components that say what they are.
 const (
-	keysTDES, keysAES, keysNone = "tdes", "aes", "none"
+	keysTDES, keysAES, keysNone = "tdes", "aes", "none" // DUKPT, or nothing
+
+	// A master key, and session keys that the terminal asks for: in key blocks, or in plain ECB.
+	keysSession, keysSessionAES, keysSessionECB = "session", "session-aes", "session-ecb"
+
+	keyExchangeCode, keyField = "920101", 48
 
 	bdkTDES = "0123456789ABCDEFFEDCBA9876543210"
 	bdkAES  = "FEDCBA9876543210F1F1F1F1F1F1F1F1"
@@ -33,24 +39,55 @@ func components() [2]string {
 
 var errKeys = errors.New("keys of the simulator")
 
-// security is what the host is told of keys, for the algorithm chosen.
-func security(o options) (*host.Security, error) {
-	if o.keys == keysNone {
+// isAES says whether keys of that name are AES keys.
+func isAES(keys string) bool { return keys == keysAES || keys == keysSessionAES }
+
+// security is what the host is told of keys, for what its terminals have.
+func security(o options, terminals []terminal) (*host.Security, error) {
+	secured := false
+	for i, t := range terminals {
+		switch t.keys {
+		case keysNone:
+			continue
+		case keysTDES, keysAES, keysSession, keysSessionAES, keysSessionECB:
+		default:
+			return nil, fmt.Errorf("%w: keys %q of terminal %s: write tdes, aes, session, session-aes, session-ecb or none", errUsage, t.keys, t.id)
+		}
+		if isAES(t.keys) != isAES(terminals[0].keys) {
+			return nil, fmt.Errorf("%w: terminals %s and %s: one has AES keys and one not, and PIN blocks have one length for all", errUsage, terminals[0].id, terminals[i].id)
+		}
+		secured = true
+	}
+	if !secured {
 		return nil, nil
 	}
-	if o.keys != keysTDES && o.keys != keysAES {
-		return nil, fmt.Errorf("%w: --keys %q: write tdes, aes or none", errUsage, o.keys)
-	}
-	if o.mac != host.MACAlg3 && o.mac != host.MACCMAC || o.keys == keysAES && o.mac != host.MACCMAC {
+	if o.mac != host.MACAlg3 && o.mac != host.MACCMAC || isAES(terminals[0].keys) && o.mac != host.MACCMAC {
 		return nil, fmt.Errorf("%w: --mac %q: write alg3 or cmac; AES has cmac only", errUsage, o.mac)
 	}
-	return &host.Security{MAC: o.mac, MACBytes: 8, Field: privateField, Required: o.requireMAC}, nil
+	return &host.Security{
+		MAC: o.mac, MACBytes: 8, Field: privateField, Required: o.requireMAC, KeyCode: keyExchangeCode, KeyField: keyField,
+	}, nil
+}
+
+// masterKey is the master key of the n-th terminal, from 0. Anybody can make it.
+func masterKey(n int) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "master key of hostsim's terminal %d", n+1))
+	return sum[:16]
 }
 
 // terminalKeys are those of the n-th terminal, from 0: two initial keys under one base derivation key, by serial numbers of
-// their own.
+// their own; or a master key.
 func terminalKeys(algorithm string, n int) (*host.Keys, error) {
 	k := &host.Keys{}
+	switch algorithm {
+	case keysSession, keysSessionECB:
+		k.Master, k.ECB = masterKey(n), algorithm == keysSessionECB
+		x9.SetOddParity(k.Master)
+		return k, nil
+	case keysSessionAES:
+		k.Master, k.AES = masterKey(n), true
+		return k, nil
+	}
 	for i, key := range []*host.Key{&k.PIN, &k.MAC} {
 		device := 2*uint64(n) + uint64(i) //nolint:gosec // a handful
 		text := bdkTDES
@@ -70,30 +107,29 @@ func terminalKeys(algorithm string, n int) (*host.Keys, error) {
 	return k, nil
 }
 
-// sheet is what a key custodian would get by post and by file: the components, the key blocks, and the check values.
+// sheet is what a key custodian would get by post and by file: the components, the key blocks, and the check values, which
+// are said for the log too.
 type sheet struct {
-	files map[string]string
-	kek   string
-	pin   string
-	mac   string
+	files  map[string]string
+	checks []any
 }
 
 // writeKeys writes the key sheet of each terminal below --state: what a technician loads with `pos keys`. The first
 // terminal's is in keys, the second's in keys/2.
-func writeKeys(o options, log *slog.Logger) error {
-	if o.keys == keysNone {
-		return nil
-	}
-	for n := range o.terminals {
+func writeKeys(o options, terminals []terminal, log *slog.Logger) error {
+	for n, t := range terminals {
+		if t.keys == keysNone {
+			continue
+		}
 		dir := filepath.Join(o.state, "keys")
 		if n > 0 {
 			dir = filepath.Join(dir, fmt.Sprint(n+1))
 		}
-		k, err := terminalKeys(o.keys, n)
+		k, err := terminalKeys(t.keys, n)
 		if err != nil {
 			return err
 		}
-		if err := writeSheet(dir, o.keys, k, log); err != nil {
+		if err := writeSheet(dir, t.keys, k, log); err != nil {
 			return err
 		}
 	}
@@ -113,7 +149,7 @@ func writeSheet(dir, algorithm string, k *host.Keys, log *slog.Logger) error {
 			return fmt.Errorf("--state: %w", err)
 		}
 	}
-	log.Info("test keys", "folder", dir, "kek", s.kek, "pin", s.pin, "mac", s.mac)
+	log.Info("test keys", append([]any{"folder", dir}, s.checks...)...)
 	return nil
 }
 
@@ -131,17 +167,47 @@ func newSheet(algorithm string, k *host.Keys) (*sheet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errKeys, err)
 	}
-	if s.kek, err = checkValue(algorithm, kek); err != nil {
+	var lines strings.Builder
+	note := func(name, log, check string) {
+		fmt.Fprintf(&lines, "%-18s %s\n", name, check)
+		s.checks = append(s.checks, log, check)
+	}
+	check, err := checkValue(algorithm, kek)
+	if err != nil {
 		return nil, err
 	}
-	if s.files["pin.tr31"], s.pin, err = block(algorithm, kek, k.PIN); err != nil {
-		return nil, err
+	note("key-encrypting key", "kek", check)
+	if k.Master != nil {
+		if s.files["master.tr31"], check, err = masterBlock(algorithm, kek, k.Master); err != nil {
+			return nil, err
+		}
+		note("master key", "master", check)
+	} else {
+		for _, key := range []struct {
+			name string
+			host.Key
+		}{{"pin", k.PIN}, {"mac", k.MAC}} {
+			if s.files[key.name+".tr31"], check, err = block(algorithm, kek, key.Key); err != nil {
+				return nil, err
+			}
+			note(strings.ToUpper(key.name)+", initial key", key.name, check)
+		}
 	}
-	if s.files["mac.tr31"], s.mac, err = block(algorithm, kek, k.MAC); err != nil {
-		return nil, err
-	}
-	s.files["check-values.txt"] = fmt.Sprintf("key-encrypting key %s\nPIN, initial key   %s\nMAC, initial key   %s", s.kek, s.pin, s.mac)
+	s.files["check-values.txt"] = strings.TrimSuffix(lines.String(), "\n")
 	return s, nil
+}
+
+// masterBlock is a master key as a key block under the key-encrypting key.
+func masterBlock(algorithm string, kek, key []byte) (text, check string, err error) {
+	h := x9.KeyBlockHeader{Version: 'B', Usage: "K0", Algorithm: 'T', Mode: 'D', KeyVersion: "00", Exportability: 'N'}
+	if isAES(algorithm) {
+		h.Version, h.Algorithm = 'D', 'A'
+	}
+	if text, err = x9.WrapKeyBlock(kek, h, key, 0, rand.Reader); err != nil {
+		return "", "", fmt.Errorf("%w: %w", errKeys, err)
+	}
+	check, err = checkValue(algorithm, key)
+	return text, check, err
 }
 
 // block is an initial key as a key block under the key-encrypting key: TR-31 version B for TDES, D for AES.
@@ -167,7 +233,7 @@ func block(algorithm string, kek []byte, k host.Key) (text, check string, err er
 }
 
 func checkValue(algorithm string, key []byte) (string, error) {
-	if algorithm == keysAES {
+	if isAES(algorithm) {
 		v, err := x9.KCVAES(key)
 		return fmt.Sprintf("%X", v), err
 	}

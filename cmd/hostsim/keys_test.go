@@ -21,7 +21,11 @@ import (
 func TestKeySheet(t *testing.T) {
 	for _, algorithm := range []string{keysTDES, keysAES} {
 		o := options{state: t.TempDir(), keys: algorithm, terminals: []string{"TILL0001:M", "TILL0002:M"}}
-		if err := writeKeys(o, slog.New(slog.DiscardHandler)); err != nil {
+		members, err := o.members()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := writeKeys(o, members, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
@@ -87,20 +91,85 @@ func initialOf(t *testing.T, algorithm string, k host.Key) []byte {
 	return ik
 }
 
+// TestMasterKeySheet: out of components and key block a terminal comes to the master key that the host has, for that use and
+// no other, and no two terminals share one.
+func TestMasterKeySheet(t *testing.T) {
+	for _, keys := range []string{keysSession, keysSessionAES, keysSessionECB} {
+		seen := map[string]bool{}
+		for n := range 3 {
+			k, err := terminalKeys(keys, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := newSheet(keys, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var shares [][]byte
+			for _, name := range []string{"component-1.hex", "component-2.hex"} {
+				b, err := hex.DecodeString(s.files[name])
+				if err != nil {
+					t.Fatal(err)
+				}
+				shares = append(shares, b)
+			}
+			kek, err := x9.CombineComponents(shares...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, key, err := x9.UnwrapKeyBlock(kek, s.files["master.tr31"])
+			if err != nil || h.Usage != "K0" || !bytes.Equal(key, k.Master) || seen[string(key)] {
+				t.Errorf("%s of terminal %d: usage %s, %v", keys, n+1, h.Usage, err)
+			}
+			seen[string(key)] = true
+			check, err := checkValue(keys, key)
+			if err != nil || !strings.Contains(s.files["check-values.txt"], check) || s.files["pin.tr31"] != "" {
+				t.Errorf("%s: check value %s is not on the sheet (%v)", keys, check, err)
+			}
+		}
+	}
+}
+
 // TestSecurityFlags: what cannot be is said before anything is opened.
 func TestSecurityFlags(t *testing.T) {
-	for _, o := range []options{{keys: "des", mac: "alg3"}, {keys: keysTDES, mac: "alg1"}, {keys: keysAES, mac: "alg3"}} {
-		if s, err := security(o); s != nil || !errors.Is(err, errUsage) {
+	one := func(o options) (*host.Host, error) {
+		o.terminals, o.zone, o.late = append([]string{"TILL0001:KW0000000000001"}, o.terminals...), "Asia/Kuwait", 1
+		members, err := o.members()
+		if err != nil {
+			return nil, err
+		}
+		return newHost(o, members, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	}
+	for _, o := range []options{
+		{keys: "des", mac: "alg3"},
+		{keys: keysTDES, mac: "alg1"},
+		{keys: keysAES, mac: "alg3"},
+		{keys: keysSessionAES, mac: "alg3"},
+		{keys: keysTDES, mac: "cmac", terminals: []string{"TILL0002:M:aes"}},
+		{keys: keysSession, mac: "alg3", terminals: []string{"TILL0002:M:clear"}},
+		{keys: keysSession, mac: "alg3", terminals: []string{"TILL0002:M:tdes:x"}},
+	} {
+		if _, err := one(o); !errors.Is(err, errUsage) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	if s, err := security(options{keys: keysNone}); s != nil || err != nil {
+	if s, err := security(options{}, []terminal{{"T", "M", keysNone}}); s != nil || err != nil {
 		t.Errorf("none: %+v, %v", s, err)
 	}
-	for _, o := range []options{{keys: keysAES, mac: "cmac", requireMAC: true}, {keys: keysTDES, mac: "cmac"}} {
-		o.terminals, o.zone, o.late = []string{"TILL0001:KW0000000000001"}, "Asia/Kuwait", 1
-		if _, err := newHost(o, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
-			t.Errorf("%+v: %v", o, err)
+	for _, o := range []options{
+		{keys: keysAES, mac: "cmac", requireMAC: true},
+		{keys: keysTDES, mac: "cmac"},
+		{keys: keysSession, mac: "alg3"},
+		{keys: keysSessionECB, mac: "cmac"},
+		{keys: keysSessionAES, mac: "cmac"},
+		{keys: keysTDES, mac: "alg3", terminals: []string{"TILL0002:M:session", "TILL0003:M:session-ecb", "TILL0004:M:none"}},
+	} {
+		h, err := one(o)
+		if err != nil {
+			t.Fatalf("%+v: %v", o, err)
+		}
+		if held := h.Held(); len(held) == 0 || (held[0].Scheme == "session") != strings.HasPrefix(o.keys, "session") {
+			t.Errorf("%+v: %+v", o, held)
 		}
 	}
 }

@@ -59,7 +59,6 @@ Test amounts, read off the last three decimals of a sale (a repeat or a reversal
   .103  posts, then resets the connection in mid-answer
   .104  posts, the answer has a wrong MAC
   .105  posts, the answer has another STAN       .106  posts, the answer comes twice
-  .104  is not there yet: no dialect of this release has a message MAC
 
 Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
 the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance
@@ -78,8 +77,8 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.StringVar(&o.state, "state", "", "folder for the certificate authority: ca.pem is what terminals trust (required)")
 	f.StringVar(&o.http, "http", "", "loopback address for accounts, ledger, messages and connections as JSON, such as "+defaultHTTP)
 	f.DurationVar(&o.late, "late", defaultLate, "how long the test amount .102 holds its answer back")
-	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated")
-	f.StringVar(&o.keys, "keys", keysTDES, "test keys of the terminals, under DUKPT: tdes, aes or none; --state/keys has what a terminal loads")
+	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated; TID:MID:KEYS where its keys are others than --keys")
+	f.StringVar(&o.keys, "keys", keysTDES, "test keys of the terminals: tdes or aes (DUKPT), session, session-aes or session-ecb (a master key, and session keys that the terminal asks for), none; --state/keys has what a terminal loads")
 	f.StringVar(&o.mac, "mac", host.MACAlg3, "how messages are authenticated: alg3 (ISO 9797-1 algorithm 3) or cmac")
 	f.BoolVar(&o.requireMAC, "require-mac", false, "refuse sales and reversals without a MAC; one that is there is always verified")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
@@ -89,9 +88,11 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 		"ledger":      "List the postings of a running hostsim",
 		"messages":    "List the latest messages of a running hostsim",
 		"connections": "List the open connections of a running hostsim",
+		"terminals":   "List how the terminals' keys stand at a running hostsim",
 	} {
 		cmd.AddCommand(listing(name, short))
 	}
+	cmd.AddCommand(order())
 	return cmd
 }
 

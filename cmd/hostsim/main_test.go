@@ -312,6 +312,8 @@ func TestOneClearLine(t *testing.T) {
 		{"unknown flag", []string{"--port", "1"}, 2, "unknown flag"},
 		{"unknown command", []string{"balance"}, 2, "no command"},
 		{"no hostsim there", []string{"ledger", "--http", "127.0.0.1:1"}, 1, "no hostsim answers on 127.0.0.1:1: start it with --http 127.0.0.1:1, or name its address with --http\n"},
+		{"order of nothing", []string{"order", "TILL0001"}, 2, "like order TILL0001 exchange"},
+		{"keys", []string{"--state", dir, "--keys", "des"}, 2, "session-ecb or none"},
 		{"listing elsewhere", []string{"ledger", "--http", "host.example:80"}, 2, "not a loopback address"},
 	} {
 		code, out, errs := command(t, c.args...)
@@ -327,6 +329,41 @@ func TestLateIsLate(t *testing.T) {
 		p, err := profile.Ready(name)
 		if err != nil || p.Deadlines.Answer >= defaultLate {
 			t.Errorf("%s waits %s (%v), and the late answer comes after %s", name, p.Deadlines.Answer, err, defaultLate)
+		}
+	}
+}
+
+// TestOrdersAreTaken: by the command, for a terminal and an order that there are, and from no web page.
+func TestOrdersAreTaken(t *testing.T) {
+	r := start(t, t.TempDir(), "--keys", "session")
+	for _, c := range []struct {
+		order []string
+		code  int
+		want  string
+	}{
+		{[]string{"TILL0001", "destroy"}, 0, ""}, {[]string{"TILL0001", "sing"}, 2, "no such order"}, {[]string{"TILL/9", "destroy"}, 2, "no such order"},
+	} {
+		code, out, errs := command(t, append([]string{"order", "--http", r.web}, c.order...)...)
+		if code != c.code || !strings.Contains(errs, c.want) || out != "" {
+			t.Errorf("%v: %d, %q, %q", c.order, code, out, errs)
+		}
+	}
+	code, out, _ := command(t, "terminals", "--http", r.web)
+	if code != 0 || !strings.Contains(out, "session") || !strings.Contains(out, "destroy") {
+		t.Errorf("%d, %q", code, out)
+	}
+	for _, header := range []string{"Origin", "Sec-Fetch-Site"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.web+"/terminals/TILL0001/exchange", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set(header, "cross-site")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("with %s: %s", header, resp.Status)
 		}
 	}
 }

@@ -47,7 +47,11 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%w: --log %q: write debug, info, warn or error", errUsage, o.logLevel)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	h, err := newHost(o, log)
+	terminals, err := o.members()
+	if err != nil {
+		return err
+	}
+	h, err := newHost(o, terminals, log)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		defer web.Close()
 		ready += fmt.Sprintf(", http %s", web.Addr())
 	}
-	if err := writeKeys(o, log); err != nil {
+	if err := writeKeys(o, terminals, log); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(stdout, ready); err != nil {
@@ -101,7 +105,26 @@ func together(ctx context.Context, log *slog.Logger, services ...func(context.Co
 	return errors.Join(errs...)
 }
 
-func newHost(o options, log *slog.Logger) (*host.Host, error) {
+// terminal is one --terminal.
+type terminal struct{ id, merchant, keys string }
+
+// members reads --terminal: TID:MID, or TID:MID:KEYS where it has other keys than --keys says.
+func (o options) members() ([]terminal, error) {
+	var all []terminal
+	for _, text := range o.terminals {
+		parts := strings.Split(text, ":")
+		if len(parts) == 2 {
+			parts = append(parts, o.keys)
+		}
+		if len(parts) != 3 || parts[0] == "" || len(parts[0]) > 8 || parts[1] == "" || len(parts[1]) > 15 {
+			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with at most 8 and 15 characters, or TID:MID:KEYS", errUsage, text)
+		}
+		all = append(all, terminal{parts[0], parts[1], parts[2]})
+	}
+	return all, nil
+}
+
+func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, error) {
 	zone, err := time.LoadLocation(o.zone)
 	if err != nil {
 		return nil, fmt.Errorf("%w: --zone %q is no time zone: write its name, like Asia/Kuwait", errUsage, o.zone)
@@ -109,12 +132,12 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 	if o.late <= 0 {
 		return nil, fmt.Errorf("%w: --late must be longer than nothing", errUsage)
 	}
-	secured, err := security(o)
+	secured, err := security(o, terminals)
 	if err != nil {
 		return nil, err
 	}
 	settings := nac.Settings{}
-	if o.keys == keysAES {
+	if secured != nil && isAES(terminals[0].keys) {
 		settings.PINBytes = 16 // format 4
 	}
 	codec, err := iso8583.Compile(nac.Table(settings))
@@ -134,18 +157,14 @@ func newHost(o options, log *slog.Logger) (*host.Host, error) {
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
 		Security: secured,
 	}
-	for n, t := range o.terminals {
-		id, merchant, ok := strings.Cut(t, ":")
-		if !ok || id == "" || len(id) > 8 || merchant == "" || len(merchant) > 15 {
-			return nil, fmt.Errorf("%w: --terminal %q: write TID:MID with at most 8 and 15 characters", errUsage, t)
-		}
-		terminal := host.Terminal{ID: id, Merchant: merchant}
-		if secured != nil {
-			if terminal.Keys, err = terminalKeys(o.keys, n); err != nil {
+	for n, t := range terminals {
+		member := host.Terminal{ID: t.id, Merchant: t.merchant}
+		if t.keys != keysNone {
+			if member.Keys, err = terminalKeys(t.keys, n); err != nil {
 				return nil, err
 			}
 		}
-		cfg.Terminals = append(cfg.Terminals, terminal)
+		cfg.Terminals = append(cfg.Terminals, member)
 	}
 	h, err := host.New(cfg)
 	if err != nil {
