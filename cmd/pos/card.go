@@ -35,6 +35,7 @@ type cardFlags struct {
 	un         []string
 	replay     string
 	card       string
+	record     string
 }
 
 func (a *app) card() *cobra.Command {
@@ -57,12 +58,13 @@ asked. --capk gives the certification authorities' keys for offline data authent
 profile names (test, unless it says live); an emulated card is trusted by the emulator's own (pos card capk). --pin is
 entered wherever the card's list asks for a PIN, again after a wrong one; without it a PIN is left out.
 A recording answers by kind of command, whatever terminal it was made with; --replay strict demands every command byte
-for byte, which holds for a session of this program with the same profile, --set and --un.
+for byte. A session that a terminal or --record wrote has all else in it: it is repeated strictly with no other flag, and
+must come to the same end; flags overrule it.
 
 Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong usage, or a recording that was left.`,
 		Example: "  pos card run credit --online approve --json\n  pos card run session.json --set 9F02=000000001000 --un D3173A1F --online approve",
 		Args:    cobra.MaximumNArgs(1),
-		RunE:    func(c *cobra.Command, argv []string) error { return a.runCard(c.Context(), f, argv) },
+		RunE:    func(c *cobra.Command, argv []string) error { return a.runCard(c.Context(), f, c.Flags().Changed, argv) },
 	}
 	fl := run.Flags()
 	fl.StringVar(&f.profile, "profile", "kuwait", "terminal profile: a TOML file, or "+strings.Join(profile.ReadyNames(), " or "))
@@ -75,10 +77,11 @@ Exit status: 0 approved, or stopped at online; 1 declined or terminated; 2 wrong
 	fl.StringArrayVar(&f.un, "un", nil, "unpredictable number, eight hex digits; again for the next one")
 	fl.StringVar(&f.replay, "replay", "lenient", "how a transcript answers: strict or lenient")
 	fl.StringVar(&f.card, "card", "", "dial a card: tcp:HOST:PORT")
+	fl.StringVar(&f.record, "record", "", "write the whole session to a file, to be repeated: for test cards, everything is in the clear")
 	return group("card", "Run the card kernel against a recorded or emulated card", run, a.cardList(), a.cardKeys())
 }
 
-func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
+func (a *app) runCard(ctx context.Context, f cardFlags, has given, argv []string) error {
 	p, err := loadProfile(f.profile)
 	if err != nil {
 		return err
@@ -87,7 +90,8 @@ func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
 	if err != nil {
 		return err
 	}
-	open, err := openCard(ctx, f, argv)
+	plan.profile = profileOf(f.profile, p)
+	open, err := openCard(ctx, f, has, argv)
 	if err != nil {
 		return err
 	}
@@ -96,7 +100,11 @@ func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
 			return err
 		}
 	}
+	asWas := open.session != nil && plan.repeat(open.session, f, has)
 	result, err := plan.run(ctx, open.card)
+	if asWas {
+		result.Replay = compare(open.session, result.ended)
+	}
 	result.ATR = fmt.Sprintf("%X", open.atr)
 	left := open.close()
 	if errors.Is(left, transcript.ErrLeftover) && result.Outcome == string(emv.Online) {
@@ -104,6 +112,14 @@ func (a *app) runCard(ctx context.Context, f cardFlags, argv []string) error {
 	}
 	if err == nil {
 		err = left
+	}
+	if err == nil && asWas && !result.Replay.Same {
+		err = errDiffers
+	}
+	if f.record != "" {
+		if err := writeRecord(f.record, plan.recorded); err != nil {
+			return err
+		}
 	}
 	result.Exchanges = append(result.Exchanges, open.log.Transcript().Exchanges...)
 	if a.json {
@@ -166,6 +182,9 @@ type plan struct {
 	online string
 	answer emv.HostAnswer
 	notes  []emv.Why
+
+	profile  transcript.Profile
+	recorded transcript.Transcript // once it has run
 }
 
 func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
@@ -272,10 +291,10 @@ func parseSet(set []string) (map[tlv.Tag][]byte, error) {
 }
 
 // run runs the kernel. What is known is in the result even when there is an error.
-func (p plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
+func (p *plan) run(ctx context.Context, card emv.Card) (cardResult, error) {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
-	kernel := contact.New(contact.Config{Log: slog.New(slog.DiscardHandler)})
+	kernel := p.kernel(contact.New(contact.Config{Log: slog.New(slog.DiscardHandler)}))
 	tx, out, err := kernel.Begin(ctx, card, p.params, p.holder)
 	if err == nil && tx != nil && p.online != "" {
 		first := out

@@ -20,15 +20,17 @@ type cardResult struct {
 	Tags      map[string]string     `json:"tags"`
 	Exchanges []transcript.Exchange `json:"exchanges"`
 	Why       []emv.Why             `json:"why"`
+	Replay    *replay               `json:"replay,omitempty"` // of a session that was repeated as it was
 
-	data emv.Data
+	data  emv.Data
+	ended emv.Outcome
 }
 
 func newCardResult(out emv.Outcome, notes []emv.Why) cardResult {
 	r := cardResult{
 		Outcome: string(out.Decision), Reason: out.Reason, AID: fmt.Sprintf("%X", out.AID), Label: out.Label,
 		CVM: string(out.Method), ODA: out.ODA, Tags: map[string]string{}, Exchanges: []transcript.Exchange{}, Why: append(append([]emv.Why{}, out.Why...), notes...),
-		data: out.Data,
+		data: out.Data, ended: out,
 	}
 	if r.ODA.Method == "" {
 		r.ODA.Method = "none"
@@ -47,7 +49,9 @@ func (a *app) printResult(r cardResult) {
 	if r.Reason != "" {
 		a.printf(": %s", oneLine(r.Reason))
 	}
-	a.printf("\n\nApplication %s %s\nOffline data authentication: %s", r.AID, oneLine(r.Label), r.ODA.Method)
+	a.printf("\n")
+	a.printReplay(r.Replay)
+	a.printf("\nApplication %s %s\nOffline data authentication: %s", r.AID, oneLine(r.Label), r.ODA.Method)
 	if r.ODA.Method != "none" {
 		a.printf(", ok: %t", r.ODA.OK)
 	}

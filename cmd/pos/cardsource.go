@@ -23,6 +23,8 @@ type openedCard struct {
 	close func() error // what a recording has left over, or nil
 	atr   []byte       // the answer to reset; empty of a recording
 	ours  bool         // it is emulated, and its certificates come from the emulator's authorities
+
+	session *transcript.Session // of a recording that has one, and is to be repeated; else nil
 }
 
 func opened(raw emv.Card, close func() error) openedCard {
@@ -31,7 +33,7 @@ func opened(raw emv.Card, close func() error) openedCard {
 }
 
 // openCard finds the card that the command line names.
-func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, error) {
+func openCard(ctx context.Context, f cardFlags, has given, argv []string) (openedCard, error) {
 	if f.replay != "strict" && f.replay != "lenient" {
 		return openedCard{}, usage("--replay %q: there are strict and lenient", f.replay)
 	}
@@ -59,7 +61,7 @@ func openCard(ctx context.Context, f cardFlags, argv []string) (openedCard, erro
 		return openedCard{}, err
 	}
 	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
-		return replayed(name, text, f.replay)
+		return replayed(name, text, f.replay, has("replay"))
 	}
 	p, err := emulator.ParseProfile(text)
 	if err != nil {
@@ -93,17 +95,19 @@ func (c chip) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	return nil, device.ErrMute
 }
 
-// replayed is a recording as a card.
-func replayed(name string, text []byte, mode string) (openedCard, error) {
+// replayed is a recording as a card. One with a session is repeated strictly, unless the command line wants it lenient.
+func replayed(name string, text []byte, mode string, said bool) (openedCard, error) {
 	t, err := transcript.Read(bytes.NewReader(text))
 	if err != nil {
 		return openedCard{}, usage("%s: %w", name, err)
 	}
-	if mode == "lenient" {
+	if mode == "lenient" && (said || t.Session == nil) {
 		return opened(transcript.Lenient(t), func() error { return nil }), nil // it answers by kind of command: what is left says nothing
 	}
 	card := transcript.Strict(t)
-	return opened(card, card.Close), nil
+	open := opened(card, card.Close)
+	open.session = t.Session
+	return open, nil
 }
 
 // procedure does what a reader's driver does for T=0: it fetches what 61xx announces and repeats with the length that

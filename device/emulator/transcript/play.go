@@ -137,6 +137,14 @@ func (h *playedHolder) CardPIN(ctx context.Context, ask emv.CardPINRequest) (emv
 	p := h.card[0]
 	h.card = h.card[1:]
 	answer := emv.CardPINAnswer{Entry: p.Entry, Data: p.Data}
+	for range min(p.Keys, most) {
+		if ask.Encipherment == nil {
+			return answer, fmt.Errorf("the pad asked for the card's key, and there is none: %w", ErrUnexpected)
+		}
+		if _, err := ask.Encipherment(ctx); err != nil {
+			return answer, err
+		}
+	}
 	for _, c := range p.Commands {
 		if ask.Card == nil {
 			return answer, fmt.Errorf("the pad sent a command, and there is no card to send it to: %w", ErrUnexpected)

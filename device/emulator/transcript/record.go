@@ -238,15 +238,36 @@ func (h recordedHolder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.
 
 // CardPIN implements emv.Cardholder. A plaintext PIN goes past it to the card, and is not kept (redact).
 func (h recordedHolder) CardPIN(ctx context.Context, ask emv.CardPINRequest) (emv.CardPINAnswer, error) {
-	before := len(h.r.t.Exchanges)
-	answer, err := h.holder.CardPIN(ctx, ask)
-	pin := CardPIN{Entry: answer.Entry, Data: bytes.Clone(answer.Data), Failure: failureOf(err)}
-	for _, e := range h.r.t.Exchanges[before:] {
-		pin.Commands = append(pin.Commands, e.Command)
+	pin := CardPIN{}
+	if ask.Card != nil {
+		ask.Card = notedCard{h.r, ask.Card, &pin}
 	}
+	if key := ask.Encipherment; key != nil {
+		ask.Encipherment = func(ctx context.Context) (emv.PINEncipherment, error) {
+			pin.Keys++
+			return key(ctx)
+		}
+	}
+	answer, err := h.holder.CardPIN(ctx, ask)
+	pin.Entry, pin.Data, pin.Failure = answer.Entry, bytes.Clone(answer.Data), failureOf(err)
 	s := h.r.t.Session
 	s.CardPINs = append(s.CardPINs, pin)
 	return answer, err
+}
+
+// notedCard is the card in the pad's hands: what the pad sends, the kernel does not.
+type notedCard struct {
+	r    *recording
+	card emv.Card
+	pin  *CardPIN
+}
+
+// Transmit implements emv.Card.
+func (c notedCard) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	if len(c.pin.Commands) < most {
+		c.pin.Commands = append(c.pin.Commands, c.r.redact(command))
+	}
+	return c.card.Transmit(ctx, command)
 }
 
 type recordedHistory struct {

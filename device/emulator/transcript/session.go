@@ -78,6 +78,7 @@ type OnlinePIN struct {
 // CardPIN is one asking for a PIN that the card checks.
 type CardPIN struct {
 	Entry    emv.PINEntry `json:"entry,omitempty"`
+	Keys     int          `json:"keys,omitempty"`     // how often the card's key and a challenge were asked for
 	Data     Hex          `json:"data,omitempty"`     // an enciphered PIN, for the kernel to send
 	Commands []Hex        `json:"commands,omitempty"` // what the pad sent, the PIN block of VERIFY as zeros
 	Failure  string       `json:"failure,omitempty"`
