@@ -77,6 +77,7 @@ func quickWith(tb testing.TB, card string, pad secure.Keypad, far func(net.Conn,
 // quickSecured lets secured say how terminal and host secure their messages, and make the terminal's module; nil: not at all.
 func quickSecured(
 	tb testing.TB, card string, far func(net.Conn, *host.Host), secured func(*acquirerConfig, *host.Config) (module, error),
+	otherwise ...func(*parts),
 ) (*stack, *store.Store) {
 	tb.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -123,7 +124,7 @@ func quickSecured(
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := assemble(tb.Context(), parts{
+	made := parts{
 		transcripts: kept, profileText: transcript.Profile{Name: p.Name},
 		profile: p, acquirer: a, reader: quick{emulator.NewCard(inserted)}, journal: d.journal, sales: d.sales, traces: d.traces,
 		dial: func(context.Context) (net.Conn, error) {
@@ -133,7 +134,11 @@ func quickSecured(
 		},
 		clock: time.Now, random: readerFunc(func(b []byte) (int, error) { return copy(b, "\x12\x34\x56\x78"), nil }),
 		log: log, cardTalk: time.Minute, module: keys,
-	})
+	}
+	for _, change := range otherwise {
+		change(&made)
+	}
+	s, err := assemble(tb.Context(), made)
 	if err != nil {
 		tb.Fatal(err)
 	}

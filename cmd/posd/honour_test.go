@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"tillway/device/emulator"
+	"tillway/emv"
 	"tillway/emv/oda"
 	"tillway/terminal/profile"
 )
@@ -64,6 +66,33 @@ func TestHonours(t *testing.T) {
 		err := honours(edited(t, row.old, row.replacement))
 		if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "profile kuwait") {
 			t.Errorf("%q: %v, want %q", row.replacement, err, row.says)
+		}
+	}
+}
+
+// A terminal with CA keys authenticates the card of a sale, and the issuer reads of it in the TVR: with the keys, without the one
+// that is needed, and at a terminal that does not.
+func TestSaleAuthenticatesItsCard(t *testing.T) {
+	const off = `offline_data_authentication = []`
+	on := edited(t, off, `offline_data_authentication = ["dda", "cda"]`)
+	file, err := oda.ParseKeys(emulator.AuthorityKeys(), oda.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		profile profile.Profile
+		keys    emv.CAKeys
+		want    emv.ODA
+		tvr     byte // byte 1
+	}{
+		"with the authority's key": {on, file.CAKeys, emv.ODA{Method: "cda", OK: true}, 0x00},
+		"without it":               {on, emv.CAKeys{}, emv.ODA{Method: "cda"}, 0x04},
+		"not at this terminal":     {edited(t), file.CAKeys, emv.ODA{Method: "none"}, 0x80},
+	} {
+		s, _ := quickSecured(t, "oda-cda", answerAll, nil, func(p *parts) { p.profile, p.caKeys = row.profile, row.keys })
+		sale := sellOne(t, s, 1000)
+		if tvr := sale.Tags.Value(emv.TagTVR); sale.ODA != row.want || len(tvr) != 5 || tvr[0] != row.tvr {
+			t.Errorf("%s: %+v, TVR %X", name, sale.ODA, tvr)
 		}
 	}
 }
