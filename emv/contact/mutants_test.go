@@ -68,9 +68,10 @@ func runMutant(t *testing.T, program string, number int, tests string) (string, 
 func mutantProgram(t *testing.T, table []mutant) string {
 	t.Helper()
 	folder := t.TempDir()
-	replace := map[string]string{}
+	replace, laid := map[string]string{}, 0
 	lay := func(file, text string) {
-		path := filepath.Join(folder, fmt.Sprintf("%d.go", len(replace)))
+		laid++
+		path := filepath.Join(folder, fmt.Sprintf("%d.go", laid))
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
