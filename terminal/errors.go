@@ -8,6 +8,8 @@ var (
 	ErrNotCancelable = errors.New("too late to cancel: the request is with the bank")
 	ErrNothingRuns   = errors.New("no sale is running")
 	ErrOrder         = errors.New("order refused")
+	ErrAgreement     = errors.New("no signature of this sale is to be compared")
+	ErrAgreementDue  = errors.New("too late to cancel: a signature is to be compared")
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
 )
 

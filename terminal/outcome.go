@@ -8,20 +8,24 @@ import (
 // Outcome codes: stable words for programs.
 const (
 	CodeApproved      = "approved"
-	CodeDeclined      = "declined"         // by the host
-	CodeCardDeclined  = "card_declined"    // by the card or the terminal's own rules
-	CodeCardError     = "card_error"       // the card could not be used
-	CodeCardRemoved   = "card_removed"     // pulled out too early
-	CodeCancelled     = "cancelled"        // by the cashier
-	CodeTimedOut      = "timed_out"        // no card in time
-	CodeUnreachable   = "host_unreachable" // nothing was sent
-	CodeNoAnswer      = "no_answer"        // sent, never answered: reversed
-	CodeCardRefused   = "card_refused"     // the card refused the host's approval: reversed
-	CodePowerLost     = "power_lost"       // found unfinished at start
-	CodeTerminalFault = "terminal_fault"   // the terminal could not build the request
+	CodeDeclined      = "declined"          // by the host
+	CodeCardDeclined  = "card_declined"     // by the card or the terminal's own rules
+	CodeCardError     = "card_error"        // the card could not be used
+	CodeCardRemoved   = "card_removed"      // pulled out too early
+	CodeCancelled     = "cancelled"         // by the cashier
+	CodeTimedOut      = "timed_out"         // no card in time
+	CodeUnreachable   = "host_unreachable"  // nothing was sent
+	CodeNoAnswer      = "no_answer"         // sent, never answered: reversed
+	CodeCardRefused   = "card_refused"      // the card refused the host's approval: reversed
+	CodeSignature     = "signature_refused" // the signature was not accepted
+	CodePowerLost     = "power_lost"        // found unfinished at start
+	CodeTerminalFault = "terminal_fault"    // the terminal could not build the request
 )
 
-const notCharged = "The customer is not charged."
+const (
+	notCharged  = "The customer is not charged."
+	notAccepted = "The signature was not accepted."
+)
 
 // Conclude says what a final state means, for the cashier. row is the transition that made it final; cause is the
 // outcome that the host's answer or the kernel brought with it, if any; detail is one whole sentence for the cashier about
@@ -57,6 +61,8 @@ func cancelled(row Row, detail string) Outcome {
 		return Outcome{CodeTimedOut, say("No card in time.", detail), "Nothing was sent. Start again when the customer is ready.", true}
 	case Removed:
 		return Outcome{CodeCardRemoved, say("The card was taken out too early.", detail), "Nothing was sent. Start again and leave the card in.", true}
+	case NotAgreed:
+		return Outcome{CodeSignature, say(notAccepted, detail), notCharged + " Ask for another way to pay.", false}
 	case PowerLost:
 		return Outcome{CodePowerLost, "The terminal stopped before anything was sent.", "Start again.", true}
 	default:
@@ -74,7 +80,7 @@ func reversed(row Row, detail string) Outcome {
 	case row.Event == Removed:
 		return Outcome{CodeCardRemoved, say("The card was taken out before the sale was finished.", detail), reversal + "Start again and leave the card in.", true}
 	case row.Event == NotAgreed:
-		return Outcome{CodeCancelled, "The cashier did not agree.", reversal, false}
+		return Outcome{CodeSignature, say(notAccepted, detail), reversal + "Ask for another way to pay.", false}
 	}
 	return Outcome{CodeCardRefused, say("The bank approved, the card refused.", detail), reversal + "Ask for another card.", false}
 }

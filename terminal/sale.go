@@ -85,7 +85,8 @@ type Sale struct {
 	AID       string     `json:"aid,omitempty"`   // hex
 	Entry     Entered    `json:"entry,omitempty"` // how the card was read
 	Method    emv.Method `json:"cvm,omitempty"`
-	Language  string     `json:"language,omitempty"` // tag 5F2D as sent
+	Signature bool       `json:"signature,omitempty"` // the cashier compares a signature, or did: alone or beside a PIN
+	Language  string     `json:"language,omitempty"`  // tag 5F2D as sent
 	ODA       emv.ODA    `json:"oda,omitzero"`
 	Tags      emv.Data   `json:"tags,omitzero"` // without secrets
 	Why       []emv.Why  `json:"why,omitempty"`
@@ -96,6 +97,12 @@ type Sale struct {
 	HostText     string `json:"host_text,omitempty"`
 
 	Outcome Outcome `json:"outcome,omitzero"` // set with the final state
+}
+
+// Agreement is what the cashier says of a signature.
+type Agreement struct {
+	Matches bool
+	By      string // who says so, for the journal
 }
 
 // Outcome says what a final state means: for the cashier, in three parts.

@@ -9,12 +9,14 @@ import (
 	"tillway/money"
 )
 
-// PINAsk is one PIN that a pad is to take for the host. The pad owns the key; what comes back is enciphered.
+// PINAsk is one PIN that a pad is to take, for the host or for the card. What comes back is enciphered: for the host under a
+// key that the pad owns, for the card under the card's own.
 type PINAsk struct {
-	PAN     emv.PAN // binds the block to the account
+	PAN     emv.PAN              // of a PIN for the host: binds the block to the account
+	Card    *emv.PINEncipherment // set: the PIN is for the card (Book 2, 7.2), and the block is the data of its VERIFY
 	Amount  money.Amount
 	Retry   bool // the PIN before, of the same card, was wrong
-	Tries   int  // tries left where Retry; below 0: not known
+	Tries   int  // tries left; below 0: not known
 	Bypass  bool // the customer may leave it out
 	Timeout time.Duration
 
@@ -36,9 +38,9 @@ const (
 // PINBlock is an enciphered PIN and the serial number of the key that it is under. It lives in memory and in the sealed
 // request until the answer, never in a reversal, and shows nothing of itself.
 type PINBlock struct {
-	Block  []byte // 8 bytes, or 16 in format 4
+	Block  []byte // 8 bytes, or 16 in format 4; as long as the card's key where the PIN is for the card
 	KSN    []byte // 10 bytes (TDES) or 12 (AES); nil under a session key
-	Layout byte   // ISO 9564 format: 0, 3 or 4
+	Layout byte   // ISO 9564 format: 0, 3 or 4; of a block for the host
 }
 
 // IsZero says that there is no PIN block.

@@ -22,6 +22,7 @@ const (
 	PromptInsertCard  Prompt = "1D"
 	PromptWelcome     Prompt = "14"
 	PromptAuthorising Prompt = "1B"
+	PromptSign        Prompt = "1A"
 )
 
 // English is the prompt's text.
@@ -47,6 +48,8 @@ func (p Prompt) English() string {
 		return "WELCOME"
 	case PromptAuthorising:
 		return "AUTHORISING, PLEASE WAIT"
+	case PromptSign:
+		return "APPROVED, PLEASE SIGN"
 	case PromptNone:
 	}
 	return ""
@@ -78,6 +81,7 @@ type Snapshot struct {
 
 // PINProgress is how far the entry of a PIN is. It knows digits by their number only.
 type PINProgress struct {
+	Entry  int    `json:"entry"` // which entry of the sale this is, from 1: after a wrong PIN the card may ask again
 	Digits int    `json:"digits"`
 	Socket string `json:"socket,omitempty"` // development: where an on-screen PIN is entered, past the daemon
 }

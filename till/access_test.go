@@ -195,6 +195,11 @@ func (f far) Start(context.Context, terminal.Order) (terminal.Sale, error) {
 	f.touch()
 	return terminal.Sale{ID: 7}, nil
 }
+
+func (f far) Agree(context.Context, terminal.SaleID, terminal.Agreement) error {
+	f.touch()
+	return nil
+}
 func (f far) Cancel(context.Context) error    { f.touch(); return nil }
 func (f far) Current() (terminal.Sale, bool)  { f.touch(); return terminal.Sale{}, false }
 func (f far) SendQueue(context.Context) error { f.touch(); return nil }
@@ -245,6 +250,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"GET", "/v1/status", "", "-csta"},
 		{"GET", "/v1/watch?after=9", "", "-csta"},
 		{"POST", "/v1/cancel", "", "cs"},
+		{"POST", "/v1/sales/7/signature", `{"matches":true}`, "cs"},
 		{"GET", "/v1/queue", "", "sta"},
 		{"POST", "/v1/queue/send", "", "st"},
 		{"GET", "/v1/users", "", "a"},

@@ -83,6 +83,9 @@ func (s *script) Start(ctx context.Context, o terminal.Order) (terminal.Sale, er
 	return as[terminal.Sale](r[0]), errorOf(r[1])
 }
 
+func (s *script) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreement) error {
+	return errorOf(s.next("Agree", id, a)[0])
+}
 func (s *script) Cancel(context.Context) error    { return errorOf(s.next("Cancel")[0]) }
 func (s *script) SendQueue(context.Context) error { return errorOf(s.next("SendQueue")[0]) }
 func (s *script) Snapshot() terminal.Snapshot     { return as[terminal.Snapshot](s.next("Snapshot")[0]) }

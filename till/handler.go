@@ -281,7 +281,8 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 		return rec, "", 0, err
 	}
 	duplicate := true
-	if last := h.cfg.Lane.Snapshot().Last; last != nil && last.ID == sale.ID && q.Get("original") == "true" {
+	last := h.cfg.Lane.Snapshot().Last // a slip to sign is of the sale that runs, and not the last's
+	if q.Get("original") == "true" && (last != nil && last.ID == sale.ID || !sale.State.Final()) {
 		duplicate = false
 	}
 	rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate)

@@ -30,19 +30,29 @@ const orderShape = `Send {"kind":"sale","amount":{"minor":10525,"currency":"KWD"
 // readOrder reads an order strictly: one JSON object, no unknown or doubtful members, whole minor units, a currency of
 // ISO 4217. What the lane then refuses (zero, another currency than its own, …) is the lane's to say.
 func readOrder(w http.ResponseWriter, r *http.Request) (terminal.Order, error) {
+	body, err := readJSON(w, r, "bad_order", orderShape)
+	if err != nil {
+		return terminal.Order{}, err
+	}
+	return parseOrder(body)
+}
+
+// readJSON reads a body that is declared as JSON and no longer than MaxBody. code and shape are for the answer to one that
+// is not.
+func readJSON(w http.ResponseWriter, r *http.Request, code, shape string) ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return terminal.Order{}, request(http.StatusUnsupportedMediaType, "not_json", "The body is not declared as JSON",
+		return nil, request(http.StatusUnsupportedMediaType, "not_json", "The body is not declared as JSON",
 			"Send Content-Type: application/json.", "Content-Type is %q", r.Header.Get("Content-Type"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return terminal.Order{}, request(http.StatusRequestEntityTooLarge, "too_large", "The body is too large",
-				orderShape, "at most %d bytes", MaxBody)
+			return nil, request(http.StatusRequestEntityTooLarge, "too_large", "The body is too large",
+				shape, "at most %d bytes", MaxBody)
 		}
-		return terminal.Order{}, request(http.StatusBadRequest, "bad_order", "The body did not arrive whole", "Send it again: nothing was taken.", "%v", err)
+		return nil, request(http.StatusBadRequest, code, "The body did not arrive whole", "Send it again: nothing was taken.", "%v", err)
 	}
-	return parseOrder(body)
+	return body, nil
 }
 
 func parseOrder(body []byte) (terminal.Order, error) {

@@ -44,6 +44,8 @@ func problems() []problemRow {
 		{terminal.ErrBusy, http.StatusConflict, "busy", "A sale is running", "Wait for its end, or cancel it. Nothing of this order was taken."},
 		{terminal.ErrKeyReused, http.StatusConflict, "key_reused", "The key was used for another order", "Use a new key for a new order. To ask for the first one's outcome, send it unchanged."},
 		{terminal.ErrNotCancelable, http.StatusConflict, "not_cancelable", "Too late to cancel", "Wait for the outcome: the bank is being asked."},
+		{terminal.ErrAgreement, http.StatusConflict, "no_signature", "No signature of this sale is to be compared", "Look at the sale: it waits for no answer, or has had it."},
+		{terminal.ErrAgreementDue, http.StatusConflict, "signature_due", "A signature is to be compared", "Say whether it matches. A signature that does not is how the sale is given up now: it is reversed."},
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
 		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Put right what the detail names, then send it again. Nothing was charged."},
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},

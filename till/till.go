@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, GET queue, POST queue/send; POST login, POST logout,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, GET queue, POST queue/send; POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -36,6 +36,8 @@ const (
 type Lane interface {
 	// Start begins a sale and returns once it waits for a card; the same key gives the same sale again.
 	Start(ctx context.Context, order terminal.Order) (terminal.Sale, error)
+	// Agree takes the cashier's word on the running sale's signature; error terminal.ErrAgreement.
+	Agree(ctx context.Context, id terminal.SaleID, a terminal.Agreement) error
 	// Cancel asks for the running sale to be cancelled.
 	Cancel(ctx context.Context) error
 	// Current is the running sale, which need not be on disk yet.
@@ -175,6 +177,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},
 		{"POST /v1/cancel", people.Cancel, h.cancel},
+		{"POST /v1/sales/{id}/signature", people.Agree, h.signature},
 		{"GET /v1/queue", people.Queue, h.queue},
 		{"POST /v1/queue/send", people.Send, h.send},
 		{"POST /v1/login", "", h.logIn},

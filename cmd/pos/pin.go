@@ -20,8 +20,9 @@ import (
 const (
 	deskEvery = 50 * time.Millisecond
 	deskFor   = 3 * time.Second
-	keyPoll   = 100  // milliseconds
-	keyBackup = 0x7F // what the backspace key of most terminals sends
+	enterFor  = 500 * time.Millisecond // within which an entry that Enter ends has ended
+	keyPoll   = 100                    // milliseconds
+	keyBackup = 0x7F                   // what the backspace key of most terminals sends
 )
 
 // keySource gives keys one by one. ok is false when none was pressed for a moment.
@@ -42,7 +43,11 @@ func (s *selling) enterPIN(ctx context.Context, socket string) error {
 	if err != nil {
 		return err
 	}
-	defer keys.close()
+	defer func() {
+		if keys != s.source {
+			keys.close()
+		}
+	}()
 	p := desk.Prompt
 	if p.Insecure != "" {
 		s.app.tell(p.Insecure)
@@ -53,6 +58,9 @@ func (s *selling) enterPIN(ctx context.Context, socket string) error {
 		if p.Tries >= 0 {
 			text = fmt.Sprintf("PIN was wrong, tries left: %d. PIN for %s", p.Tries, p.Amount)
 		}
+	}
+	if p.Tries == 1 {
+		text = "LAST TRY: a wrong PIN blocks the card. " + text
 	}
 	if p.Bypass {
 		text += " (b: without PIN)"
@@ -88,6 +96,8 @@ func (s *selling) pressAll(ctx context.Context, desk *secure.Desk, keys keySourc
 			err = desk.Press(keyOf(key))
 			if err != nil {
 				err = io.EOF // the module has hung up: the entry is over
+			} else if keyOf(key) == secure.KeyEnter {
+				await(ctx, ended, enterFor) // what follows may be the next PIN
 			}
 		}
 		switch {
@@ -96,12 +106,17 @@ func (s *selling) pressAll(ctx context.Context, desk *secure.Desk, keys keySourc
 		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("keys for the PIN: %w", err)
 		}
-		select {
-		case <-ended:
-		case <-time.After(deskFor):
-		case <-ctx.Done():
-		}
+		await(ctx, ended, deskFor)
 		return nil
+	}
+}
+
+// await waits until an entry has ended, or a while.
+func await(ctx context.Context, ended <-chan struct{}, most time.Duration) {
+	select {
+	case <-ended:
+	case <-time.After(most):
+	case <-ctx.Done():
 	}
 }
 
@@ -134,12 +149,16 @@ func keyOf(key byte) byte {
 
 // keys is where a PIN is typed: --pin-file, or the terminal.
 func (s *selling) keys() (keySource, error) {
+	if s.source != nil {
+		return s.source, nil
+	}
 	if s.pinFile != "" && s.pinFile != "-" {
 		f, err := os.Open(s.pinFile)
 		if err != nil {
 			return nil, fmt.Errorf("--pin-file: %w", err)
 		}
-		return &keysOf{r: f, c: f}, nil
+		s.source = &keysOf{r: f, c: f}
+		return s.source, nil
 	}
 	f, ok := s.app.in.(*os.File)
 	if s.pinFile == "-" || !ok {

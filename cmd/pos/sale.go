@@ -33,7 +33,8 @@ func (a *app) sale() *cobra.Command {
 What the terminal says goes to standard error as it changes; the customer's receipt goes to standard output. Ctrl-C asks
 to cancel, and then still waits for the outcome: until the card's answer has gone to the bank the sale is cancelled, after
 that it is too late. Where a PIN is wanted and the terminal has its development keypad on, it is typed here without being
-shown, and goes straight to the secure module. If the connection to the daemon breaks, pos finds the same sale again.`,
+shown, and goes straight to the secure module. Where a signature is wanted the merchant's copy comes before the outcome, to be
+signed, and the sale waits for the answer to "Signature matches?", or for pos signature. If the connection to the daemon breaks, pos finds the same sale again.`,
 		Example: "  pos sale 10.525\n  pos sale 5 --reference table-7",
 		Args:    args("AMOUNT"),
 		RunE: func(c *cobra.Command, argv []string) error {
@@ -112,8 +113,10 @@ type selling struct {
 	shown  string          // the last line that was shown
 
 	pinFile string         // where a PIN is read instead of the keyboard
-	entry   sync.WaitGroup // the PIN entry
-	entered bool           // one was begun
+	entry   sync.WaitGroup // the PIN entry, and the question whether a signature matches
+	entered int            // the number of the last PIN entry that was begun
+	source  keySource      // of --pin-file: the next PIN is what follows the last
+	signing bool           // the slip was printed
 }
 
 // run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
@@ -128,7 +131,14 @@ func (s *selling) run(ctx context.Context) error {
 		defer close(done)
 		s.hearInterrupts(ctx, interrupts)
 	}()
-	defer func() { stop(); <-done; s.entry.Wait() }()
+	defer func() {
+		stop()
+		<-done
+		s.entry.Wait()
+		if s.source != nil {
+			s.source.close()
+		}
+	}()
 
 	var sale terminal.Sale
 	err := s.persist(ctx, func() error { return s.client.post(ctx, "/v1/sales", s.order, &sale) })
@@ -165,8 +175,12 @@ func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
 			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
 		}
 		s.show(snap)
-		if snap.PIN != nil && snap.PIN.Socket != "" && !s.entered {
-			s.entered = true
+		if snap.State == terminal.AgreementOnline || snap.State == terminal.AgreementOffline {
+			s.sign(ctx)
+		}
+		if snap.PIN != nil && snap.PIN.Socket != "" && snap.PIN.Entry != s.entered {
+			s.entered = snap.PIN.Entry
+			s.entry.Wait() // the one before has ended, or is about to
 			s.entry.Go(func() {
 				if err := s.enterPIN(ctx, snap.PIN.Socket); err != nil && ctx.Err() == nil {
 					s.app.tell("The PIN cannot be entered here: " + err.Error())

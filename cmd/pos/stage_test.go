@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tillway/emv"
 	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/people"
@@ -42,6 +43,7 @@ type stage struct {
 	at        int
 	started   []terminal.Order
 	cancelled int
+	agreed    []terminal.Agreement
 	forgotten bool // the journal does not know the sale
 	ended     chan struct{}
 }
@@ -90,9 +92,32 @@ func (s *stage) Cancel(context.Context) error {
 	return s.cancelErr
 }
 
+// Agree takes the word on the signature and lets the sale end.
+func (s *stage) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreement) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id != s.sale.ID || s.hold == nil {
+		return terminal.ErrAgreement
+	}
+	s.agreed = append(s.agreed, a)
+	close(s.hold)
+	s.hold = nil
+	return nil
+}
+
 func (s *stage) SendQueue(context.Context) error { return nil }
 
-func (s *stage) Current() (terminal.Sale, bool) { return terminal.Sale{}, false }
+// Current is the sale while its signature is to be compared: before that nobody asks.
+func (s *stage) Current() (terminal.Sale, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	running := s.sale
+	if s.at >= len(s.shows) || s.shows[s.at].State != terminal.AgreementOnline {
+		return terminal.Sale{}, false
+	}
+	running.State, running.Outcome, running.Method, running.Signature = terminal.AgreementOnline, terminal.Outcome{}, emv.Signature, true
+	return running, true
+}
 
 func (s *stage) Snapshot() terminal.Snapshot {
 	s.mu.Lock()

@@ -43,10 +43,6 @@ func honours(p profile.Profile) error {
 		return refuse(`terminal.card_data_input: this release reads chips only: write ["chip"]`)
 	case can.Has(emv.CapabilityPlaintextPIN):
 		return refuse("offline_pin_plaintext needs a PIN pad that holds the card itself, and this release drives none: take it out of terminal.cardholder_verification")
-	case can.Has(emv.CapabilityEncipheredOffline):
-		return refuse("offline_pin_enciphered needs a PIN pad that enciphers for the card, and this release drives none: take it out of terminal.cardholder_verification")
-	case can.Has(emv.CapabilitySignature):
-		return refuse("signature needs the cashier to compare it, which this release does not ask for: take it out of terminal.cardholder_verification")
 	case can[1] == 0:
 		return refuse("terminal.cardholder_verification is empty: no card could be verified")
 	}
@@ -61,6 +57,8 @@ const expirySoon = 60 * 24 * time.Hour
 func (c *config) loadCAKeys(p profile.Profile, now time.Time, log *slog.Logger) (emv.CAKeys, error) {
 	authenticates := p.Terminal.Capabilities[2] != 0
 	switch {
+	case c.CAKeys == "" && p.Terminal.Capabilities.Has(emv.CapabilityEncipheredOffline):
+		return emv.CAKeys{}, fmt.Errorf("profile %s takes offline_pin_enciphered, and a card's key is recovered from the certification authorities': name their file with ca_keys = in the config, or take it out of terminal.cardholder_verification", p.Name)
 	case c.CAKeys == "" && authenticates:
 		return emv.CAKeys{}, fmt.Errorf("profile %s authenticates cards offline: name the file of the certification authorities' keys with ca_keys = in the config, or write offline_data_authentication = []", p.Name)
 	case c.CAKeys == "":

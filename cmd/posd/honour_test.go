@@ -41,6 +41,9 @@ func TestHonours(t *testing.T) {
 		t.Fatalf("kuwait: %v", err)
 	}
 	const methods = `["online_pin", "no_cvm"]`
+	if err := honours(edited(t, methods, `["online_pin", "no_cvm", "offline_pin_enciphered", "signature"]`)); err != nil {
+		t.Errorf("PINs enciphered for the card, and signatures: %v", err)
+	}
 	for _, row := range []struct{ old, replacement, says string }{
 		{`type        = "21"`, `type = "22"`, "store-and-forward"},
 		{`type        = "21"`, `type = "23"`, "store-and-forward"},
@@ -54,8 +57,6 @@ func TestHonours(t *testing.T) {
 		{`literal_action_codes = false`, ``, "literal_action_codes is left out"},
 		{`literal_action_codes = false`, `literal_action_codes = true`, "write false"},
 		{methods, `["online_pin", "no_cvm", "offline_pin_plaintext"]`, "offline_pin_plaintext needs"},
-		{methods, `["online_pin", "no_cvm", "offline_pin_enciphered"]`, "offline_pin_enciphered needs"},
-		{methods, `["online_pin", "no_cvm", "signature"]`, "signature needs"},
 		{`fallback_after = 3`, `card_data_input = ["chip", "stripe"]`, "chips only"},
 		{`fallback_after = 3`, `card_data_input = ["chip", "manual"]`, "chips only"},
 		{`fallback_after = 3`, `card_data_input = []`, "nothing else"},
@@ -110,6 +111,7 @@ func caKeyFile(environment, expiry string) string {
 func TestCAKeysAtStart(t *testing.T) {
 	const off = `offline_data_authentication = []`
 	dda, live := []string{off, `offline_data_authentication = ["dda"]`}, []string{`ca_keys    = "test"`, `ca_keys = "live"`}
+	cardPIN := []string{`["online_pin", "no_cvm"]`, `["online_pin", "offline_pin_enciphered", "no_cvm"]`}
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
 		edits       []string
@@ -120,6 +122,7 @@ func TestCAKeysAtStart(t *testing.T) {
 	}{
 		"none, and none needed":          {nil, false, "", 0, ""},
 		"none, and needed":               {dda, true, "", 0, "name the file"},
+		"none, and PINs for the card":    {cardPIN, true, "", 0, "takes offline_pin_enciphered"},
 		"test keys in development":       {dda, true, caKeyFile("test", "2030-12-31"), 1, "keys=1"},
 		"test keys at a till":            {dda, false, caKeyFile("test", "2030-12-31"), 0, "anybody makes a card"},
 		"live keys at a till":            {live, false, caKeyFile("live", "2030-12-31"), 1, "environment=live"},

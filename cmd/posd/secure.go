@@ -77,8 +77,12 @@ func (k acquirerKeys) Release(ctx context.Context, m terminal.MACKey) {
 
 // EnterPIN implements lane.PINPad.
 func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (terminal.PINEnd, terminal.PINBlock, error) {
+	var card *secure.CardPIN
+	if ask.Card != nil {
+		card = &secure.CardPIN{Modulus: ask.Card.Modulus, Exponent: ask.Card.Exponent, Challenge: ask.Card.Challenge}
+	}
 	r, err := k.module.EnterPIN(ctx, secure.PINRequest{
-		Set: k.set, PAN: secure.PAN(ask.PAN.Clear()), Amount: ask.Amount.Format(), Retry: ask.Retry, Tries: ask.Tries,
+		Set: k.set, PAN: secure.PAN(ask.PAN.Clear()), Card: card, Amount: ask.Amount.Format(), Retry: ask.Retry, Tries: ask.Tries,
 		Bypass: ask.Bypass, Timeout: ask.Timeout, Progress: ask.Progress,
 	})
 	if err != nil {
@@ -86,6 +90,9 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 	}
 	switch r.Status {
 	case secure.PINEntered:
+		if card != nil {
+			return terminal.PINEntered, terminal.PINBlock{Block: r.Block}, nil
+		}
 	case secure.PINBypassed:
 		return terminal.PINBypassed, terminal.PINBlock{}, nil
 	case secure.PINCancelled:

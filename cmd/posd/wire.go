@@ -118,7 +118,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		},
 		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
-		CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
+		AgreementWait: p.profile.Deadlines.Signature, CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,
 	})
 	return s, nil

@@ -21,6 +21,9 @@ type board struct {
 	begun   chan struct{} // closed when a sale begins, replaced when it ends
 	stop    context.CancelCauseFunc
 	late    bool // the running sale can no longer be cancelled
+
+	agreement chan terminal.Agreement // takes one; nil: nothing is to be agreed
+	answered  bool                    // it was taken
 }
 
 func (b *board) init() {
@@ -59,6 +62,10 @@ func (b *board) show(s terminal.Sale, p terminal.Prompt, advice string, cardLeft
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sale = s
+	b.agreement, b.answered = nil, false
+	if agrees(s.State) {
+		b.agreement = make(chan terminal.Agreement, 1)
+	}
 	if s.State.Final() && b.runs {
 		b.runs = false
 		b.begun = make(chan struct{})
@@ -123,6 +130,8 @@ func (b *board) cancel() error {
 	switch {
 	case !b.runs:
 		return terminal.ErrNothingRuns
+	case b.agreement != nil:
+		return terminal.ErrAgreementDue
 	case b.late:
 		return terminal.ErrNotCancelable
 	}

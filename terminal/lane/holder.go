@@ -19,6 +19,8 @@ type holder struct {
 	lane  *Lane
 	run   *run
 	limit *cardTime
+
+	entries int // PINs asked for
 }
 
 // Choose implements emv.Cardholder while there is no screen to ask on: the first application that needs no confirmation
@@ -36,17 +38,47 @@ func (*holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool,
 // the sale until its request is composed; the kernel learns how the entry ended.
 func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntry, error) {
 	l := h.lane
+	question := terminal.PINAsk{PAN: ask.PAN, Amount: ask.Amount, Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required}
+	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
+		question.Retry, question.Tries = true, l.wrong.tries
+	}
+	entry, block, err := h.enter(ctx, question)
+	h.run.pin = block
+	return entry, err
+}
+
+// CardPIN implements emv.Cardholder: the pad enciphers the PIN for the card. A PIN in plaintext would have to be sent by a pad
+// that holds the card, and there is none: for such a one the pad is missing.
+func (h *holder) CardPIN(ctx context.Context, ask emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	if h.lane.cfg.PINPad == nil || ask.Encipherment == nil {
+		return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+	}
+	with, err := ask.Encipherment(ctx) // before anybody is asked: the pad enciphers at once
+	if err != nil {
+		return emv.CardPINAnswer{}, err
+	}
+	entry, block, err := h.enter(ctx, terminal.PINAsk{
+		Card: &with, Amount: ask.Amount, Retry: ask.Retry, Tries: ask.Tries, Bypass: h.lane.cfg.PINBypass && !ask.Required,
+	})
+	return emv.CardPINAnswer{Entry: entry, Data: block.Block}, err
+}
+
+// enter has the pad take one PIN, and shows the cashier that it does.
+func (h *holder) enter(ctx context.Context, question terminal.PINAsk) (emv.PINEntry, terminal.PINBlock, error) {
+	l, none := h.lane, terminal.PINBlock{}
 	if l.cfg.PINPad == nil {
-		return emv.PINPadMissing, nil
+		return emv.PINPadMissing, none, nil
 	}
 	h.limit.pause()
 	defer h.limit.resume()
-	progress := terminal.PINProgress{Socket: l.cfg.PINSocket}
+	h.entries++
+	progress := terminal.PINProgress{Entry: h.entries, Socket: l.cfg.PINSocket}
+	advice := pinAdvice(question)
 	show := func(digits int) {
 		now := progress
 		now.Digits = digits
 		l.board.change(func(s *terminal.Snapshot) {
-			s.Prompt, s.Advice, s.PIN = terminal.PromptEnterPIN, "Let the customer enter the PIN, and look away.", &now
+			s.Prompt, s.Advice, s.PIN = terminal.PromptEnterPIN, advice, &now
 		})
 	}
 	show(0)
@@ -55,40 +87,44 @@ func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntr
 			s.Prompt, s.Advice, s.PIN = terminal.PromptWait, h.run.leaveIn(), nil
 		})
 	}()
-	question := terminal.PINAsk{
-		PAN: ask.PAN, Amount: ask.Amount, Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required, Timeout: l.cfg.PINTimeout, Progress: show,
-	}
-	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
-		question.Retry, question.Tries = true, l.wrong.tries
-	}
+	question.Timeout, question.Progress = l.cfg.PINTimeout, show
 	end, block, err := l.cfg.PINPad.EnterPIN(ctx, question)
 	switch {
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("at the PIN pad: %w", ctx.Err())
+		return "", none, fmt.Errorf("at the PIN pad: %w", ctx.Err())
 	case err != nil:
 		l.cfg.Log.Warn("no PIN can be taken", "sale", h.run.rec.ID, "err", err)
-		return emv.PINPadMissing, nil
+		return emv.PINPadMissing, none, nil
 	}
 	switch end {
 	case terminal.PINEntered:
-		h.run.pin = block
-		return emv.PINEntered, nil
+		return emv.PINEntered, block, nil
 	case terminal.PINBypassed:
 		if question.Bypass {
-			return emv.PINBypassed, nil
+			return emv.PINBypassed, none, nil
 		}
-		return "", emv.ErrCancelled // a pad that offers what it was not asked to
+		return "", none, emv.ErrCancelled // a pad that offers what it was not asked to
 	case terminal.PINCancelled:
-		return "", emv.ErrCancelled
+		return "", none, emv.ErrCancelled
 	case terminal.PINTimedOut:
-		return "", errNoPIN
+		return "", none, errNoPIN
 	}
-	return "", fmt.Errorf("the PIN pad ended with %q: %w", end, emv.ErrCancelled)
+	return "", none, fmt.Errorf("the PIN pad ended with %q: %w", end, emv.ErrCancelled)
 }
 
-// CardPIN implements emv.Cardholder: no pad of this terminal takes a PIN for the card.
-func (h *holder) CardPIN(context.Context, emv.CardPINRequest) (emv.CardPINAnswer, error) {
-	return emv.CardPINAnswer{Entry: emv.PINPadMissing}, nil
+// pinAdvice says what the cashier has to know of one entry.
+func pinAdvice(question terminal.PINAsk) string {
+	advice := "Let the customer enter the PIN, and look away."
+	switch {
+	case question.Card == nil: // what the issuer counts it says with its answer
+	case question.Tries == 1 && question.Retry:
+		advice = "The PIN was wrong. One try is left: after another wrong PIN the card is blocked. " + advice
+	case question.Tries == 1:
+		advice = "One try is left: after a wrong PIN the card is blocked. " + advice
+	case question.Retry:
+		advice = fmt.Sprintf("The PIN was wrong, tries left: %d. %s", question.Tries, advice)
+	}
+	return advice
 }
 
 // wrongPIN remembers the card whose PIN the issuer refused, by its masked number, for the next prompt.

@@ -39,6 +39,10 @@ type Config struct {
 
 	Recovered bool // Recover found an unfinished sale: the card in the slot must leave before the next one
 
+	// AgreementWait is how long the cashier may take to compare a signature. After it the signature counts as one that does
+	// not match: nothing is ever approved because nobody answered.
+	AgreementWait time.Duration
+
 	CardWait time.Duration // how long AwaitCard waits for a card
 	CardTalk time.Duration // how long the kernel may talk with a card, before and after the host
 
@@ -235,8 +239,14 @@ func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, erro
 }
 
 // Cancel asks for the running sale to be cancelled. It is heard until the request leaves. Errors:
-// terminal.ErrNothingRuns, ErrNotCancelable.
+// terminal.ErrNothingRuns, ErrNotCancelable, ErrAgreementDue.
 func (l *Lane) Cancel(context.Context) error { return l.board.cancel() }
+
+// Agree takes the cashier's word on the signature of the running sale. Errors: terminal.ErrAgreement when that sale waits for
+// none, or has its answer already.
+func (l *Lane) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreement) error {
+	return l.board.agree(id, a)
+}
 
 // Current is the record of the running sale, which need not be on disk yet.
 func (l *Lane) Current() (terminal.Sale, bool) { return l.board.running() }

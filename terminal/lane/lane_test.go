@@ -217,6 +217,7 @@ type chip struct {
 	complete      error  // of Complete
 	pan           []byte // nil: a good one
 	deaf          bool   // does not look at its context
+	sign          bool   // an approval waits for a signature
 }
 
 func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
@@ -236,7 +237,7 @@ func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardhol
 }
 
 func (c chip) Complete(context.Context, emv.HostAnswer) (emv.Outcome, error) {
-	return emv.Outcome{Decision: c.second, Reason: c.reason}, c.complete
+	return emv.Outcome{Decision: c.second, Reason: c.reason, Method: emv.Signature, SignatureDue: c.sign}, c.complete
 }
 
 type bench struct {
@@ -264,7 +265,7 @@ func start(t *testing.T, k Kernel, r device.Reader, answer func(string) (string,
 	cfg := Config{
 		Journal: b.journal, Kernel: k, Reader: r, Sales: &counter{}, Traces: &counter{},
 		Params:   func(terminal.Order, time.Time, terminal.SaleID) emv.Params { return emv.Params{} },
-		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, Clock: clock, Log: log,
+		Currency: kwd, CardWait: time.Minute, CardTalk: time.Minute, AgreementWait: 5 * time.Minute, Clock: clock, Log: log,
 	}
 	for _, f := range change {
 		f(&cfg, &owning)

@@ -93,10 +93,10 @@ type Link interface {
 	Close() error
 }
 
-// PINPad takes PINs for the host. Whatever stands behind it, a module or a pad with a key of its own, a PIN never comes
+// PINPad takes PINs for the host, and for the card. Whatever stands behind it, a module or a pad with a key of its own, a PIN never comes
 // out of it.
 type PINPad interface {
-	// EnterPIN prompts and waits. The block is there with PINEntered only, and its key is used up. An error says that no
+	// EnterPIN prompts and waits. The block is there with PINEntered only; of a host's PIN its key is used up. An error says that no
 	// PIN can be taken: no pad, no key, or the context's.
 	EnterPIN(ctx context.Context, ask terminal.PINAsk) (terminal.PINEnd, terminal.PINBlock, error)
 }

@@ -80,7 +80,9 @@ func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
 		return l.finish(ctx, r, emv.HostDeclined), nil
 	case terminal.FinishUnable, terminal.FinishUnanswered:
 		return l.finish(ctx, r, emv.HostUnable), nil
-	case terminal.AgreementOnline, terminal.AgreementOffline, terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
+	case terminal.AgreementOnline, terminal.AgreementOffline:
+		return l.agreement(ctx, r), nil
+	case terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
 	}
 	return "", fmt.Errorf("state %s has no action: defect", r.rec.State)
 }
@@ -137,7 +139,10 @@ func (l *Lane) show(r *run) {
 		if r.reply.Response.WrongPIN {
 			prompt, advice = terminal.PromptWrongPIN, r.rec.Outcome.Happened+" "+r.rec.Outcome.Do
 		}
-	case terminal.Ready, terminal.AgreementOnline, terminal.AgreementOffline:
+	case terminal.AgreementOnline, terminal.AgreementOffline:
+		prompt = terminal.PromptSign
+		advice = "Print the merchant copy and have it signed. Take the card out, compare the signature with the card's, and say whether it matches."
+	case terminal.Ready:
 	}
 	if r.rec.State.Final() {
 		l.cardLeft = r.card != nil
@@ -223,7 +228,7 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
 	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
-	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), &holder{l, r, limit})
+	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), &holder{lane: l, run: r, limit: limit})
 	if err != nil {
 		return l.cardFailed(ctx, wait, r, err)
 	}
@@ -350,9 +355,8 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 	}
 	switch result {
 	case emv.HostApproved:
-		if out.Method == emv.Signature { // no profile of this release asks for one
-			r.detail = "The card wants a signature, which this terminal does not take."
-			return terminal.CardRefuses
+		if out.SignatureDue {
+			return terminal.AgreementNeeded
 		}
 		return terminal.CardAgrees
 	case emv.HostDeclined:
@@ -368,6 +372,7 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 func (r *run) take(out emv.Outcome) {
 	r.rec.AID = strings.ToUpper(hex.EncodeToString(out.AID))
 	r.rec.Label, r.rec.Scheme, r.rec.Method, r.rec.ODA = out.Label, out.Scheme, out.Method, out.ODA
+	r.rec.Signature = out.SignatureDue
 	r.rec.Tags, r.rec.Why = out.Data.Without(), out.Why
 	r.rec.Language = printable(out.Data.Value(tagLanguagePreference))
 	if card, err := cardData(&out.Data); err == nil { // also of a card that the bank never hears of: its receipt names it

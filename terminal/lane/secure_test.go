@@ -253,7 +253,7 @@ func TestPINPrompt(t *testing.T) {
 		defer b.end()
 		b.sell(1000, "")
 		synctest.Wait()
-		if s := b.lane.Snapshot(); s.Prompt != terminal.PromptEnterPIN || s.Text != "ENTER PIN" || s.PIN == nil || *s.PIN != (terminal.PINProgress{Digits: 2, Socket: "pin.sock"}) {
+		if s := b.lane.Snapshot(); s.Prompt != terminal.PromptEnterPIN || s.Text != "ENTER PIN" || s.PIN == nil || *s.PIN != (terminal.PINProgress{Entry: 1, Digits: 2, Socket: "pin.sock"}) {
 			t.Errorf("shown %+v, %+v", s, s.PIN)
 		}
 		if err := b.lane.Cancel(t.Context()); err != nil {

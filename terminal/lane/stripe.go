@@ -158,7 +158,7 @@ func (l *Lane) verifyStripe(ctx context.Context, r *run, limit *cardTime) (emv.M
 		}
 		return emv.NoVerification, nil
 	}
-	entry, err := (&holder{l, r, limit}).OnlinePIN(ctx, emv.PINRequest{
+	entry, err := (&holder{lane: l, run: r, limit: limit}).OnlinePIN(ctx, emv.PINRequest{
 		PAN: r.stripe.PAN(), Amount: r.rec.Amount, Required: must || !signature,
 	})
 	switch {

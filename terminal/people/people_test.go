@@ -308,6 +308,7 @@ func TestPolicy(t *testing.T) {
 		{people.Status, "-csta", "-csta"},
 		{people.Sell, "cs", "-csta"},
 		{people.Cancel, "cs", "-csta"},
+		{people.Agree, "cs", "-csta"},
 		{people.Receipt, "cs", "-csta"},
 		{people.Journal, "csta", "-csta"},
 		{people.Queue, "sta", "-csta"},
@@ -343,7 +344,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 10 {
+	if len(people.Actions()) != 11 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {

@@ -13,16 +13,17 @@ type Action string
 
 // The actions, each a key of the profile's [roles] table.
 const (
-	Status  Action = "status"  // how terminal, reader, host and queue are
-	Sell    Action = "sale"    // a sale, and following it
-	Cancel  Action = "cancel"  // cancel the running sale
-	Receipt Action = "receipt" // print a receipt again
-	Journal Action = "journal" // sales and journal rows, and why
-	Queue   Action = "queue"   // what is owed to the host
-	Send    Action = "send"    // send it now
-	Keys    Action = "keys"    // key loading, destruction, decommissioning
-	Users   Action = "users"   // people: add, list, lock, unlock, role, secret
-	Audit   Action = "audit"   // the audit log: list and verify
+	Status  Action = "status"    // how terminal, reader, host and queue are
+	Sell    Action = "sale"      // a sale, and following it
+	Cancel  Action = "cancel"    // cancel the running sale
+	Agree   Action = "signature" // say whether a signature matches
+	Receipt Action = "receipt"   // print a receipt again
+	Journal Action = "journal"   // sales and journal rows, and why
+	Queue   Action = "queue"     // what is owed to the host
+	Send    Action = "send"      // send it now
+	Keys    Action = "keys"      // key loading, destruction, decommissioning
+	Users   Action = "users"     // people: add, list, lock, unlock, role, secret
+	Audit   Action = "audit"     // the audit log: list and verify
 )
 
 // Anyone in a list of roles is also somebody who has not logged in.
@@ -40,6 +41,7 @@ func needs() []need {
 		{Status, []Role{Anyone}, true},
 		{Sell, []Role{Cashier, Supervisor}, true},
 		{Cancel, []Role{Cashier, Supervisor}, true},
+		{Agree, []Role{Cashier, Supervisor}, true},
 		{Receipt, []Role{Cashier, Supervisor}, true},
 		{Journal, []Role{Cashier, Supervisor, Technician, Administrator}, true},
 		{Queue, []Role{Supervisor, Technician, Administrator}, true},

@@ -48,6 +48,7 @@ type deadlines struct {
 	Card   any `toml:"card"`
 	Answer any `toml:"answer"`
 	PIN    any `toml:"pin"`
+	Sign   any `toml:"signature"`
 }
 
 type application struct {

@@ -192,7 +192,7 @@ func (c *checker) profile(f file) Profile {
 }
 
 func (c *checker) deadlines(d deadlines) Deadlines {
-	out := Deadlines{Card: time.Minute, Answer: 25 * time.Second, PIN: time.Minute}
+	out := Deadlines{Card: time.Minute, Answer: 25 * time.Second, PIN: time.Minute, Signature: 5 * time.Minute}
 	for _, row := range []struct {
 		key              string
 		value            any
@@ -202,6 +202,7 @@ func (c *checker) deadlines(d deadlines) Deadlines {
 		{"deadlines.card", d.Card, &out.Card, 5 * time.Second, 10 * time.Minute},
 		{"deadlines.answer", d.Answer, &out.Answer, time.Second, 2 * time.Minute},
 		{"deadlines.pin", d.PIN, &out.PIN, 5 * time.Second, 5 * time.Minute},
+		{"deadlines.signature", d.Sign, &out.Signature, 30 * time.Second, time.Hour},
 	} {
 		if row.value != nil {
 			*row.to = c.duration(row.key, row.value, row.minimum, row.maximum)

@@ -94,6 +94,9 @@ type Deadlines struct {
 	Card   time.Duration // for a card, from the start of the sale
 	Answer time.Duration // for the host's answer, from the last byte sent
 	PIN    time.Duration // for the PIN, from its prompt
+
+	// Signature is for the cashier to compare a signature and say whether it matches. After it the sale is reversed.
+	Signature time.Duration
 }
 
 // ErrNoProfile says that no ready profile has that name.

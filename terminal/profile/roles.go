@@ -16,6 +16,7 @@ type roles struct {
 	Status  any `toml:"status"`
 	Sell    any `toml:"sale"`
 	Cancel  any `toml:"cancel"`
+	Agree   any `toml:"signature"`
 	Receipt any `toml:"receipt"`
 	Journal any `toml:"journal"`
 	Queue   any `toml:"queue"`
@@ -34,6 +35,7 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Status, r.Status},
 		{people.Sell, r.Sell},
 		{people.Cancel, r.Cancel},
+		{people.Agree, r.Agree},
 		{people.Receipt, r.Receipt},
 		{people.Journal, r.Journal},
 		{people.Queue, r.Queue},

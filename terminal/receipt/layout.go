@@ -58,7 +58,7 @@ func (r Receipt) page() []block {
 	both("TIME", r.Time.Format("15:04:05"))
 	both("REFERENCE", r.Reference)
 	add(gap, "")
-	if !r.Charged {
+	if !r.Charged && !r.Due {
 		both("AMOUNT ASKED FOR", r.Amount.Format())
 	} else {
 		both("AMOUNT", r.Amount.Format())
@@ -69,7 +69,7 @@ func (r Receipt) page() []block {
 		add(big, r.Statement)
 	}
 	add(bar, "")
-	if !r.Charged {
+	if !r.Charged && !r.Due {
 		add(words, r.Reason)
 	}
 	if r.Advice != "" {
@@ -78,7 +78,7 @@ func (r Receipt) page() []block {
 	if r.HostText != "" {
 		add(centre, r.HostText)
 	}
-	if !r.Charged || r.HostText != "" {
+	if !r.Charged && !r.Due || r.HostText != "" {
 		add(rule, "")
 	}
 	p = append(p, r.details()...)

@@ -33,7 +33,8 @@ type Header struct {
 // Copy says who gets the paper.
 type Copy string
 
-// The copies. The merchant's has the chip's data and, where the cardholder signs, the signature line.
+// The copies. The merchant's has the chip's data. Of a sale whose signature is still to be compared there is the merchant's
+// alone, with the line to sign on.
 const (
 	Customer Copy = "customer"
 	Merchant Copy = "merchant"
@@ -63,7 +64,8 @@ type Receipt struct {
 	Amount    money.Amount    `json:"amount"`
 	Reference string          `json:"reference,omitempty"`
 
-	Verdict   string `json:"verdict"`          // "APPROVED", "DECLINED", "CANCELLED", "REVERSED"
+	Verdict   string `json:"verdict"`          // "APPROVED", "DECLINED", "CANCELLED", "REVERSED", "PLEASE SIGN"
+	Due       bool   `json:"due,omitempty"`    // the bank approved, and the sale waits for the signature: nothing is final
 	Charged   bool   `json:"charged"`          // whether the customer pays
 	Statement string `json:"statement"`        // "NOT CHARGED", or what was charged
 	Code      string `json:"code"`             // terminal.Outcome's word for programs
@@ -91,7 +93,7 @@ type Card struct {
 	AID          string `json:"aid,omitempty"`
 	Entry        string `json:"entry"`        // "CHIP", "SWIPED", "FALLBACK"
 	Verification string `json:"verification"` // "NO CARDHOLDER VERIFICATION", …
-	Sign         bool   `json:"sign"`         // the merchant copy has a signature line
+	Sign         bool   `json:"sign"`         // the copy has a signature line
 }
 
 // Element is one data object of the chip.
@@ -101,9 +103,10 @@ type Element struct {
 	Value string `json:"value"`
 }
 
-// Draw makes one copy of a sale's receipt. Error: ErrNotFinal.
+// Draw makes one copy of a sale's receipt: when it has ended, and the merchant's while its signature is to be compared.
+// Error: ErrNotFinal.
 func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Receipt, error) {
-	if !sale.State.Final() {
+	if !sale.State.Final() && (!due(sale) || copied != Merchant) {
 		return Receipt{}, fmt.Errorf("sale %s: %w: a receipt comes when it has ended", sale.ID, ErrNotFinal)
 	}
 	r := Receipt{
@@ -120,8 +123,17 @@ func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Recei
 	return r, nil
 }
 
+// due says that the sale waits for its signature.
+func due(sale terminal.Sale) bool {
+	return sale.State == terminal.AgreementOnline || sale.State == terminal.AgreementOffline
+}
+
 // verdict puts into words what became of the sale and of the money.
 func (r *Receipt) verdict(sale terminal.Sale) {
+	if due(sale) {
+		r.Verdict, r.Due, r.Statement = "PLEASE SIGN", true, "NOT VALID WITHOUT A MATCHING SIGNATURE"
+		return
+	}
 	r.Verdict = strings.ToUpper(string(sale.State))
 	if sale.State == terminal.Approved {
 		r.Charged, r.Statement = true, "CHARGED "+sale.Amount.Format()
@@ -159,6 +171,8 @@ func Reason(o terminal.Outcome) string {
 		return "The bank did not answer."
 	case terminal.CodeCardRefused:
 		return "The card did not accept the bank's approval."
+	case terminal.CodeSignature:
+		return "The signature was not accepted."
 	case terminal.CodePowerLost:
 		return "The terminal stopped during the sale."
 	case terminal.CodeTerminalFault:
@@ -189,7 +203,7 @@ func card(sale terminal.Sale) *Card {
 	return &Card{
 		Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID),
 		Entry: strings.ToUpper(line(string(sale.Entry))), Verification: verification(sale),
-		Sign: sale.Method == emv.Signature && sale.State == terminal.Approved,
+		Sign: due(sale),
 	}
 }
 
@@ -206,8 +220,20 @@ func last4(masked string) string {
 }
 
 // verification says how the cardholder was verified. An online PIN is the issuer's to verify: only its approval says that it
-// was.
+// was; of a signature, only the cashier's word.
 func verification(sale terminal.Sale) string {
+	switch {
+	case due(sale) && sale.Method == emv.OfflinePIN:
+		return "PIN VERIFIED, SIGNATURE TO BE COMPARED"
+	case due(sale):
+		return "SIGNATURE TO BE COMPARED"
+	case sale.Outcome.Code == terminal.CodeSignature:
+		return "SIGNATURE NOT ACCEPTED"
+	case sale.Method == emv.Signature && sale.State != terminal.Approved:
+		return "NO SIGNATURE TAKEN"
+	case sale.Signature && sale.Method == emv.OfflinePIN:
+		return "VERIFIED BY PIN AND SIGNATURE"
+	}
 	switch sale.Method {
 	case emv.NoCVM:
 		return "NO CARDHOLDER VERIFICATION"

@@ -84,7 +84,13 @@ func TestGoldenReceipts(t *testing.T) {
 		Outcome: terminal.Conclude(terminal.Row{From: terminal.AwaitCard, Event: terminal.TimeOut, To: terminal.Cancelled}, terminal.Outcome{}, ""),
 	}
 	signed := approved(t)
-	signed.Method, signed.HostText = emv.Signature, "THANK YOU"
+	signed.Method, signed.Signature, signed.HostText = emv.Signature, true, "THANK YOU"
+	toSign, both := signed, signed
+	toSign.State, toSign.Outcome = terminal.AgreementOnline, terminal.Outcome{}
+	both.Method = emv.OfflinePIN
+	differs := signed
+	differs.State, differs.HostText = terminal.Reversed, ""
+	differs.Outcome = terminal.Conclude(terminal.Row{From: terminal.AgreementOnline, Event: terminal.NotAgreed, To: terminal.Reversed}, terminal.Outcome{}, "It does not match.")
 	for _, row := range []struct {
 		file      string
 		sale      terminal.Sale
@@ -100,7 +106,11 @@ func TestGoldenReceipts(t *testing.T) {
 		{"declined-merchant", declined, Merchant, false, 0},
 		{"reversed-customer", reversed, Customer, false, 0},
 		{"cancelled-customer", cancelled, Customer, false, 0},
+		{"signature-to-compare", toSign, Merchant, false, 0},
 		{"signature-merchant", signed, Merchant, false, 0},
+		{"signature-refused", differs, Merchant, false, 0},
+		{"signature-refused-customer", differs, Customer, false, 0},
+		{"pin-and-signature-customer", both, Customer, false, 0},
 	} {
 		t.Run(row.file, func(t *testing.T) {
 			r, err := Draw(row.sale, header, row.copied, row.duplicate)
@@ -190,6 +200,12 @@ func TestNoReceiptBeforeTheEnd(t *testing.T) {
 		if _, err := Draw(sale, header, Customer, false); !errors.Is(err, ErrNotFinal) {
 			t.Errorf("%s: %v", row.From, err)
 		}
+		r, err := Draw(sale, header, Merchant, false)
+		if agrees := strings.HasPrefix(string(row.From), "Agreement"); agrees != (err == nil) {
+			t.Errorf("%s, merchant's copy: %v", row.From, err)
+		} else if agrees && (r.Charged || !strings.Contains(r.Text(0), "X ____") || strings.Contains(r.Text(0), "APPROVED")) {
+			t.Errorf("%s: a slip to sign is not one: %s", row.From, r.Text(0))
+		}
 	}
 }
 
@@ -224,8 +240,8 @@ func TestVerificationStatements(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q: no %q", method, want)
 			}
-			if line := strings.Contains(text, "X ____"); line != (method == emv.Signature && copied == Merchant) {
-				t.Errorf("%q, %s copy: signature line %t", method, copied, line)
+			if strings.Contains(text, "X ____") {
+				t.Errorf("%q, %s copy: there is nothing left to sign", method, copied)
 			}
 		}
 	}

@@ -1,0 +1,159 @@
+package lane
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillway/emv"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+var signs = chip{first: emv.Online, second: emv.Approved, sign: true}
+
+// due waits until the sale's signature is to be compared.
+func (b *bench) due() terminal.Snapshot {
+	b.t.Helper()
+	for seen := uint64(0); ; {
+		s, err := b.lane.Watch(b.t.Context(), seen)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if seen = s.Version; s.State == terminal.AgreementOnline {
+			return s
+		}
+		if s.State.Final() {
+			b.t.Fatalf("ended as %s", s.State)
+		}
+	}
+}
+
+// A sale with a signature is approved by the cashier's word alone; whatever else ends the wait reverses it (ARCHITECTURE.md,
+// The sale).
+func TestSignature(t *testing.T) {
+	for name, c := range map[string]struct {
+		does     func(*bench, terminal.SaleID)
+		state    terminal.State
+		code     string
+		happened string
+		note     string
+		reversed bool
+	}{
+		"matches":                     {func(b *bench, id terminal.SaleID) { b.agree(id, true) }, terminal.Approved, terminal.CodeApproved, "Approved.", "sara says that the signature matches", false},
+		"differs":                     {func(b *bench, id terminal.SaleID) { b.agree(id, false) }, terminal.Reversed, terminal.CodeSignature, "does not match", "sara says that the signature does not match", true},
+		"nobody answers":              {func(*bench, terminal.SaleID) { time.Sleep(5*time.Minute + time.Second) }, terminal.Reversed, terminal.CodeSignature, "Nobody said in time", "no answer in 5m0s", true},
+		"answered at the last moment": {func(b *bench, id terminal.SaleID) { time.Sleep(5*time.Minute - time.Second); b.agree(id, true) }, terminal.Approved, terminal.CodeApproved, "", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, signs, slot{}, always("00"))
+				defer b.end()
+				id := b.sell(1000, "").ID
+				s := b.due()
+				if s.Prompt != terminal.PromptSign || s.Text != "APPROVED, PLEASE SIGN" || !strings.Contains(s.Advice, "compare") || s.Last != nil {
+					t.Errorf("the cashier sees %+v", s)
+				}
+				if rows := b.rows(); rows[len(rows)-1].Sale.State != terminal.Sending {
+					t.Errorf("on disk it is %s already", rows[len(rows)-1].Sale.State)
+				}
+				c.does(b, id)
+				sale := b.last()
+				if sale.State != c.state || sale.Outcome.Code != c.code || !strings.Contains(sale.Outcome.Happened, c.happened) || !sale.Signature {
+					t.Errorf("%s: %+v", sale.State, sale.Outcome)
+				}
+				rows := b.rows()
+				if end := rows[slices.IndexFunc(rows, func(e terminal.Entry) bool { return e.Sale != nil && e.Sale.State.Final() })]; !strings.Contains(end.Note, c.note) {
+					t.Errorf("journal: %q", end.Note)
+				}
+				time.Sleep(time.Minute)
+				if got := slices.Contains(b.sent(), "reversal"); got != c.reversed {
+					t.Errorf("reversal sent: %t", got)
+				}
+			})
+		})
+	}
+}
+
+func (b *bench) agree(id terminal.SaleID, matches bool) {
+	b.t.Helper()
+	if err := b.lane.Agree(b.t.Context(), id, terminal.Agreement{Matches: matches, By: "sara"}); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// An answer counts for the sale that waits for it, once, and no sale is cancelled or begun beside it.
+func TestSignatureIsAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, signs, slot{}, always("00"))
+		defer b.end()
+		yes := terminal.Agreement{Matches: true}
+		if err := b.lane.Agree(t.Context(), 1, yes); !errors.Is(err, terminal.ErrAgreement) {
+			t.Errorf("before a sale: %v", err)
+		}
+		id := b.sell(1000, "").ID
+		if err := b.lane.Agree(t.Context(), id, yes); !errors.Is(err, terminal.ErrAgreement) {
+			t.Errorf("before the bank's answer: %v", err)
+		}
+		b.due()
+		if err := b.lane.Agree(t.Context(), id+1, yes); !errors.Is(err, terminal.ErrAgreement) {
+			t.Errorf("for another sale: %v", err)
+		}
+		if err := b.lane.Cancel(t.Context()); !errors.Is(err, terminal.ErrAgreementDue) {
+			t.Errorf("cancel: %v", err)
+		}
+		if _, err := b.lane.Start(t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: money.New(5, kwd)}); !errors.Is(err, terminal.ErrBusy) {
+			t.Errorf("another sale: %v", err)
+		}
+		b.agree(id, false)
+		if err := b.lane.Agree(t.Context(), id, yes); !errors.Is(err, terminal.ErrAgreement) {
+			t.Errorf("a second answer: %v", err)
+		}
+		if s := b.last(); s.State != terminal.Reversed {
+			t.Errorf("%s", s.State)
+		}
+		if err := b.lane.Agree(t.Context(), id, yes); !errors.Is(err, terminal.ErrAgreement) {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
+
+// A daemon that is asked to stop while a signature is compared approves nothing: the sale is reversed, on disk.
+func TestStopDuringASignature(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, signs, slot{}, always("00"))
+		b.sell(1000, "")
+		b.due()
+		b.end()
+		rows := b.rows()
+		if end := rows[len(rows)-1]; end.Sale.State != terminal.Reversed || !strings.Contains(end.Sale.Outcome.Happened, "stopped") || len(end.Duties) != 0 {
+			t.Errorf("%s %v: %+v", end.Sale.State, end.Duties, end.Sale.Outcome)
+		}
+	})
+}
+
+// A declined or refused sale asks for no signature.
+func TestNoSignatureWithoutAnApproval(t *testing.T) {
+	for name, c := range map[string]struct {
+		kernel chip
+		code   string
+		want   terminal.State
+	}{
+		"declined by the bank": {chip{first: emv.Online, second: emv.Declined, sign: true}, "51", terminal.Declined},
+		"refused by the card":  {chip{first: emv.Online, second: emv.Declined, sign: true}, "00", terminal.Reversed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, c.kernel, slot{}, always(c.code))
+				defer b.end()
+				b.sell(1000, "")
+				if s := b.last(); s.State != c.want {
+					t.Errorf("%s", s.State)
+				}
+			})
+		})
+	}
+}
