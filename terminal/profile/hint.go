@@ -28,33 +28,51 @@ func keysOf(prefix string, t reflect.Type) []string {
 	return out
 }
 
-// hint says what may have been meant by a key that is not known: the same key of another table, or one of this table that
-// is written nearly so.
+// tables lists the tables that keys stand in: "terminal", "application.random_selection".
+func tables() []string {
+	var out []string
+	for _, key := range keys() {
+		if i := strings.LastIndex(key, "."); i >= 0 && !slices.Contains(out, key[:i]) {
+			out = append(out, key[:i])
+		}
+	}
+	return out
+}
+
+// hint says what may have been meant by a key or table that is not known: the same key of another table, or one that is
+// written nearly so.
 func hint(unknown toml.Key) string {
-	const otherwise = "is it misspelt, or in the wrong table? docs/profile.md has them all"
 	last := unknown[len(unknown)-1]
 	here := strings.TrimSuffix(unknown.String(), last)
 	best, distance := "", 3
+	consider := func(name, meant string) {
+		if d := edits(name, strings.ToLower(last), distance); d < distance {
+			best, distance = meant, d
+		}
+	}
 	for _, key := range keys() {
 		table, name := "", key
 		if i := strings.LastIndex(key, "."); i >= 0 {
 			table, name = key[:i+1], key[i+1:]
 		}
 		switch {
+		case table == here:
+			consider(name, name)
 		case name == last && table == "":
 			return "it belongs at the top of the file, above the first [table]"
 		case name == last:
 			return "it belongs in " + heading(strings.TrimSuffix(table, "."))
-		case table == here:
-			if d := edits(name, last, distance); d < distance {
-				best, distance = name, d
-			}
+		}
+	}
+	for _, table := range tables() {
+		if name, ok := strings.CutPrefix(table, here); ok && !strings.Contains(name, ".") {
+			consider(name, heading(table))
 		}
 	}
 	if best != "" {
 		return "is " + best + " meant?"
 	}
-	return otherwise
+	return "is it misspelt, or in the wrong table? docs/profile.md has them all"
 }
 
 // heading is how a table is opened.

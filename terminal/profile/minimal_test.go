@@ -84,6 +84,33 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
+// What a person who writes a profile gets wrong: one line that says where and what would be right.
+func TestWrittenOtherwise(t *testing.T) {
+	const app = "[[application]]\naid = \"A0000000031010\"\n"
+	for text, says := range map[string]string{
+		"[application]\naid = \"A0000000031010\"\n":               "line 1: application: is a table: write [[application]] on a line",
+		app + "[exception]\npan = \"47617390\"\n":                 "line 3: exception: is a table: write [[exception]]",
+		"terminal = 5\n" + app:                                    "line 1: terminal: is a table: write [terminal]",
+		app + "random_selection = 5\n":                            "line 3: application.random_selection: is a table: write [application.random_selection]",
+		app + "[[applications]]\naid = \"A000000004\"\n":          "line 3: applications: unknown key: is [[application]] meant?",
+		app + "[Terminal]\n":                                      "line 3: Terminal: unknown key: is [terminal] meant?",
+		"[[application]]\nAID = \"A0000000031010\"\n":             "line 2: application.AID: unknown key: is aid meant?",
+		app + "aid = \"A0000000031010\"\n":                        "already been defined",
+		app + "floor_limit = 50\n":                                "line 3: application[0].floor_limit: 50 is not text: write it in quotes",
+		app + "floor_limit = \"5O\"\n":                            "not an amount",
+		app + "selection = [12]\n":                                "it belongs at the top of the file",
+		app + "cda_mode = 1\n":                                    "it belongs in [terminal]",
+		app + "[application.random_selection]\nthreshold = \"0\"": "target_percent: is missing",
+		"[[application]]\naid = A0000000031010\n":                 "line 2: application.aid",
+		"[[application]]\nscheme = \"visa\"\n":                    "application[0].aid: is missing",
+	} {
+		_, err := Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q:\n%v\nwant %q", text, err, says)
+		}
+	}
+}
+
 // What a terminal does without, in the kernel's words.
 func TestWithout(t *testing.T) {
 	for _, f := range features() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,9 +50,11 @@ func Parse(text []byte) (Profile, error) {
 	if err != nil {
 		return Profile{}, syntax(err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		key := unknown[0].String()
-		return Profile{}, &Error{Line: c.where.line(key), Key: key, Problem: "unknown key: " + hint(unknown[0])}
+	known := append(keys(), tables()...)
+	for _, key := range meta.Keys() { // the reader itself would take AID for aid
+		if !slices.Contains(known, key.String()) {
+			return Profile{}, &Error{Line: c.where.line(key.String()), Key: key.String(), Problem: "unknown key: " + hint(key)}
+		}
 	}
 	p := c.profile(f)
 	if c.err != nil {
@@ -94,7 +97,15 @@ func syntax(err error) error {
 		}
 		return &Error{Line: parse.Position.Line, Key: parse.LastKey, Problem: what}
 	}
-	return &Error{Problem: err.Error()}
+	// A value where a table is meant, or the other way round: the reader gives line and key in its text only.
+	problem := strings.TrimPrefix(err.Error(), "toml: ")
+	var line int
+	var key string
+	if n, _ := fmt.Sscanf(problem, "line %d (last key %q)", &line, &key); n == 2 && slices.Contains(tables(), key) {
+		problem = "is a table: write " + heading(key) + " on a line of its own, and its keys below"
+		return &Error{Line: line, Key: key, Problem: problem}
+	}
+	return &Error{Problem: problem}
 }
 
 // lines knows where each key of the text stands. It reads the plain form of TOML (a table header or a key to a line);
@@ -133,6 +144,9 @@ func locate(text string) lines {
 // line finds a key as the checker or the TOML reader names it; the reader leaves the [index] of a list out.
 func (l lines) line(key string) int {
 	if n := l[key]; n > 0 {
+		return n
+	}
+	if n := l[key+"[0]"]; n > 0 {
 		return n
 	}
 	table, last, ok := strings.Cut(key, ".")
