@@ -51,15 +51,16 @@ type Terminal struct {
 
 // Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
 type Config struct {
-	Codec     *iso8583.Codec
-	Clock     func() time.Time // wall clock in the host's own time zone: DE 12, DE 13, expiry
-	Random    io.Reader        // approval codes
-	Accounts  []issuer.Account
-	Terminals []Terminal
-	Currency  money.Currency
-	Late      time.Duration // how long the test amount .102 holds its answer back
-	Log       *slog.Logger  // nil: no log. Card numbers are masked in it
-	Security  *Security     // nil: neither MAC nor PIN
+	Codec      *iso8583.Codec
+	Clock      func() time.Time // wall clock in the host's own time zone: DE 12, DE 13, expiry
+	Random     io.Reader        // approval codes
+	Accounts   []issuer.Account
+	Terminals  []Terminal
+	Currency   money.Currency
+	NoFallback bool          // refuse the stripe of a chip card also where the terminal says that the chip failed
+	Late       time.Duration // how long the test amount .102 holds its answer back
+	Log        *slog.Logger  // nil: no log. Card numbers are masked in it
+	Security   *Security     // nil: neither MAC nor PIN
 }
 
 // Reply is one thing the host does on the wire in answer to a frame.

@@ -47,6 +47,8 @@ type query struct {
 	amount   money.Amount
 	pan      emv.PAN
 	expiry   string
+	reading  reading
+	track    string // DE 35 behind the expiry: service code and the issuer's own data
 	psn      string // DE 23
 	chip     []byte // DE 55
 	digest   [sha256.Size]byte
@@ -65,6 +67,28 @@ func (q query) answerMTI() string {
 	return mti[:2] + string(mti[2]+1) + "0"
 }
 
+// reading is how the terminal says that it read the card: the first two digits of DE 22.
+type reading uint8
+
+const (
+	otherReading reading = iota
+	byChip               // 05
+	byStripe             // 90, or 02 from terminals that do not read all of it
+	byFallback           // 80: a stripe, because the chip failed
+)
+
+func readingOf(mode string) reading {
+	switch mode[:min(2, len(mode))] {
+	case "05":
+		return byChip
+	case "90", "02":
+		return byStripe
+	case "80":
+		return byFallback
+	}
+	return otherReading
+}
+
 // read takes a message apart. The order of checks decides which one is named.
 func read(m *iso8583.Message, currency money.Currency, private int) query {
 	q := query{in: m}
@@ -78,7 +102,12 @@ func read(m *iso8583.Message, currency money.Currency, private int) query {
 		return q
 	case (kind == "0200" || kind == "0201") && strings.HasPrefix(code, "00"):
 		q.class = sale
-		q.need(3, 4, 11, 22, 25, 41, 42, 55, 60)
+		q.need(3, 4, 11, 22, 25, 41, 42, 60)
+		if q.reading = readingOf(text(22)); q.reading == byStripe || q.reading == byFallback {
+			q.need(35)
+		} else {
+			q.need(55)
+		}
 	case (kind == "0400" || kind == "0401") && strings.HasPrefix(code, "00"):
 		q.class = reversal
 		q.need(3, 4, 11, 41, 42)
@@ -138,6 +167,7 @@ func (q *query) readCard(pan, expiry, track2 string) {
 		var rest string
 		pan, rest, _ = strings.Cut(track2, "D")
 		expiry = rest[:min(4, len(rest))]
+		q.track = rest[len(expiry):]
 	}
 	p, err := emv.NewPAN(pan)
 	if err != nil || (len(expiry) != 4 && q.class == sale) {

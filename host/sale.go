@@ -24,8 +24,8 @@ func (h *Host) sell(q query, now time.Time) answer {
 	if err != nil || h.ledger.full() {
 		return answer{code: malfunction, at: now, rrn: h.nextRRN(now), note: "host out of room or of random numbers"}
 	}
-	if mode, _ := q.in.Get(22); len(mode) < 2 || mode[:2] != "05" {
-		return answer{code: terminalRefused, at: now, rrn: h.nextRRN(now), note: "field 22 is not a contact chip"}
+	if why := h.refuses(q); why != "" {
+		return answer{code: terminalRefused, at: now, rrn: h.nextRRN(now), note: why}
 	}
 	var pin []byte
 	block, withPIN := q.in.Bytes(52)
@@ -39,7 +39,7 @@ func (h *Host) sell(q query, now time.Time) answer {
 	force, fault := testAmount(q.amount)
 	d := h.issuer.Authorise(issuer.Request{
 		PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
-		PIN: pin, WithPIN: withPIN,
+		PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
 	})
 	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 	r := &record{
@@ -51,6 +51,26 @@ func (h *Host) sell(q query, now time.Time) answer {
 	r.answer = a
 	h.ledger.add(r)
 	return a
+}
+
+// refuses says why this way of reading a card is not taken: a chip card is read by its chip, and a fallback is one of a chip card.
+func (h *Host) refuses(q query) string {
+	chipCard := q.track != "" && (q.track[0] == '2' || q.track[0] == '6')
+	switch {
+	case q.reading == byChip:
+		return ""
+	case q.reading == otherReading:
+		return "field 22 is a way of reading that is not taken"
+	case len(q.chip) > 0:
+		return "chip data, and field 22 says stripe"
+	case q.reading == byStripe && chipCard:
+		return "the service code says chip, and field 22 no fallback"
+	case q.reading == byFallback && !chipCard:
+		return "field 22 says fallback, and the service code no chip"
+	case q.reading == byFallback && h.cfg.NoFallback:
+		return "no fallback is taken"
+	}
+	return ""
 }
 
 // approvalCode is six random digits (DE 38).

@@ -62,7 +62,7 @@ Test amounts, read off the last three decimals of a sale (a repeat or a reversal
 
 Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
 the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance
-too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another merchant's terminal or not a chip, 63 MAC, key serial number or PIN key wrong, 75 PIN tries used up, 76 reversal of another card or amount, 89 terminal not known,
+too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another merchant's terminal or a way of reading that is not taken, 63 MAC, key serial number or PIN key wrong, 75 PIN tries used up, 76 reversal of another card or amount, 89 terminal not known,
 94 STAN used before, 96 out of room.`,
 		Args:          noArgs,
 		SilenceErrors: true,
@@ -81,6 +81,7 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.StringVar(&o.keys, "keys", keysTDES, "test keys of the terminals: tdes or aes (DUKPT), session, session-aes or session-ecb (a master key, and session keys that the terminal asks for), none; --state/keys has what a terminal loads")
 	f.StringVar(&o.mac, "mac", host.MACAlg3, "how messages are authenticated: alg3 (ISO 9797-1 algorithm 3) or cmac")
 	f.BoolVar(&o.requireMAC, "require-mac", false, "refuse sales and reversals without a MAC; one that is there is always verified")
+	f.BoolVar(&o.noFallback, "no-fallback", false, "refuse the stripe of a chip card also where the terminal says that the chip failed (58)")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
 	for name, short := range map[string]string{

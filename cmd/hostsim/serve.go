@@ -35,6 +35,7 @@ type options struct {
 
 	keys, mac  string
 	requireMAC bool
+	noFallback bool
 }
 
 // serve runs the host until ctx ends. It prints one line when it is ready.
@@ -155,7 +156,7 @@ func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, err
 	cfg := host.Config{
 		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
-		Security: secured,
+		Security: secured, NoFallback: o.noFallback,
 	}
 	for n, t := range terminals {
 		member := host.Terminal{ID: t.id, Merchant: t.merchant}

@@ -58,6 +58,7 @@ type Account struct {
 	Balance money.Amount
 	PVV     string // Visa's PIN verification value, under PVK and its index 1; empty: the card has no PIN
 	PVK     []byte // 16 bytes; published test keys only
+	CVK     []byte // 16 bytes, of the card verification value on the stripe; none: it is not checked. Published test keys only
 	IMK     []byte // issuer master key for application cryptograms, 16 bytes; published test keys only
 }
 
@@ -107,6 +108,11 @@ func New(accounts []Account) (*Issuer, error) {
 		}
 		a.IMK = slices.Clone(a.IMK)
 		a.PVK = slices.Clone(a.PVK)
+		if a.CVK = slices.Clone(a.CVK); a.CVK != nil {
+			if _, err := cryptogram.CVV(a.CVK, a.PAN.Clear(), a.Expiry, iCVV); err != nil {
+				return nil, fmt.Errorf("account %q: key of the card verification value: %w", a.Name, ErrAccount)
+			}
+		}
 		acc := &account{Account: a, keys: keys, tries: maxTries, opening: a.Balance, seen: map[[10]byte]struct{}{}}
 		is.byPAN[a.PAN.Clear()] = acc
 		is.order = append(is.order, acc)
@@ -133,6 +139,9 @@ type Request struct {
 	Now    time.Time
 	Force  string // a response code that overrules the decision; empty in earnest
 
+	Swiped bool   // read by the stripe: there is no chip data
+	Track  string // then: track 2 behind the expiry, service code first
+
 	WithPIN bool   // the message had a PIN block
 	PIN     []byte // what was in it, ASCII digits; nil where it could not be read. The caller wipes it
 }
@@ -154,6 +163,9 @@ func (is *Issuer) Authorise(r Request) Decision {
 	a := is.byPAN[r.PAN.Clear()]
 	if a == nil {
 		return forced(r, Decision{Code: NoSuchCard, Why: "no account with this number"})
+	}
+	if r.Swiped {
+		return a.authoriseStripe(r)
 	}
 	chip, err := ReadChip(r.Chip)
 	if err != nil {

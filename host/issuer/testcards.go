@@ -22,6 +22,7 @@ func TestCards(opening money.Amount) ([]Account, error) {
 		{"expired", "4761739001010127", "01", "2012", "4053", visa},
 		{"declines", "4761739001010135", "01", "2812", "8206", visa},
 		{"pulled", "4761739001010143", "01", "2812", "2943", visa},
+		{"stripe", "4761739001010150", "00", "2812", "5172", visa}, // it has no chip
 	} {
 		pan, err := emv.NewPAN(c.pan)
 		if err != nil {
@@ -36,7 +37,7 @@ func TestCards(opening money.Amount) ([]Account, error) {
 			return nil, fmt.Errorf("test card %s: key: %w", c.name, err)
 		}
 		accounts = append(accounts, Account{
-			Name: c.name, PAN: pan, PSN: c.psn, Expiry: c.expiry, Balance: opening, PVV: c.pvv, PVK: key, IMK: imk,
+			Name: c.name, PAN: pan, PSN: c.psn, Expiry: c.expiry, Balance: opening, PVV: c.pvv, PVK: key, CVK: key, IMK: imk,
 		})
 	}
 	return accounts, nil
