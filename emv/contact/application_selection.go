@@ -38,7 +38,11 @@ func (s *session) applicationSelection(ctx context.Context) (ending, error) {
 		}
 	}
 	if len(s.candidates) == 0 {
-		return s.nothingInCommon(), nil
+		end := s.nothingInCommon()
+		if !s.blocked { // the terminal ends it, and may read the card another way; a blocked card stays refused
+			end.decision = emv.OtherInterface
+		}
+		return end, nil
 	}
 	return goOn, nil
 }

@@ -126,7 +126,11 @@ func TestEmulatedCandidateList(t *testing.T) {
 		card := join(scripts(t)[r.script])
 		holder := &picker{}
 		_, out := begin(t, card, emulatedTerminal(), holder)
-		if out.Decision != emv.Terminated || !strings.Contains(out.Reason, r.reason) {
+		want := emv.Terminated
+		if r.script == "test_nothing_found" { // an empty list may still be read another way; what is blocked may not
+			want = emv.OtherInterface
+		}
+		if out.Decision != want || !strings.Contains(out.Reason, r.reason) {
 			t.Errorf("%s: %s: %s", r.script, out.Decision, out.Reason)
 		}
 		if got := strings.Join(holder.lists, " / "); got != r.lists {

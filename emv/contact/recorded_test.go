@@ -117,7 +117,11 @@ func TestRecordedRefusals(t *testing.T) {
 		"emvpt-full-session.json":       {"card and terminal have no application in common", ""},
 	} {
 		_, out := begin(t, transcript.Lenient(recorded(t, name)), terminal(cb), nil)
-		if out.Decision != emv.Terminated || out.Reason != want.reason || string(out.AID) != string(unhex(want.aid)) {
+		decision := emv.OtherInterface // nothing on the list: another way of reading the card is open
+		if want.aid != "" || name == "devnied-FailErrorCard.json" {
+			decision = emv.Terminated
+		}
+		if out.Decision != decision || out.Reason != want.reason || string(out.AID) != string(unhex(want.aid)) {
 			t.Errorf("%s: %s: %s (%X)", name, out.Decision, out.Reason, out.AID)
 		}
 	}

@@ -65,6 +65,8 @@ func TestDirectory(t *testing.T) {
 		{"objects that nobody knows are passed over", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory(entry+"9F0A050001010142DF010177") + ",RECORD", 2, 1, emv.Online},
 		{"an AID of four bytes, and of seventeen", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F04A0000000", "4F11A000000003101000000000000000000000", entry) + ",RECORD", 2, 1, emv.Online},
 		{"card blocked", "00A404000E=6A81", 0, 0, emv.Terminated},
+		{"no application in common", "00A4040007=6A82", 0, 1, emv.OtherInterface},
+		{"the only application blocked", "00A4040007=" + visaFile[:len(visaFile)-4] + "6283", 0, 1, emv.Terminated},
 		{"card blocked at the AID", "00A4040007=6A81", 0, 1, emv.Terminated},
 		{"other AIDs only", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F07A0000000041010") + ",RECORD", 2, 2, emv.Online},
 	} {
@@ -105,7 +107,7 @@ func TestNextOccurrence(t *testing.T) {
 
 	app.PartialSelect = false
 	card = newChip("", "00A4040005="+file(one, "500141"))
-	if _, out := begin(t, card, terminal(app), nil); out.Decision != emv.Terminated || card.sent("00A40402") != 0 {
+	if _, out := begin(t, card, terminal(app), nil); out.Decision != emv.OtherInterface || card.sent("00A40402") != 0 {
 		t.Errorf("without partial selection: %s %v", out.Decision, card.said)
 	}
 
