@@ -18,8 +18,15 @@ type Why struct {
 	Outcome      terminal.Outcome `json:"outcome,omitzero"`
 	ResponseCode string           `json:"rc,omitempty"`
 	HostText     string           `json:"host_text,omitempty"`
-	Steps        []Step           `json:"steps"`
-	Reasons      []emv.Why        `json:"why"`
+
+	AID    string     `json:"aid,omitempty"`
+	Label  string     `json:"label,omitempty"`
+	Method emv.Method `json:"cvm,omitempty"`
+	ODA    emv.ODA    `json:"oda,omitzero"`
+	Tags   emv.Data   `json:"tags,omitzero"` // what card and terminal made of it: TVR, TSI, CVM Results, cryptogram, …; no card data
+
+	Steps   []Step    `json:"steps"`
+	Reasons []emv.Why `json:"why"`
 }
 
 // Step is one row of the journal that concerns the sale.
@@ -47,6 +54,7 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 	}
 	out := Why{
 		Sale: sale.ID, State: sale.State, Outcome: sale.Outcome, ResponseCode: sale.ResponseCode, HostText: sale.HostText,
+		AID: sale.AID, Label: sale.Label, Method: sale.Method, ODA: sale.ODA, Tags: sale.Tags,
 		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
 	}
 	for _, row := range rows {

@@ -51,11 +51,9 @@ func (a *app) printResult(r cardResult) {
 	}
 	a.printf("\n")
 	a.printReplay(r.Replay)
-	a.printf("\nApplication %s %s\nOffline data authentication: %s", r.AID, oneLine(r.Label), r.ODA.Method)
-	if r.ODA.Method != "none" {
-		a.printf(", ok: %t", r.ODA.OK)
-	}
-	a.printf("\n\nData objects\n")
+	a.printf("\n")
+	a.printExplained(explained{r.AID, r.Label, r.ODA, r.ended.Method, r.data, r.Why})
+	a.printf("\nData objects\n")
 	for _, t := range r.data.Tags() {
 		v := r.data.Value(t)
 		e, _ := emv.Lookup(t)
@@ -66,11 +64,7 @@ func (a *app) printResult(r cardResult) {
 		}
 	}
 	a.printf("\nExchanges\n")
-	for _, x := range r.Exchanges {
-		a.printf("  > %X\n  < %X\n", x.Command, x.Response)
-	}
-	a.printf("\nWhy\n")
-	for _, w := range r.Why {
-		a.printf("  %-22s %s (%s)\n", w.Bit, oneLine(w.Reason), w.Section)
+	for i, x := range r.Exchanges {
+		a.printf("  %2d  %s: %s\n      > %X\n      < %X\n", i+1, commandText(x.Command), answerText(x.Response), x.Command, x.Response)
 	}
 }

@@ -98,7 +98,7 @@ func valueText(e emv.Element, v []byte) string {
 type bitElement struct {
 	use, name string
 	tag       tlv.Tag
-	length    int
+	length    int // 0: any
 	names     func([]byte) []string
 }
 
@@ -111,13 +111,16 @@ func bitElements() []bitElement {
 		{"capabilities", "Terminal Capabilities (9F33)", emv.TagTerminalCapabilities, 3, func(b []byte) []string { return emv.Capabilities(b).Names() }},
 		{"additional-capabilities", "Additional Terminal Capabilities (9F40)", emv.TagAdditionalTerminalCapabilities, 5, func(b []byte) []string { return emv.MoreCapabilities(b).Names() }},
 		{"cid", "Cryptogram Information Data (9F27)", emv.TagCID, 1, func(b []byte) []string { return emv.CID(b[0]).Names() }},
+		{"cvmresults", "CVM Results (9F34)", emv.TagCVMResults, 3, cvmResults},
+		{"cvmlist", "CVM List (8E)", emv.TagCVMList, 0, cvmList},
+		{"terminal-type", "Terminal Type (9F35)", emv.TagTerminalType, 1, terminalType},
 	}
 }
 
 // meaning opens a value that is bits or a list.
 func meaning(tag tlv.Tag, v []byte) []string {
 	for _, e := range bitElements() {
-		if e.tag == tag && len(v) == e.length {
+		if e.tag == tag && (len(v) == e.length || e.length == 0) {
 			return e.names(v)
 		}
 	}

@@ -17,7 +17,7 @@ type decodedBits struct {
 }
 
 func (a *app) decodeBits(e bitElement, b []byte) error {
-	if len(b) != e.length {
+	if len(b) != e.length && e.length != 0 {
 		return usage("the %s has %d bytes, not %d", e.name, e.length, len(b))
 	}
 	out := decodedBits{e.name, fmt.Sprintf("%X", b), append([]string{}, e.names(b)...)}

@@ -195,12 +195,11 @@ func (a *app) printWhy(w till.Why) {
 	for _, s := range w.Steps {
 		a.printf("  %s  %s\n", s.Time.Format("15:04:05.000"), step(s.Kind, s.From, s.Event, s.To, s.Duties, s.Note))
 	}
-	if len(w.Reasons) > 0 {
-		a.printf("\nReasons\n")
+	if w.AID == "" && len(w.Reasons) == 0 {
+		return
 	}
-	for _, r := range w.Reasons {
-		a.printf("  %-22s %s (%s)\n", r.Bit, oneLine(r.Reason), r.Section)
-	}
+	a.printf("\n")
+	a.printExplained(explained{w.AID, w.Label, w.ODA, w.Method, w.Tags, w.Reasons})
 }
 
 // step is one row of the journal in words.

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillway/emv"
+	"tillway/emv/tlv"
 	"tillway/terminal"
 )
 
@@ -21,6 +23,25 @@ func saleOf(t *testing.T, state terminal.State) terminal.Sale {
 		Amount: kwd(t, 10_525), Started: at, Updated: at, LocalTime: at, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		MaskedPAN: "476173******0119", Label: "VISA CREDIT", AID: "A0000000031010", Entry: "chip", STAN: 42, Invoice: 43,
 		ResponseCode: "00", AuthCode: "A12345",
+	}
+	for tag, value := range map[tlv.Tag][]byte{
+		emv.TagTVR: {0x80, 0, 0, 0x80, 0x40}, emv.TagTSI: {0x78, 0}, emv.TagCVMResults: {0x1F, 0, 2}, emv.TagCID: {0x40},
+		emv.TagApplicationCryptogram: {0x8C, 0xC4, 0x95, 0xA6, 0x6C, 0xAC, 0xA3, 0x8E}, emv.TagAuthorisationResponseCode: []byte("00"),
+	} {
+		s.Tags.Put(tag, value)
+	}
+	s.ODA, s.Method = emv.ODA{Method: "none"}, emv.NoCVM
+	s.Why = []emv.Why{
+		{Bit: "TVR byte 1 bit 8", Reason: "Offline data authentication was not performed: card and terminal have no method in common", Section: "Book 3, 10.3", Step: "Offline Data Authentication"},
+		{Bit: "9F34", Reason: "1F0002: no CVM required", Section: "Book 4, 6.3.4.5", Step: "Cardholder Verification"},
+		{Bit: "TSI byte 1 bit 7", Reason: "Cardholder verification was performed", Section: "Book 3, 10.5", Step: "Cardholder Verification"},
+		{Bit: "TVR byte 4 bit 8", Reason: "Transaction exceeds floor limit: 10525 is at or over 0", Section: "Book 3, 10.6.1", Step: "Terminal Risk Management"},
+		{Bit: "TSI byte 1 bit 4", Reason: "Terminal risk management was performed", Section: "Book 3, 10.6", Step: "Terminal Risk Management"},
+		{Bit: "TAA", Reason: "asks for ARQC: the terminal approves nothing by itself", Section: "Book 3, 10.7", Step: "Terminal Action Analysis"},
+		{Bit: "outcome", Reason: "the card gave an \x1b[2JARQC", Section: "Book 3, 10.9", Step: "Card Action Analysis"},
+		{Bit: "TSI byte 1 bit 6", Reason: "Card risk management was performed", Section: "Book 3, 10.8", Step: "Card Action Analysis"},
+		{Bit: "TSI byte 1 bit 5", Reason: "Issuer authentication was performed", Section: "Book 3, 10.9", Step: "Issuer Authentication"},
+		// and nothing about TVR byte 5 bit 7: pos why says so
 	}
 	s.Outcome = terminal.Outcome{Code: "of the test", Happened: "It is " + string(state) + ".", Do: "Go on."}
 	return s

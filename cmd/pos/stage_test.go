@@ -105,6 +105,13 @@ func (s *stage) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreemen
 	return nil
 }
 
+func (s *stage) Transcript(_ context.Context, id terminal.SaleID) ([]byte, error) {
+	if id != s.sale.ID {
+		return nil, till.ErrNoTranscript
+	}
+	return []byte("{\"interface\": \"contact\"}\n"), nil
+}
+
 func (s *stage) SendQueue(context.Context) error { return nil }
 
 // Current is the sale while its signature is to be compared: before that nobody asks.
@@ -251,8 +258,9 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 		Lane: s, Journal: s, Access: access, Verify: s.verify, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		CAKeys: till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
-		Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
+		CAKeys:      till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
+		Transcripts: s,
+		Kernel:      receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
 	})}
 	ended := make(chan struct{})
 	go func() {

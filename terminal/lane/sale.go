@@ -230,6 +230,7 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
 	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), &holder{lane: l, run: r, limit: limit})
 	if err != nil {
+		r.take(out) // as far as it came: for whoever asks why
 		return l.cardFailed(ctx, wait, r, err)
 	}
 	r.txn, r.kernel = txn, out
@@ -345,6 +346,9 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 	if err != nil {
 		l.cfg.Log.Warn("finishing with the card", "sale", r.rec.ID, "err", err)
 		r.detail, r.note = sentence(err), err.Error()
+		if len(out.Why) > 0 {
+			r.take(out)
+		}
 		return terminal.Removed
 	}
 	r.kernel = out

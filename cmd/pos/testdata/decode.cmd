@@ -56,6 +56,93 @@ Application Interchange Profile (82) 1C00
   Cardholder verification is supported
   Terminal risk management is to be performed
   Issuer authentication is supported
+$ pos decode cvmresults 1F0302
+? 0
+CVM Results (9F34) 1F0302
+  Method: No CVM required
+  Condition: if the terminal supports the method
+  Result: successful
+$ pos decode cvmresults 3F0001
+? 0
+CVM Results (9F34) 3F0001
+  Method: none was performed
+  Condition: 00
+  Result: failed
+$ pos decode cvmresults --json 440300
+? 0
+{"name":"CVM Results (9F34)","value":"440300","bits":["Method: Enciphered PIN verification performed by ICC","Condition: if the terminal supports the method","Result: unknown"]}
+$ pos decode cvmresults 1F03
+? 2
+! pos: the CVM Results (9F34) has 3 bytes, not 2
+$ pos decode cvmlist 000003E8000007D0 4103 1E06 4209 1F00 0F0A
+? 0
+CVM List (8E) 000003E8000007D041031E0642091F000F0A
+  X 1000, Y 2000, in minor units of the application's currency
+  Plaintext PIN verification performed by ICC, if the terminal supports the method; if it is unsuccessful, the next rule is applied
+  Signature, if in the application's currency and under X; if it is unsuccessful, verification fails
+  Enciphered PIN verified online, if in the application's currency and over Y; if it is unsuccessful, the next rule is applied
+  No CVM required, always; if it is unsuccessful, verification fails
+  a method that this terminal does not know (0F), a condition that this terminal does not know (0A); if it is unsuccessful, verification fails
+$ pos decode cvmlist 0000
+? 0
+CVM List (8E) 0000
+  it ends within the amounts X and Y
+$ pos decode terminal-type 22
+? 0
+Terminal Type (9F35) 22
+  Operated by a merchant
+  Attended
+  Offline with online capability
+$ pos decode terminal-type 34
+? 0
+Terminal Type (9F35) 34
+  Operated by the cardholder
+  Unattended
+  Online only
+$ pos decode terminal-type 40
+? 0
+Terminal Type (9F35) 40
+  no terminal type of the books
+$ pos decode auc FF80
+? 0
+Application Usage Control (9F07) FF80
+  Valid for domestic cash transactions
+  Valid for international cash transactions
+  Valid for domestic goods
+  Valid for international goods
+  Valid for domestic services
+  Valid for international services
+  Valid at ATMs
+  Valid at terminals other than ATMs
+  Domestic cashback allowed
+$ pos decode capabilities 20F8C8
+? 0
+Terminal Capabilities (9F33) 20F8C8
+  IC with contacts
+  Plaintext PIN for ICC verification
+  Enciphered PIN for online verification
+  Signature (paper)
+  Enciphered PIN for offline verification
+  No CVM Required
+  SDA
+  DDA
+  CDA
+$ pos decode additional-capabilities F000F0F001
+? 0
+Additional Terminal Capabilities (9F40) F000F0F001
+  Cash
+  Goods
+  Services
+  Cashback
+  Numeric keys
+  Alphabetic and special characters keys
+  Command keys
+  Function keys
+  Print, attendant
+  Print, cardholder
+  Display, attendant
+  Display, cardholder
+  Code table 1
 $ pos decode cid 80
 ? 0
 Cryptogram Information Data (9F27) 80

@@ -65,6 +65,7 @@ Started     2026-11-23 09:15:07
 Card        VISA CREDIT 476173******0119
 AID         A0000000031010
 Entry       chip
+Verified    no cvm
 Response    00
 Auth code   A12345
 STAN        000042
@@ -91,6 +92,54 @@ Steps
   09:15:07.000  sale GoOnline CardTalk to Sending +R
   09:15:07.000  sale CardAgrees FinishApproved to Reversed -R
   09:15:07.000  debt Accepted to Acknowledged
+
+Application  A0000000031010 VISA CREDIT
+Data auth.   none
+Verified     no cvm
+Cryptogram   TC 8CC495A66CACA38E
+Response     00
+TVR          8000008040
+  byte 1 bit 8  Offline data authentication was not performed: card and terminal have no method in common (Book 3, 10.3)
+  byte 4 bit 8  Transaction exceeds floor limit: 10525 is at or over 0 (Book 3, 10.6.1)
+  byte 5 bit 7  Issuer authentication failed: no reason was kept
+TSI          7800
+  byte 1 bit 7  Cardholder verification was performed (Book 3, 10.5)
+  byte 1 bit 6  Card risk management was performed (Book 3, 10.8)
+  byte 1 bit 5  Issuer authentication was performed (Book 3, 10.9)
+  byte 1 bit 4  Terminal risk management was performed (Book 3, 10.6)
+CVM Results  1F0002
+  Method: No CVM required
+  Condition: always
+  Result: successful
+
+Reasons, step by step
+  Offline Data Authentication
+    TVR byte 1 bit 8   Offline data authentication was not performed: card and terminal have no method in common (Book 3, 10.3)
+  Cardholder Verification
+    9F34               1F0002: no CVM required (Book 4, 6.3.4.5)
+    TSI byte 1 bit 7   Cardholder verification was performed (Book 3, 10.5)
+  Terminal Risk Management
+    TVR byte 4 bit 8   Transaction exceeds floor limit: 10525 is at or over 0 (Book 3, 10.6.1)
+    TSI byte 1 bit 4   Terminal risk management was performed (Book 3, 10.6)
+  Terminal Action Analysis
+    TAA                asks for ARQC: the terminal approves nothing by itself (Book 3, 10.7)
+  Card Action Analysis
+    outcome            the card gave an  [2JARQC (Book 3, 10.9)
+    TSI byte 1 bit 6   Card risk management was performed (Book 3, 10.8)
+  Issuer Authentication
+    TSI byte 1 bit 5   Issuer authentication was performed (Book 3, 10.9)
+$ pos why --json 1042
+? 0
+{"sale":1042,"state":"Reversed","outcome":{"code":"of the test","happened":"It is Reversed.","do":"Go on.","may_retry":false},"rc":"00","aid":"A0000000031010","label":"VISA CREDIT","cvm":"no cvm","oda":{"method":"none","ok":false},"tags":{"8A":"3030","95":"8000008040","9B":"7800","9F26":"8CC495A66CACA38E","9F27":"40","9F34":"1F0002"},"steps":[{"seq":11,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"CardTalk","event":"GoOnline","to":"Sending","duties":["+R"]},{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","event":"Accepted","to":"Acknowledged"}],"why":[{"bit":"TVR byte 1 bit 8","reason":"Offline data authentication was not performed: card and terminal have no method in common","section":"Book 3, 10.3","step":"Offline Data Authentication"},{"bit":"9F34","reason":"1F0002: no CVM required","section":"Book 4, 6.3.4.5","step":"Cardholder Verification"},{"bit":"TSI byte 1 bit 7","reason":"Cardholder verification was performed","section":"Book 3, 10.5","step":"Cardholder Verification"},{"bit":"TVR byte 4 bit 8","reason":"Transaction exceeds floor limit: 10525 is at or over 0","section":"Book 3, 10.6.1","step":"Terminal Risk Management"},{"bit":"TSI byte 1 bit 4","reason":"Terminal risk management was performed","section":"Book 3, 10.6","step":"Terminal Risk Management"},{"bit":"TAA","reason":"asks for ARQC: the terminal approves nothing by itself","section":"Book 3, 10.7","step":"Terminal Action Analysis"},{"bit":"outcome","reason":"the card gave an \u001b[2JARQC","section":"Book 3, 10.9","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 6","reason":"Card risk management was performed","section":"Book 3, 10.8","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 5","reason":"Issuer authentication was performed","section":"Book 3, 10.9","step":"Issuer Authentication"}]}
+$ pos transcript 1042
+? 0
+{"interface": "contact"}
+$ pos transcript 7
+? 2
+! pos: sale 7: no such sale. Look the number up in the journal, or on the receipt.
+$ pos transcript x
+? 2
+! pos: "x" is no sale number: it is the number the receipt calls SALE, like 1042
 $ pos journal
 ? 0
     10  2026-11-23 09:15:07          start (release test)
@@ -150,7 +199,7 @@ CARD                           VISA CREDIT
 NUMBER                    ************0119
 AID                         A0000000031010
 ENTRY                                 CHIP
-         CARDHOLDER NOT VERIFIED
+        NO CARDHOLDER VERIFICATION
 AUTH CODE                           A12345
 RESPONSE                                00
 STAN                                000042
@@ -184,12 +233,19 @@ CARD                 VISA CREDIT
 NUMBER          ************0119
 AID               A0000000031010
 ENTRY                       CHIP
-    CARDHOLDER NOT VERIFIED
+   NO CARDHOLDER VERIFICATION
 AUTH CODE                 A12345
 RESPONSE                      00
 STAN                      000042
 INVOICE                   000043
 BATCH                     000007
+--------------------------------
+AC              8CC495A66CACA38E
+CID                        40 TC
+TVR                   8000008040
+TSI                         7800
+CVM RESULTS               1F0002
+ARC                           00
 --------------------------------
          MERCHANT COPY
 $ pos receipt 1042 --format png
@@ -206,7 +262,7 @@ $ pos receipt 1042 --json --format text
 ! {"error":"--json and --format text do not go together","exit":2}
 $ pos receipt 1042 --json
 ? 0
-{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"CARDHOLDER NOT VERIFIED","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007"}
+{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"NO CARDHOLDER VERIFICATION","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007","chip":[{"name":"AC","tag":"9F26","value":"8CC495A66CACA38E"},{"name":"CID","tag":"9F27","value":"40 TC"},{"name":"TVR","tag":"95","value":"8000008040"},{"name":"TSI","tag":"9B","value":"7800"},{"name":"CVM RESULTS","tag":"9F34","value":"1F0002"},{"name":"ARC","tag":"8A","value":"00"}]}
 $ pos refund 1.000
 ? 2
 ! pos: "refund" is no command of pos: pos --help shows what there is
