@@ -2,8 +2,8 @@
 // asks the card for its cryptograms, up to the issuer's answer and the second GENERATE AC. One file is one step of the
 // book, flow.go lists them in order, and every step's comment ends with the tags it reads and writes.
 //
-// It drives no reader and knows no acquirer. XDA and elliptic curves are out of its scope. Still missing, and never
-// pretended: the exception file, and the log of earlier sales for the floor limit.
+// It drives no reader and knows no acquirer. CONFORMANCE.md maps the rules of the books to files and tests, and says what is
+// left out and why: XDA and elliptic curves, biometrics, advices, referrals.
 //
 // Sources: EMV 4.4 Book 1 section 12, Book 3 sections 5 to 10, Book 4 sections 6 and 12.
 package contact
