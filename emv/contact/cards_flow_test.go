@@ -76,7 +76,7 @@ var selectionRows = []rehearsal{
 	{card: "sel-card-blocked", section: "Book 1, 12.3.2", want: emv.Terminated, reason: "card blocked", must: selectPSE, never: selectVisa},
 	{card: "sel-refused", section: "Book 3, 10.1", want: emv.Approved, aid: visaApp, must: selectMC + " 80A8 " + selectVisa + " 80A8", tags: "95=0000000000"},
 	{card: "sel-refused-only", section: "Book 3, 10.1", want: emv.Terminated, must: "80A8", never: "80AE"},
-	{card: "sel-nothing", section: "Book 1, 12.4", want: emv.Terminated, reason: "no application in common", must: selectPSE + " " + selectVisa, never: "80A8"},
+	{card: "sel-nothing", section: "Book 1, 12.4", want: emv.OtherInterface, reason: "no application in common", must: selectPSE + " " + selectVisa, never: "80A8"},
 	{card: "sel-pse-endless", section: "Book 1, 12.3.2", want: emv.Approved, aid: visaApp},
 	{card: "sel-pse-empty", section: "Book 1, 12.3.2", want: emv.Approved, aid: visaApp, must: selectPSE + " 00B2010C " + selectVisa},
 	{card: "sel-pse-broken", section: "Book 1, 12.3.2", want: emv.Approved, aid: visaApp, must: selectPSE + " 00B2010C " + selectVisa},
