@@ -225,7 +225,7 @@ func (f cardFlags) plan(p profile.Profile, now time.Time) (plan, error) {
 
 // rehearse gives the kernel what a profile may bring for such runs only: earlier sales, an exception file, draws.
 func rehearse(params *emv.Params, p profile.Profile) {
-	params.Selection = p.Selection
+	params.Selection, params.ForceOnline = p.Selection, p.ForceOnline
 	if len(p.EarlierSales) > 0 {
 		params.History = p.EarlierSales
 	}

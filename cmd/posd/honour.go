@@ -33,8 +33,8 @@ func honours(p profile.Profile) error {
 		return refuse("terminal.type %02X may approve without the host, which needs store-and-forward, and that is not in this release: write 21 (attended, online only)", byte(kind))
 	case kind != 0x21:
 		return refuse("terminal.type %02X is not operated by a merchant: write 21 (attended, online only)", byte(kind))
-	case len(p.EarlierSales) > 0 || len(p.Exceptions) > 0 || len(p.Selection) > 0:
-		return refuse("earlier_sale, exception and selection are for pos card run: take them out")
+	case len(p.EarlierSales) > 0 || len(p.Exceptions) > 0 || len(p.Selection) > 0 || p.ForceOnline:
+		return refuse("earlier_sale, exception, selection and force_online are for pos card run: take them out")
 	case p.Terminal.LiteralTACs:
 		return refuse("terminal.literal_action_codes is for pos card run: write false")
 	case !can.Has(emv.CapabilityICWithContacts):

@@ -61,6 +61,7 @@ func TestHonours(t *testing.T) {
 		{`fallback_after = 3`, `card_data_input = ["chip", "manual"]`, "chips only"},
 		{`fallback_after = 3`, `card_data_input = []`, "nothing else"},
 		{`[merchant]`, "selection = [1]\n[merchant]", "for pos card run"},
+		{`[merchant]`, "force_online = true\n[merchant]", "for pos card run"},
 		{`[roles]`, "[[exception]]\npan = \"4761739001010119\"\n[roles]", "for pos card run"},
 		{`[roles]`, "[[earlier_sale]]\npan = \"4761739001010119\"\namount = \"1\"\n[roles]", "for pos card run"},
 	} {

@@ -61,10 +61,7 @@ func (c *checker) capabilities(key string, whole any, bytes parts, standard emv.
 		}
 	}
 	if whole != nil {
-		copy(out[:], c.hex(key, whole, 3, 3))
-		if reserved := out[0]&0x1F | out[1]&0x07 | out[2]&0x17; reserved != 0 {
-			c.refuse(key, "%X has bits that are reserved for future use (Book 4, A2)", out[:])
-		}
+		copy(out[:], c.hex(key, whole, 3, 3)) // reserved bits too: who writes all of it wants it as written
 	}
 	return out
 }

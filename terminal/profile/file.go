@@ -8,6 +8,7 @@ type file struct {
 	Country   any `toml:"country"`
 	TimeZone  any `toml:"time_zone"`
 	Selection any `toml:"selection"`
+	Force     any `toml:"force_online"`
 
 	Merchant    merchant      `toml:"merchant"`
 	Terminal    terminalTable `toml:"terminal"`

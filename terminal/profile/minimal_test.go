@@ -73,7 +73,6 @@ func TestCapabilities(t *testing.T) {
 	}
 	for lines, says := range map[string]string{
 		"[terminal]\ncapabilities = \"E0F8C8\"\ncardholder_verification = [\"no_cvm\"]\n[[application]]\n":         "take one of them out",
-		"[terminal]\ncapabilities = \"E0F8C7\"\n[[application]]\n":                                                 "reserved",
 		"[terminal]\ncapabilities = \"E0F8\"\n[[application]]\n":                                                   "6 hex digits",
 		"[terminal]\ncapabilities = \"204800\"\n[[application]]\ncapabilities = \"204880\"\n":                      "has sda, which the terminal lacks",
 		"[terminal]\noffline_data_authentication = []\n[[application]]\noffline_data_authentication = [\"cda\"]\n": "offline_data_authentication: has cda",
@@ -162,6 +161,7 @@ func TestMarkets(t *testing.T) {
 func TestRehearsal(t *testing.T) {
 	p := parse(t, `
 selection = [12, 99]
+force_online = true
 [[application]]
 aid = "A0000000031010"
 [[earlier_sale]]
@@ -185,8 +185,8 @@ psn = 1
 [[exception]]
 pan = "5413330089604111"
 `)
-	if !slices.Equal(p.Selection, []int{12, 99}) {
-		t.Errorf("selection %v", p.Selection)
+	if !slices.Equal(p.Selection, []int{12, 99}) || !p.ForceOnline {
+		t.Errorf("selection %v, forced %t", p.Selection, p.ForceOnline)
 	}
 	for _, row := range []struct {
 		pan      string

@@ -201,6 +201,7 @@ func (c *checker) profile(f file) Profile {
 	p.EarlierSales = c.earlierSales(f.EarlierSale, p.Currency)
 	p.Exceptions = c.exceptions(f.Exception)
 	p.Selection = c.selection(f.Selection)
+	p.ForceOnline = c.flag("force_online", f.Force, false)
 	p.left = c.left
 	return p
 }

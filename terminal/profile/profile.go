@@ -43,6 +43,7 @@ type Profile struct {
 	EarlierSales EarlierSales
 	Exceptions   Exceptions
 	Selection    []int // draws of random selection, 1 to 99
+	ForceOnline  bool  // the merchant forces the transaction online
 
 	left []string
 }
