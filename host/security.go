@@ -254,9 +254,12 @@ func (h *Host) sign(m *iso8583.Message, t *transaction, spoil bool) ([]byte, err
 // word is what the host says in the private field of a sign-on's answer: the highest serial numbers that it has taken. The
 // caller holds mu.
 func (s *secured) word() (text string) {
-	for tag, ksn := range map[string][]byte{"PS": s.pin.seen, "MS": s.mac.seen} {
-		if ksn != nil {
-			text += fmt.Sprintf("%s%02d%X", tag, 2*len(ksn), ksn)
+	for _, one := range []struct {
+		tag string
+		ksn []byte
+	}{{"PS", s.pin.seen}, {"MS", s.mac.seen}} {
+		if one.ksn != nil {
+			text += fmt.Sprintf("%s%02d%X", one.tag, 2*len(one.ksn), one.ksn)
 		}
 	}
 	return text

@@ -231,18 +231,18 @@ func (h *Host) network(q query, now time.Time, authentic bool) answer {
 	if done, ok := q.private(h.cfg.Security.Field, "OA"); ok && keys.order != "" && strings.HasPrefix(done, letters(keys.order)) {
 		a.note, keys.order, keys.done = "order is being carried out: "+keys.order, "", keys.order
 	}
-	challenge, ok := q.private(h.cfg.Security.Field, "CH")
-	if !ok || keys.order == "" || len(challenge) != 16 {
+	challenge, _ := q.private(h.cfg.Security.Field, "CH")
+	if _, err := hex.DecodeString(challenge); err != nil || len(challenge) != 16 {
 		return a
 	}
-	if _, err := hex.DecodeString(challenge); err != nil {
-		return a
-	}
-	repeated := challenge
-	if keys.disagree(DisagreeReplay) {
-		repeated = keys.challenge
-	}
+	repeated, earlier := challenge, keys.challenge
 	keys.challenge = challenge
+	if keys.order == "" {
+		return a
+	}
+	if keys.disagree(DisagreeReplay) {
+		repeated = earlier
+	}
 	if repeated != "" {
 		text := letters(keys.order) + repeated
 		a.seen += fmt.Sprintf("OR%02d%s", len(text), text)

@@ -122,6 +122,12 @@ func newDesk(t *testing.T, s both, change ...func(*people.Policy)) *desk {
 			Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		}),
 		Verify: func(context.Context) (Verified, error) { return Verified{Rows: 7, Findings: []people.Finding{}}, nil },
+		ExchangeKeys: func(ctx context.Context, anew bool) bool {
+			if f, ok := s.(far); ok {
+				f.touch()
+			}
+			return anew
+		},
 	})
 	return d
 }
@@ -256,12 +262,13 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"GET", "/v1/users", "", "a"},
 		{"POST", "/v1/users", `{"name":"x"}`, "a"},
 		{"POST", "/v1/users/nobody", `{"lock":false}`, "a"},
+		{"POST", "/v1/keys/exchange", `{"anew":true}`, "ta"},
 		{"GET", "/v1/audit", "", "a"},
 		{"POST", "/v1/audit/verify", "", "a"},
 		{"HEAD", "/v1/sales", "", "csta"},
 	} {
 		for _, role := range append([]people.Role{""}, people.Roles()...) {
-			d.now = d.now.Add(time.Second)
+			d.now = d.now.Add(3 * time.Second) // at most so many refusals a minute are written one by one
 			reached, d.book.rows = false, nil
 			w := d.ask(tokens[role], c.method, c.path, c.body)
 			may := strings.Contains(c.may, (string(role) + "-")[:1])
@@ -546,4 +553,21 @@ func FuzzBearer(f *testing.F) {
 			t.Errorf("%q is %s", header, c.name)
 		}
 	})
+}
+
+// TestKeyExchangeByHand: who asked stands in the audit log before anything is asked; an acquirer without session keys says so.
+func TestKeyExchangeByHand(t *testing.T) {
+	reached := false
+	d, tokens := staffed(t, far{&reached})
+	d.ok(tokens[people.Technician], "POST", "/v1/keys/exchange", `{"anew":true}`)
+	if log := d.book.words(); !strings.Contains(log, "tariq keys  tried asks for new session keys, as a terminal without keys") {
+		t.Errorf("audited: %s", log)
+	}
+	d.refused(tokens[people.Technician], "POST", "/v1/keys/exchange", `{"anew":false}`, 409, "no_session_keys")
+	d.refused(tokens[people.Technician], "POST", "/v1/keys/exchange", `{"what":1}`, 400, "bad_body")
+	d.book.fail = errors.New("disk full")
+	reached = false
+	if w := d.ask(tokens[people.Technician], "POST", "/v1/keys/exchange", `{"anew":true}`); w.Code != 500 || reached {
+		t.Errorf("without the audit log: %d, asked %t", w.Code, reached)
+	}
 }

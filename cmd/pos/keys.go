@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillway/device/secure"
+	"tillway/terminal"
+	"tillway/till"
 )
 
 // Keys go to the secure module's own socket, past the daemon: a component never lies in posd.
@@ -25,8 +27,8 @@ const maxKeyFile = 16 << 10
 
 func (a *app) keysCommand() *cobra.Command {
 	c := group("keys", "Load, list and destroy the keys of acquirers",
-		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysDestroy(), a.keysDecommission())
-	c.Long = `keys speaks to the secure module itself, at the socket that --keys-socket names, else keys.sock beside the daemon's socket. Only
+		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysExchange(), a.keysDestroy(), a.keysDecommission())
+	c.Long = `keys speaks to the secure module itself (but for exchange, which asks the daemon), at the socket that --keys-socket names, else keys.sock beside the daemon's socket. Only
 the user of the daemon, and root, can use it. What is done is in the daemon's audit log.
 
 A key-encrypting key is entered by two or three people, each with a component of their own; everything else comes in key
@@ -250,6 +252,33 @@ func (a *app) keyBlock(path string) (string, error) {
 		return "", fmt.Errorf("%s is longer than %d bytes: no key block", path, maxKeyFile)
 	}
 	return strings.TrimSpace(string(b)), nil
+}
+
+func (a *app) keysExchange() *cobra.Command {
+	var anew bool
+	c := &cobra.Command{
+		Use: "exchange", Short: "Ask the host for new session keys now", Args: args(),
+		Long: `exchange has the terminal ask its host for new session keys as soon as no sale runs. The keys in force stay until the new ones have
+proved themselves. It asks the daemon, and so for a log-in of a role that may do it. pos keys status shows what came of it by
+the check values, and pos audit why not.
+
+--anew is for a host that has lost the keys in force: it asks without a MAC, as a terminal without keys does.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl := a.client()
+			defer cl.close()
+			var snap terminal.Snapshot
+			if err := cl.post(c.Context(), "/v1/keys/exchange", till.KeyExchange{Anew: anew}, &snap); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(snap)
+			}
+			a.printf("New session keys are asked for; pos keys status shows their check values.\n")
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&anew, "anew", false, "the host has lost the keys in force")
+	return c
 }
 
 func (a *app) keysDestroy() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,9 @@ type acquirerConfig struct {
 	RetryMax       duration `toml:"retry_max"`
 	Check          duration `toml:"check"`
 
+	KeyLife     duration `toml:"key_life"`
+	KeyMessages int      `toml:"key_messages"`
+
 	NAC nacConfig `toml:"nac"`
 }
 
@@ -74,7 +78,15 @@ type nacConfig struct {
 	MACSignOn     bool   `toml:"mac_sign_on"`
 	SecurityField int    `toml:"security_field"`
 	PINBytes      int    `toml:"pin_bytes"`
+
+	KeyExchange     string `toml:"key_exchange"`
+	KeyExchangeCode string `toml:"key_exchange_code"`
+	KeyField        int    `toml:"key_field"`
+	HostOrders      bool   `toml:"host_orders"`
 }
+
+// sessionKeys says whether the acquirer's keys are session keys, which an exchange brings.
+func (n nacConfig) sessionKeys() bool { return n.KeyExchange != "" && n.KeyExchange != "off" }
 
 // level is a log level in TOML.
 type level slog.Level
@@ -117,7 +129,11 @@ func defaults() config {
 	a.Name, a.Dialect = "acquirer", "nac"
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
-	a.NAC = nacConfig{Track2Filler: "F", Repeat: "0400", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8}
+	a.KeyLife = duration(24 * time.Hour)
+	a.NAC = nacConfig{
+		Track2Filler: "F", Repeat: "0400", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
+		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48,
+	}
 	return c
 }
 
@@ -196,6 +212,10 @@ func (c *config) check() error {
 		return errors.New("pin.on_screen takes keys.separate = true")
 	case c.Log.Format != "text" && c.Log.Format != "json":
 		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
+	case a.NAC.KeyExchange == "ecb" && !slices.Contains(c.Keys.Weak, a.Name):
+		return fmt.Errorf("acquirer.nac.key_exchange = \"ecb\" is less than key blocks: name the acquirer in keys.weak = [%q] if it has nothing better", a.Name)
+	case a.KeyMessages < 0:
+		return errors.New("acquirer.key_messages must not be below 0")
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
 		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
 	}

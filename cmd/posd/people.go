@@ -89,6 +89,19 @@ func (d *disk) verified(ctx context.Context) (till.Verified, error) {
 	return till.Verified{Rows: r.Rows, Audit: r.Audit, Findings: r.Findings, More: r.More}, nil
 }
 
+// hostDid audits what a host did, or tried, with keys.
+func (d *disk) hostDid(log *slog.Logger) func(context.Context, bool, string) {
+	return func(ctx context.Context, done bool, note string) {
+		entry := people.Entry{Actor: people.Terminal, Event: people.EventKeys, Result: people.Denied, Note: people.Note("%s", note)}
+		if done {
+			entry.Result = people.Done
+		}
+		if err := d.journal.Audit(ctx, entry); err != nil {
+			log.Error("an order of the host could not be audited", "note", note, "err", err)
+		}
+	}
+}
+
 // tokenOf makes a card's token in the secure module.
 func tokenOf(keys secure.Tokens) func(context.Context, emv.PAN) ([]byte, error) {
 	return func(ctx context.Context, pan emv.PAN) ([]byte, error) {

@@ -14,6 +14,9 @@ import (
 type module interface {
 	secure.Macs
 	secure.PINPad
+	secure.SessionKeys
+	Status(ctx context.Context) (secure.Status, error)
+	Destroy(ctx context.Context, set string) error
 }
 
 // acquirerKeys is the module as the lane and the acquirer's owner see it: one acquirer's keys, in their words.
@@ -26,6 +29,8 @@ type acquirerKeys struct {
 var (
 	_ lane.Macs   = acquirerKeys{}
 	_ lane.PINPad = acquirerKeys{}
+
+	_ lane.SessionKeys = sessionKeys{}
 )
 
 // macMethod is the dialect's word for a MAC in the module's.
@@ -106,3 +111,47 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 	}
 	return terminal.PINEntered, terminal.PINBlock{Block: r.Block, KSN: r.Lease.KSN, Layout: layout}, nil
 }
+
+// sessionKeys is the module as an exchange of session keys sees it.
+type sessionKeys struct{ acquirerKeys }
+
+// Held implements lane.SessionKeys. A DUKPT key is none of these.
+func (k sessionKeys) Held(ctx context.Context) (inForce, proposed bool, err error) {
+	st, err := k.module.Status(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	for _, key := range st.Keys {
+		if key.Set == k.set && key.Scheme == "session" {
+			inForce = inForce || key.Use == secure.UseMAC.String()
+			proposed = proposed || key.Use == secure.UseProposedMAC.String()
+		}
+	}
+	return inForce, proposed, nil
+}
+
+// Propose implements lane.SessionKeys.
+func (k sessionKeys) Propose(ctx context.Context, keys []terminal.SessionKey) error {
+	var all []secure.Proposal
+	for _, key := range keys {
+		use, known := map[terminal.KeyUse]secure.Use{terminal.KeyForPIN: secure.UsePIN, terminal.KeyForMAC: secure.UseMAC}[key.Use]
+		if !known {
+			return fmt.Errorf("session key for %s: %w", key.Use, secure.ErrUsage)
+		}
+		all = append(all, secure.Proposal{Use: use, Block: key.Block, Cryptogram: key.Cryptogram, Check: secure.CheckValue(key.Check)})
+	}
+	_, err := k.module.Propose(ctx, k.set, all)
+	return err
+}
+
+// ProposedKey implements lane.SessionKeys.
+func (k sessionKeys) ProposedKey(ctx context.Context) (terminal.MACKey, error) {
+	l, err := k.module.NextKey(ctx, k.set, secure.UseProposedMAC)
+	return terminal.MACKey{ID: l.ID, KSN: l.KSN}, err
+}
+
+// Confirm implements lane.SessionKeys.
+func (k sessionKeys) Confirm(ctx context.Context) error { return k.module.Confirm(ctx, k.set) }
+
+// Withdraw implements lane.SessionKeys.
+func (k sessionKeys) Withdraw(ctx context.Context) error { return k.module.Withdraw(ctx, k.set) }

@@ -93,7 +93,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
 		}),
 		clock: time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
-		module: disk.keys, pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
+		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
 	})
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	handler := till.New(till.Config{
-		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, Transcripts: disk.transcripts, Log: log,
+		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, Transcripts: disk.transcripts, Log: log,
 		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},

@@ -308,9 +308,6 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 // keys looks at a message of the terminal's: it has a MAC, under a key that no other has; a PIN block, likewise, in a request
 // and only there.
 func (c *checker) keys(m wireMessage) {
-	if m.mti == "0800" {
-		return
-	}
 	if !m.mac || m.macKey == "" || (m.pin && m.mti != "0200") || m.pin != (m.pinKey != "") {
 		c.say("%s of STAN %s: MAC %t under %q, PIN block %t under %q", m.mti, m.stan, m.mac, m.macKey, m.pin, m.pinKey)
 	}

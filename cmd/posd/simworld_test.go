@@ -556,7 +556,7 @@ func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(c
 	a := defaults().Acquirer
 	a.AnswerTimeout, a.WriteTimeout = duration(simAnswer), duration(simWrite)
 	a.Retry, a.RetryMax, a.Check = duration(simRetry), duration(simRetryMax), duration(simCheck)
-	a.NAC.TPDU, a.NAC.NII, a.NAC.MAC = "6000030000", "003", "alg3"
+	a.NAC.TPDU, a.NAC.NII, a.NAC.MAC, a.NAC.MACSignOn = "6000030000", "003", "alg3", true
 	m, err := simModule(context.WithoutCancel(ctx), w.dir, a.Name, simKeypad{w, w.pins})
 	if err != nil {
 		return false, err

@@ -50,6 +50,8 @@ type parts struct {
 	transcripts *transcripts       // nil: none are kept
 	profileText transcript.Profile // which profile, for them
 
+	audit func(ctx context.Context, done bool, note string) // what a host did or tried with keys; nil: nowhere
+
 	cardTalk time.Duration
 	table    []terminal.Row     // nil: terminal.Table()
 	debts    []terminal.DebtRow // nil: terminal.DebtTable()
@@ -71,6 +73,8 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Zone: p.profile.Zone, Now: p.clock,
 		MAC: p.acquirer.NAC.MAC, MACBytes: p.acquirer.NAC.MACBytes, MACSignOn: p.acquirer.NAC.MACSignOn,
 		SecurityField: p.acquirer.NAC.SecurityField, PINBytes: p.acquirer.NAC.PINBytes,
+		KeyExchange: p.acquirer.NAC.KeyExchange, KeyExchangeCode: p.acquirer.NAC.KeyExchangeCode, KeyField: p.acquirer.NAC.KeyField,
+		HostOrders: p.acquirer.NAC.HostOrders,
 	}
 	dialect, err := nac.New(settings)
 	if err != nil {
@@ -94,7 +98,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
 		macs, pad = keys, keys
 	}
-	s.owner = lane.NewOwner(lane.OwnerConfig{
+	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
 		Link: link.New(link.Config{
 			Dial: p.dial, Codec: dialect.Codec(), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
@@ -106,7 +110,9 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
 		Clock: p.clock, Debts: p.debts, Log: p.log,
-	})
+	}
+	p.keys(&owning)
+	s.owner = lane.NewOwner(owning)
 	s.lane = lane.New(lane.Config{
 		Journal: p.journal, Kernel: p.transcripts.record(contact.New(contact.Config{Log: p.log}), p.profileText), Reader: p.reader, Owner: s.owner,
 		Sales: p.sales, Traces: p.traces,
@@ -122,6 +128,22 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Clock: p.clock, Table: p.table, Log: p.log,
 	})
 	return s, nil
+}
+
+// keys gives the acquirer's owner what session keys and the host's orders need.
+func (p parts) keys(o *lane.OwnerConfig) {
+	if p.module == nil {
+		return
+	}
+	keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
+	o.Audit = p.audit
+	if p.acquirer.NAC.sessionKeys() {
+		o.Sessions, o.KeyLife, o.KeyMessages = sessionKeys{keys}, time.Duration(p.acquirer.KeyLife), p.acquirer.KeyMessages
+	}
+	if p.acquirer.NAC.HostOrders {
+		o.Random = p.random
+		o.Destroy = func(ctx context.Context) error { return p.module.Destroy(ctx, keys.set) }
+	}
 }
 
 // run runs lane and owner until ctx ends or one fails, and waits for both. The owner outlives the lane, so that a sale

@@ -258,8 +258,8 @@ func (l *Lane) SendQueue(context.Context) error {
 }
 
 // ExchangeKeys makes the acquirer's owner ask for new session keys as soon as no sale runs; false where the acquirer has
-// none. What came of it is in the journal, and in the status of the keys.
-func (l *Lane) ExchangeKeys(context.Context) bool { return l.cfg.Owner.RenewKeys() }
+// none. anew is for a host that has lost the keys in force. What came of it is in the journal, and in the status of the keys.
+func (l *Lane) ExchangeKeys(_ context.Context, anew bool) bool { return l.cfg.Owner.RenewKeys(anew) }
 
 // Snapshot is the latest state of lane, reader, link and queue.
 func (l *Lane) Snapshot() terminal.Snapshot { return l.dress(l.board.latest()) }

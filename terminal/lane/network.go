@@ -18,6 +18,7 @@ type keyState struct {
 	wanted    string    // why new ones are due; empty: they are not
 	notBefore time.Time // after an exchange that failed
 	changes   int       // in this run
+	anew      bool      // the next exchange is to be as the first one
 
 	order     terminal.HostOrder // of the host, not carried out yet
 	challenge []byte             // that it came with
@@ -31,13 +32,15 @@ func (o *Owner) wantKeys(why string) {
 	}
 }
 
-// RenewKeys makes the owner ask for new session keys as soon as no sale runs. false: this acquirer has none.
-func (o *Owner) RenewKeys() bool {
+// RenewKeys makes the owner ask for new session keys as soon as no sale runs. anew asks without a MAC, as a terminal does that
+// has no keys yet: for a host that has lost those in force, which stay until the new ones have proved themselves. false: this
+// acquirer has no session keys.
+func (o *Owner) RenewKeys(anew bool) bool {
 	if o.cfg.Sessions == nil {
 		return false
 	}
 	select {
-	case o.renew <- struct{}{}:
+	case o.renew <- anew:
 	default: // one is waiting already
 	}
 	return true
@@ -62,8 +65,9 @@ func (o *Owner) signOn(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("session keys: %w", err)
-	case !inForce && !proposed:
-		return o.exchangeKeys(ctx, nil) // the first: nothing to authenticate it with. The keys prove themselves
+	case !inForce && !proposed, o.keys.anew:
+		o.keys.anew = false
+		return o.exchangeKeys(ctx, nil) // nothing to authenticate it with: the keys prove themselves
 	case !proposed:
 		return o.signOnUnder(ctx, o.keyInForce)
 	}
@@ -192,7 +196,11 @@ func (o *Owner) manage(ctx context.Context) error {
 		return o.destroy(ctx)
 	}
 	o.cfg.Log.Info("session keys are due", "why", why)
-	if err := o.exchangeKeys(ctx, o.keyInForce); errors.Is(err, errJournal) {
+	next := o.keyInForce
+	if o.keys.anew {
+		next, o.keys.anew = nil, false
+	}
+	if err := o.exchangeKeys(ctx, next); errors.Is(err, errJournal) {
 		return err
 	} else if err != nil {
 		o.keys.notBefore = o.cfg.Clock().Add(o.cfg.RetryMax)

@@ -208,6 +208,13 @@ func (b *keyBank) seen() []string {
 	return slices.Clone(b.log)
 }
 
+// lose forgets every key.
+func (b *keyBank) lose() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inForce, b.next = "", ""
+}
+
 // turn changes what the host does.
 func (b *keyBank) turn(spoil func(kind string, b *keyBank, answer string) (string, bool), add func(message string) string) {
 	b.mu.Lock()
@@ -334,9 +341,15 @@ func TestRotation(t *testing.T) {
 		"by time":  {func(o *OwnerConfig) { o.KeyLife = 24 * time.Hour }, func(*testing.T, *bench, *keyBank) { pass(25 * time.Hour) }},
 		"by count": {func(o *OwnerConfig) { o.KeyMessages = 2 }, func(t *testing.T, b *bench, bank *keyBank) { sells(t, b, bank); sells(t, b, bank) }},
 		"by hand": {func(*OwnerConfig) {}, func(t *testing.T, b *bench, _ *keyBank) {
-			if !b.lane.ExchangeKeys(t.Context()) {
+			if !b.lane.ExchangeKeys(t.Context(), false) {
 				t.Error("not taken")
 			}
+		}},
+		"anew, because the host lost its keys": {func(*OwnerConfig) {}, func(t *testing.T, b *bench, bank *keyBank) {
+			bank.lose()
+			b.lane.ExchangeKeys(t.Context(), false)
+			pass(10 * time.Second)
+			b.lane.ExchangeKeys(t.Context(), true)
 		}},
 		"key error": {func(*OwnerConfig) {}, func(t *testing.T, b *bench, bank *keyBank) {
 			bank.turn(func(kind string, _ *keyBank, a string) (string, bool) {
@@ -419,7 +432,7 @@ func TestNoNewKeysUnderASale(t *testing.T) {
 		b.wire.set(false, nil)
 		pass(10 * time.Second)
 		b.sell(1000, "")
-		b.lane.ExchangeKeys(t.Context())
+		b.lane.ExchangeKeys(t.Context(), false)
 		pass(20 * time.Second)
 		if v.now() != "K1" {
 			t.Errorf("while a card is awaited, the keys became %q", v.now())

@@ -55,7 +55,7 @@ type Owner struct {
 
 	failures int           // connection failures in a row; Run's goroutine only
 	keys     keyState      // Run's goroutine only
-	renew    chan struct{} // somebody asks for new session keys
+	renew    chan bool     // somebody asks for new session keys; true: anew
 	quiet    chan struct{} // one slot: a sale runs, or its keys are being changed
 }
 
@@ -76,7 +76,7 @@ type Reply struct {
 func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
 		cfg: cfg, debts: cfg.Debts, ask: make(chan question), poke: make(chan struct{}, 1),
-		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
+		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
 	}
 	if cfg.Sessions != nil {
 		o.keys.wanted = "the terminal has started"
@@ -119,9 +119,9 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 			next, err = o.serve(ctx, q)
 		case <-o.poke:
 			next, err = o.rest(ctx, true)
-		case <-o.renew:
+		case anew := <-o.renew:
 			o.wantKeys("somebody at the terminal asked for new ones")
-			o.keys.notBefore = time.Time{}
+			o.keys.notBefore, o.keys.anew = time.Time{}, o.keys.anew || anew
 			next, err = o.rest(ctx, true)
 		case <-pause.C:
 			next, err = o.rest(ctx, false)
