@@ -1,6 +1,7 @@
 package contact_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -225,5 +226,51 @@ func TestAttackWedge(t *testing.T) {
 		{card: "cda-second-no-signature", want: emv.Online, tvr: "0000000000", ac: "80AE50 80AE50", second: emv.HostApproved, then: emv.Declined, thenTVR: "0400000000"},
 	} {
 		r.run(t)
+	}
+}
+
+// keyAsker is a cardholder at a pad that asks for the card's key and enters nothing.
+type keyAsker struct {
+	second
+	modulus []byte
+	err     error
+}
+
+func (k *keyAsker) CardPIN(ctx context.Context, ask emv.CardPINRequest) (emv.CardPINAnswer, error) {
+	with, err := ask.Encipherment(ctx)
+	k.modulus, k.err = with.Modulus, err
+	return emv.CardPINAnswer{Entry: emv.PINBypassed}, err
+}
+
+// TestPINEnciphermentKey: the card's own, where it brings every object of one, else the card's key for dynamic
+// authentication; without a valid one the method fails, and the TVR's first byte does not change (Book 2, 7.1; Book 3, 7.5).
+func TestPINEnciphermentKey(t *testing.T) {
+	const ownKey = "pin-enciphered-own-key"
+	cards := map[string]virtual{
+		"card's key":  insert(t, "pin-enciphered"),
+		"own key":     insert(t, ownKey),
+		"expired":     insert(t, "pin-key-expired"),
+		"hash":        insert(t, "pin-key-hash"),
+		"no exponent": insertText(t, "like = \""+ownKey+"\"\n[[application]]\n[application.tamper]\n\"9F2E\" = \"-\""),
+		"revoked":     insertText(t, "like = \""+ownKey+"\"\n[[application]]\n[application.rsa]\nissuer_serial = \"0BAD01\""),
+	}
+	find := func(name string) (modulus []byte, tvr byte) {
+		holder := &keyAsker{}
+		p := fix(offline(t), "9F33=E0B8C8 9F35=22")
+		_, out := begin(t, cards[name], p, holder)
+		return holder.modulus, out.Data.Value(emv.TagTVR)[0]
+	}
+	card, _ := find("card's key")
+	own, tvr := find("own key")
+	if len(card) == 0 || len(own) == 0 || bytes.Equal(card, own) || tvr != 0 {
+		t.Errorf("keys of %d and %d bytes, TVR %02X", len(card), len(own), tvr)
+	}
+	if got, _ := find("no exponent"); !bytes.Equal(got, card) {
+		t.Errorf("without an exponent for its own key: a key of %d bytes", len(got))
+	}
+	for name, want := range map[string]byte{"expired": 0, "hash": 0, "revoked": 0x04} {
+		if got, tvr := find(name); len(got) != 0 || tvr != want {
+			t.Errorf("%s: key of %d bytes, TVR %02X", name, len(got), tvr)
+		}
 	}
 }

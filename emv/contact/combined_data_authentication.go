@@ -110,14 +110,19 @@ func (s *session) combinedSignature(elements []tlv.Item) (emv.CID, error) {
 }
 
 // declineForgery ends a transaction whose first cryptogram came with a signature that is none: after a TC at once, after an
-// ARQC with an AAC, which the card is asked for so that it knows the end (Book 4, 6.3.2.1).
+// ARQC with an AAC, which the card is asked for so that it knows the end (Book 4, 6.3.2.1). Whatever it answers, the decision
+// stands.
 // Writes: 8A, and what the second GENERATE AC brings.
 func (s *session) declineForgery(ctx context.Context, got emv.CID) (ending, error) {
 	const reason = "declined: the card's combined signature is not valid"
 	s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
 	if got.Cryptogram() == emv.ARQC {
 		s.asked = emv.AAC
-		if _, _, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, false); err != nil {
+		var bad *cardFault
+		_, _, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, false)
+		if errors.As(err, &bad) {
+			s.explain("outcome", "the card does not confirm the end: "+bad.reason, bad.section)
+		} else if err != nil {
 			return goOn, err
 		}
 	}

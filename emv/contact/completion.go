@@ -34,7 +34,6 @@ func (s *session) takeAnswer(answer emv.HostAnswer) error {
 
 // setUnable decides without the issuer, and has the card told so: Y3 or Z3 (Book 4, 12.2.1 and A6).
 func (s *session) setUnable() {
-	s.beforeSecondAC()
 	asked, arc := s.unableToGoOnline()
 	s.asked = asked
 	s.put(emv.TagAuthorisationResponseCode, arc[:])
