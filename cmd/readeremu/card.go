@@ -13,7 +13,7 @@ import (
 
 func cardCommand() *cobra.Command {
 	var name, addr string
-	var verbose bool
+	var verbose, bare bool
 	cmd := &cobra.Command{
 		Use:   "card --listen 127.0.0.1:PORT",
 		Short: "offer one card over TCP, in the vpcd wire protocol, until it is stopped",
@@ -33,11 +33,16 @@ func cardCommand() *cobra.Command {
 				return fmt.Errorf("%w: choose another port with --listen", err)
 			}
 			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "readeremu: card %s ready at %s\n", card.Name(), l.Addr())
-			return emulator.Serve(cmd.Context(), l, card, tellTo(cmd.ErrOrStderr(), verbose))
+			var chip emulator.Chip = card
+			if bare {
+				chip = emulator.Bare(card)
+			}
+			return emulator.Serve(cmd.Context(), l, chip, tellTo(cmd.ErrOrStderr(), verbose))
 		},
 	}
 	cmd.Flags().StringVar(&addr, "listen", "", "address to listen on, 127.0.0.1:PORT (required; port 0: any)")
 	cmd.Flags().StringVar(&name, "card", "credit", "a name of \"readeremu cards\" or a profile's file")
+	cmd.Flags().BoolVar(&bare, "bare", false, "answer as at T=0 without a driver: 61xx and 6Cxx are left to the client")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say what is exchanged")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // EMV signs with it
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -244,9 +245,7 @@ func (s *signer) blank() []Record {
 // written puts the objects into records, none longer than a record may be.
 func (s *signer) written(issuer, issuerRest, ssad, card, cardRest, pin, pinRest []byte) []Record {
 	first := map[string]Hex{tagAuthorityIndex.String(): {s.Authority}, tagIssuerExponent.String(): s.issuer.exponent}
-	for name, v := range s.Objects {
-		first[name] = v
-	}
+	maps.Copy(first, s.Objects)
 	put := func(tag tlv.Tag, v []byte) {
 		if len(v) > 0 {
 			first[tag.String()] = v

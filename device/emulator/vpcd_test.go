@@ -107,3 +107,25 @@ func TestServe(t *testing.T) {
 	closeIt(t, v.conn)
 	closeIt(t, last.conn)
 }
+
+// A card at T=0 without a driver before it announces its data and corrects lengths (Book 1, annex A).
+func TestBare(t *testing.T) {
+	card := emulator.Bare(emulator.NewCard(ready(t, "oda-dda")))
+	card.Reset()
+	x := newTerminal(t, card.Transmit)
+	r := card.Transmit(command(0x00, 0xA4, 4, 0, unhex(t, visa)))
+	if len(r) != 2 || r[0] != 0x61 {
+		t.Fatalf("SELECT: %X", r)
+	}
+	x.absorb(x.send(0x9000, []byte{0x00, 0xC0, 0, 0, r[1]}))
+	r = card.Transmit(command(0x80, 0xA8, 0, 0, unhex(t, "8300")))
+	x.send(0x9000, []byte{0x00, 0xC0, 0, 0, r[1]})
+	r = card.Transmit(command(0x00, 0xB2, 1, 0x14, nil))
+	if len(r) != 2 || r[0] != 0x6C {
+		t.Fatalf("READ RECORD: %X", r)
+	}
+	if got := x.send(0x9000, []byte{0x00, 0xB2, 1, 0x14, r[1]}); len(got) != int(r[1]) {
+		t.Errorf("%d bytes, %d were announced", len(got), r[1])
+	}
+	x.send(0x6A86, []byte{0x00, 0x20, 0, 0})
+}
