@@ -14,8 +14,8 @@ func keys() []string { return keysOf("", reflect.TypeFor[file]()) }
 
 func keysOf(prefix string, t reflect.Type) []string {
 	var out []string
-	for i := range t.NumField() {
-		name, inner := prefix+t.Field(i).Tag.Get("toml"), t.Field(i).Type
+	for field := range t.Fields() {
+		name, inner := prefix+field.Tag.Get("toml"), field.Type
 		for inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
