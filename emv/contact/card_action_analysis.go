@@ -46,6 +46,8 @@ func (s *session) cardActionAnalysis(ctx context.Context) (ending, error) {
 		}
 		s.explain("outcome", "the card gave an ARQC", "Book 3, 10.9")
 		return ending{emv.Online, "the issuer decides"}, nil
+	case got == emv.TC && s.asked == emv.TC && s.wedged(cda):
+		return ending{emv.Declined, reasonWedged}, nil
 	case got == emv.TC && s.asked == emv.TC:
 		s.explain("outcome", "the card gave a TC", "Book 3, 10.8")
 		return ending{emv.Approved, "approved offline"}, nil

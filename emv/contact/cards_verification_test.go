@@ -38,8 +38,10 @@ var pinRows = []rehearsal{
 	{card: "pin-no-counter", section: "Book 4, 6.3.4.1", words: "1234", want: emv.Approved, tags: "95=0000000000 9F34=410302"},
 	{card: "pin-plain-signature", section: "Book 4, 6.3.4.5", words: "1234", want: emv.Approved, method: emv.OfflinePIN, tags: "95=0000000000 9F34=030000"},
 	{card: "pin-enciphered-signature", section: "Book 4, 6.3.4.5", words: "1234", want: emv.Approved, method: emv.OfflinePIN, tags: "95=0000000000 9F34=050000"},
-	// Somebody between says that the PIN is right: the terminal cannot tell, and tells the issuer what it saw (9F34).
-	{card: "pin-wedge", section: "Book 3, 10.5.1", words: "9999", want: emv.Approved, tags: "95=0000000000 9F34=410302"},
+	// Somebody between says that the PIN is right. The card's signed results know of none: nothing is approved offline, and an
+	// issuer that is asked sees both (9F34, 9F10).
+	{card: "pin-wedge", section: "Book 3, 10.5.1", words: "9999", want: emv.Declined, tags: "95=0000000000 9F34=410302 8A=5A31", must: acTCSigned},
+	{card: "pin-wedge", section: "Book 3, 10.5.1", words: "9999", fixed: large, want: emv.Online, tags: "95=0000008000 9F34=410302", must: acARQCSigned},
 }
 
 // TestCardsPIN: PINs that the card checks (Book 3, 10.5.1; Book 4, 6.3.4; Book 2, 7).

@@ -83,7 +83,8 @@ func (s *session) takeIssuerData(b []byte) {
 // Reads: 8D and what it lists. Writes: 9F27, 9F36, 9F26, 9F10.
 func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 	const section = "Book 3, 10.11"
-	cid, forged, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, s.requestsCDA(true))
+	cda := s.requestsCDA(true)
+	cid, forged, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, cda)
 	if err != nil {
 		return goOn, err
 	}
@@ -91,6 +92,8 @@ func (s *session) finalCryptogram(ctx context.Context) (ending, error) {
 	switch got := cid.Cryptogram(); {
 	case forged:
 		return s.refused(cid, "declined: the card's combined signature is not valid", sectionCDA), nil
+	case got == emv.TC && s.asked == emv.TC && s.answer.Result == emv.HostUnable && s.wedged(cda):
+		return s.refused(cid, reasonWedged, section), nil
 	case got == emv.TC && s.asked == emv.TC:
 		reason := "approved"
 		if s.answer.Result == emv.HostUnable {

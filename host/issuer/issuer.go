@@ -250,12 +250,30 @@ func replayKey(chip emv.Data) [10]byte {
 	return [10]byte(append(slices.Clone(chip.Value(emv.TagATC)), chip.Value(emv.TagApplicationCryptogram)...))
 }
 
+// wedged compares what the terminal says of a PIN that the card checks (9F34, Book 4, A4) with what the card says under its
+// cryptogram: they differ where somebody between the two answered VERIFY.
+func wedged(chip emv.Data) bool {
+	results := chip.Value(emv.TagCVMResults)
+	if len(results) != 3 || results[2] == 1 {
+		return false
+	}
+	switch results[0] & 0x3F {
+	case 1, 3, 4, 5: // plaintext and enciphered, alone and beside a signature
+		accepted, known := emv.CardSaysPIN(chip.Value(emv.TagDFName), chip.Value(emv.TagIssuerApplicationData))
+		return known && !accepted
+	}
+	return false
+}
+
 func (a *account) decide(r Request, chip emv.Data) (code, why string) {
 	switch {
 	case r.Expiry != a.Expiry:
 		return CardExpired, "expiry is not the card's"
 	case expired(a.Expiry, r.Now):
 		return CardExpired, "card expired"
+	}
+	if wedged(chip) {
+		return DoNotHonour, "the terminal says that the card accepted a PIN, and the card knows of none"
 	}
 	if code, why := a.checkPIN(r, chip); code != "" {
 		return code, why
