@@ -93,6 +93,9 @@ func (c *config) loadCAKeys(p profile.Profile, now time.Time, log *slog.Logger) 
 			log.Warn("a certification authority's key expires soon: ask the acquirer for the next one", name...)
 		}
 	}
+	if !authenticates && !p.Terminal.Capabilities.Has(emv.CapabilityEncipheredOffline) {
+		log.Warn("certification authorities' keys are there, and the profile authenticates no card: write offline_data_authentication = [\"dda\", \"cda\"] in its [terminal]")
+	}
 	log.Info("certification authorities' keys", "environment", p.Terminal.CAKeys, "keys", len(file.Keys), "revoked certificates", len(file.Revoked))
 	return file.CAKeys, nil
 }

@@ -39,7 +39,7 @@ func (d *disk) gate(ctx context.Context, config string, c config, p profile.Prof
 	}
 	entry := people.Entry{
 		Actor: people.Terminal, Event: people.EventStart, Result: people.Done,
-		Note: people.Note("release %s, config %s, profile %s %s, %s", version(), fingerprint(config), p.Name, c.profileFingerprint(), openWord(p.Roles.Open)),
+		Note: people.Note("release %s, config %s, profile %s %s, CA keys %s, %s", version(), fingerprint(config), p.Name, c.profileFingerprint(), c.caKeysFingerprint(), openWord(p.Roles.Open)),
 	}
 	if err := d.journal.Audit(ctx, entry); err != nil {
 		return nil, fmt.Errorf("audit the start: %w", err)
@@ -75,6 +75,13 @@ func (c *config) profileFingerprint() string {
 		return fingerprint(c.Profile)
 	}
 	return "(ready)"
+}
+
+func (c *config) caKeysFingerprint() string {
+	if c.CAKeys == "" {
+		return "none"
+	}
+	return fingerprint(c.CAKeys)
 }
 
 // verified runs the journal's verification for the local interface.

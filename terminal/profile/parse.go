@@ -191,7 +191,7 @@ func (c *checker) or(key string, v, missing any) any {
 func (c *checker) profile(f file) Profile {
 	p := Profile{Name: c.text("name", c.or("name", f.Name, "unnamed"), 1, 32)}
 	p.Currency = c.currency(c.or("currency", f.Currency, defaultCurrency))
-	p.Country = c.number("country", c.or("country", f.Country, int64(defaultCountry)), 1, 999)
+	p.Country = c.country(c.or("country", f.Country, int64(defaultCountry)))
 	p.Zone = c.zone(c.or("time_zone", f.TimeZone, "UTC"))
 	p.Merchant = c.merchant(f.Merchant)
 	p.Terminal = c.terminal(f.Terminal)

@@ -186,7 +186,7 @@ func TestRefusals(t *testing.T) {
 		{`scheme      = "maestro"`, `scheme = ""`, "application[3].scheme", "1 to 24"},
 		{`version     = "0002"`, `version = "02"`, "application[2].version", "4 hex digits"},
 		{`version     = "0002"`, `default_ddol = "9F"`, "application[2].default_ddol", "4 to 504"},
-		{`country   = 414`, `country = "KW"`, "country", "whole number"},
+		{`country   = 414`, `country = "KW"`, "country", "414 for Kuwait"},
 		{`enabled     = false`, `enabled = "no"`, "application[4].enabled", "neither"},
 		{`["online_pin", "no_cvm"]`, `"no_cvm"`, "terminal.cardholder_verification", "list"},
 		{`["online_pin", "no_cvm"]`, `[1]`, "terminal.cardholder_verification", "quotes"},

@@ -101,6 +101,16 @@ func (c *checker) currency(v any) money.Currency {
 	return cur
 }
 
+// country is a numeric code of ISO 3166-1.
+func (c *checker) country(v any) uint16 {
+	const key = "country"
+	if s, ok := v.(string); ok && strings.Trim(s, "0123456789") != "" {
+		c.refuse(key, "%q is not the country's number of ISO 3166-1: write it like 414 for Kuwait", s)
+		return 0
+	}
+	return c.number(key, v, 1, 999)
+}
+
 // hex is bytes in hex; spaces between them are let through.
 func (c *checker) hex(key string, v any, minimum, maximum int) []byte {
 	if _, number := v.(int64); number {
