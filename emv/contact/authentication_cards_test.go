@@ -66,7 +66,10 @@ type signed struct {
 
 func (r signed) run(t *testing.T) {
 	t.Helper()
-	name := r.card + " " + r.set + string(r.second)
+	t.Run(strings.TrimSpace(r.card+" "+r.set), r.transaction)
+}
+
+func (r signed) transaction(t *testing.T) {
 	p := offline(t)
 	if r.set != "" {
 		p = fix(p, "9F33=E008C8 9F35=22 "+r.set)
@@ -77,29 +80,29 @@ func (r signed) run(t *testing.T) {
 	card := &heard{virtual: insert(t, r.card)}
 	txn, out := begin(t, card, p, nil)
 	if out.Decision != r.want {
-		t.Errorf("%s: %s (%s), want %s: %v", name, out.Decision, out.Reason, r.want, out.Why)
+		t.Errorf("%s (%s), want %s: %v", out.Decision, out.Reason, r.want, out.Why)
 	}
 	if r.tvr != "" {
 		wantTags(t, out.Data, "95="+r.tvr)
 	}
 	if tsi := fmt.Sprintf("%X", out.Data.Value(emv.TagTSI)); r.tsi != "" && tsi[:2] != r.tsi {
-		t.Errorf("%s: TSI %s, want %s", name, tsi, r.tsi)
+		t.Errorf("TSI %s, want %s", tsi, r.tsi)
 	}
 	if got := fmt.Sprintf("%s %t", out.ODA.Method, out.ODA.OK); r.oda != "" && got != r.oda {
-		t.Errorf("%s: ODA %s, want %s", name, got, r.oda)
+		t.Errorf("ODA %s, want %s", got, r.oda)
 	}
 	if r.second != "" && txn != nil {
 		out = complete(t, txn, emv.HostAnswer{Result: r.second})
 		if out.Decision != r.then {
-			t.Errorf("%s: in the end %s (%s), want %s", name, out.Decision, out.Reason, r.then)
+			t.Errorf("in the end %s (%s), want %s", out.Decision, out.Reason, r.then)
 		}
 		wantTags(t, out.Data, "95="+r.thenTVR)
 	}
 	if got := card.asked("80AE", 6); r.ac != "" && got != r.ac {
-		t.Errorf("%s: sent %s, want %s", name, got, r.ac)
+		t.Errorf("sent %s, want %s", got, r.ac)
 	}
 	if r.never != "" && card.asked(r.never, 8) != "" {
-		t.Errorf("%s: %s was sent", name, card.asked(r.never, 8))
+		t.Errorf("%s was sent", card.asked(r.never, 8))
 	}
 }
 
