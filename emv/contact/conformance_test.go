@@ -62,7 +62,7 @@ func TestConformancePage(t *testing.T) {
 			}
 		}
 	}
-	if rules < 90 {
+	if rules < 120 {
 		t.Errorf("only %d rules", rules)
 	}
 }
