@@ -45,7 +45,11 @@ func (w *world) loadKeys(ctx context.Context) error {
 		}
 		do(string(share), "component", acquirer, fmt.Sprint(i+1), "2", "--holder", holder)
 	}
-	for _, use := range []string{"pin", "mac"} {
+	uses := []string{"pin", "mac"}
+	if w.stack.keys != "" {
+		uses = []string{"master"} // PIN and MAC key come over the link
+	}
+	for _, use := range uses {
 		do("", "import", acquirer, use, w.path("host/keys/"+use+".tr31"))
 	}
 	do("", "status")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,7 +81,11 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	return summary(os.Stdout, done, checks, time.Since(begun))
+	more, same, err := playSession(ctx, programs, filepath.Join(folder, "session"), len(done))
+	if err != nil {
+		return fmt.Errorf("session keys: %w", err)
+	}
+	return summary(os.Stdout, append(done, more...), append(checks, same...), time.Since(begun))
 }
 
 // stage makes the folder's contents and finds ports.

@@ -24,6 +24,7 @@ type stack struct {
 	hostHTTP   string // host:port of its local interface
 	late       string // how late the host's late answers are; empty is the host's own default
 	requireMAC bool   // the host refuses messages without a MAC
+	keys       string // what keys the host gives its terminals; empty is the host's own default
 	hand       string // what the emulated customer does by itself
 	running    []*program
 }
@@ -59,6 +60,9 @@ func (s *stack) startHost(ctx context.Context) error {
 	}
 	if s.requireMAC {
 		args = append(args, "--require-mac")
+	}
+	if s.keys != "" {
+		args = append(args, "--keys", s.keys)
 	}
 	return s.start(ctx, "hostsim", args...)
 }

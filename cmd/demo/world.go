@@ -42,6 +42,7 @@ func (w *world) pos(ctx context.Context, in io.Reader, args ...string) (printed 
 	cmd := exec.CommandContext(ctx, w.binary("pos"), append(args, "--socket", w.path("posd.sock"))...)
 	var both bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &both, &both
+	cmd.Env = append(os.Environ(), "TILLWAY_SESSION="+w.path("session"))
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
 		return both.String(), exit.ExitCode(), nil

@@ -115,17 +115,23 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 // sessionKeys is the module as an exchange of session keys sees it.
 type sessionKeys struct{ acquirerKeys }
 
-// Held implements lane.SessionKeys. A DUKPT key is none of these.
+// Held implements lane.SessionKeys. A DUKPT key is none of these. Without a master key no exchange can bring anything: that is
+// an error, which says what to load.
 func (k sessionKeys) Held(ctx context.Context) (inForce, proposed bool, err error) {
 	st, err := k.module.Status(ctx)
 	if err != nil {
 		return false, false, err
 	}
+	master := false
 	for _, key := range st.Keys {
 		if key.Set == k.set && key.Scheme == "session" {
+			master = master || key.Use == secure.UseMaster.String()
 			inForce = inForce || key.Use == secure.UseMAC.String()
 			proposed = proposed || key.Use == secure.UseProposedMAC.String()
 		}
+	}
+	if !master {
+		return false, false, fmt.Errorf("no master key: load the one that the bank sent, with pos keys import %s master FILE: %w", k.set, secure.ErrNoKEK)
 	}
 	return inForce, proposed, nil
 }

@@ -214,10 +214,10 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 	switch err := o.connect(ctx); {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
+	case !o.keys.destroyed.IsZero() || o.keys.order == terminal.OrderDestroy:
+		return notSent("the bank has ordered this terminal's keys destroyed", "The bank takes no sales of this terminal any more: call the acquirer."), nil
 	case err != nil:
 		return notSent(err.Error(), ""), nil
-	case o.keys.order == terminal.OrderDestroy:
-		return notSent("the bank has ordered this terminal's keys destroyed", "The bank takes no sales of this terminal any more: call the acquirer."), nil
 	case o.keys.changes != changes: // a PIN that was entered before is enciphered under the key that has gone
 		return notSent("the session keys changed after the sale began", "The terminal has just got new keys from the bank: start the sale again."), nil
 	}
