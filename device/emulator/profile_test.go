@@ -31,7 +31,7 @@ func TestReadyCards(t *testing.T) {
 			x.read(hexOf(p.Applications[0].AID))
 			seen := map[tlv.Tag]int{}
 			for e := range bytesOf(x.afl, 4) {
-				if sfi := e[0] >> 3; sfi < 1 || sfi > 10 || e[0]&7 != 0 || e[1] < 1 || e[2] < e[1] || e[3] > e[2]-e[1]+1 {
+				if sfi := e[0] >> 3; sfi < 1 || sfi > 30 || e[0]&7 != 0 || e[1] < 1 || e[2] < e[1] || e[3] > e[2]-e[1]+1 {
 					t.Errorf("AFL entry %X", e)
 				}
 				for n := e[1]; n <= e[2]; n++ {

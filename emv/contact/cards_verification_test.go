@@ -38,6 +38,9 @@ var pinRows = []rehearsal{
 	{card: "pin-no-counter", section: "Book 4, 6.3.4.1", words: "1234", want: emv.Approved, tags: "95=0000000000 9F34=410302"},
 	{card: "pin-plain-signature", section: "Book 4, 6.3.4.5", words: "1234", want: emv.Approved, method: emv.OfflinePIN, tags: "95=0000000000 9F34=030000"},
 	{card: "pin-enciphered-signature", section: "Book 4, 6.3.4.5", words: "1234", want: emv.Approved, method: emv.OfflinePIN, tags: "95=0000000000 9F34=050000"},
+	{card: "pin-invalidated", section: "Book 3, 10.5.1", words: "1234", want: emv.Online, tags: "95=0000200000 9F34=1F0002", must: verifyPlain},
+	{card: "pin-odd-status", section: "Book 3, 6.3.5", words: "1234", want: emv.Terminated, must: verifyPlain, never: "80AE"},
+	{card: "pin-odd-counter", section: "Book 4, 6.3.4.1", words: "1234", want: emv.Approved, tags: "95=0000000000 9F34=410302"},
 	// Somebody between says that the PIN is right. The card's signed results know of none: nothing is approved offline, and an
 	// issuer that is asked sees both (9F34, 9F10).
 	{card: "pin-wedge", section: "Book 3, 10.5.1", words: "9999", want: emv.Declined, tags: "95=0000000000 9F34=410302 8A=5A31", must: acTCSigned},
