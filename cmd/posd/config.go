@@ -35,6 +35,10 @@ type config struct {
 	Reader struct {
 		Driver string `toml:"driver"`
 		Port   string `toml:"port"`
+		Stripe struct {
+			Port string `toml:"port"`
+			Baud int    `toml:"baud"`
+		} `toml:"stripe"`
 	} `toml:"reader"`
 
 	Keys keysConfig `toml:"keys"`
@@ -72,6 +76,8 @@ type nacConfig struct {
 	NII          string `toml:"nii"`
 	Track2Filler string `toml:"track2_filler"`
 	Repeat       string `toml:"repeat"`
+	Stripe       string `toml:"stripe_entry"`
+	Fallback     string `toml:"fallback_entry"`
 
 	MAC           string `toml:"mac"`
 	MACBytes      int    `toml:"mac_bytes"`
@@ -122,7 +128,7 @@ func defaults() config {
 	var c config
 	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
 	c.Log.Format = "text"
-	c.Reader.Driver = "gempc"
+	c.Reader.Driver, c.Reader.Stripe.Baud = "gempc", 9600
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
@@ -131,7 +137,7 @@ func defaults() config {
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
 	a.KeyLife = duration(24 * time.Hour)
 	a.NAC = nacConfig{
-		Track2Filler: "F", Repeat: "0400", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
+		Track2Filler: "F", Repeat: "0400", Stripe: "90", Fallback: "80", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
 		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48,
 	}
 	return c
@@ -172,7 +178,7 @@ func loadConfig(path string) (config, error) {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
-		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Port, &c.Reader.Stripe.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -194,6 +200,8 @@ func (c *config) check() error {
 	switch {
 	case c.Reader.Driver != "gempc":
 		return fmt.Errorf("reader.driver %q is not known: this release drives gempc", c.Reader.Driver)
+	case c.Reader.Stripe.Baud < 300 || c.Reader.Stripe.Baud > 115200:
+		return fmt.Errorf("reader.stripe.baud %d is no speed of a serial line: the reader's manual says which, mostly 9600", c.Reader.Stripe.Baud)
 	case c.Reader.Port == "":
 		return errors.New("reader.port is missing: the serial port of the card reader, like /dev/ttyUSB0")
 	case a.Dialect != "nac":

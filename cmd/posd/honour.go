@@ -16,8 +16,9 @@ import (
 // A profile may say all that the kernel does; whoever sells with it is promised that the terminal keeps what the profile
 // says. So what this release cannot keep ends the start, in one sentence, instead of the first sale that needs it.
 
-// honours says what of a profile this release of the daemon cannot honour; nil when there is nothing.
-func honours(p profile.Profile) error {
+// honours says what of a profile this release of the daemon cannot honour, with a stripe reader or without; nil when there is
+// nothing.
+func honours(p profile.Profile, stripeReader bool) error {
 	refuse := func(format string, args ...any) error {
 		return fmt.Errorf("profile %s: "+format, append([]any{p.Name}, args...)...)
 	}
@@ -39,8 +40,14 @@ func honours(p profile.Profile) error {
 		return refuse("terminal.literal_action_codes is for pos card run: write false")
 	case !can.Has(emv.CapabilityICWithContacts):
 		return refuse(`terminal.card_data_input has no "chip", and this release reads nothing else`)
-	case can.Has(emv.CapabilityMagneticStripe) || can.Has(emv.CapabilityManualKeyEntry):
-		return refuse(`terminal.card_data_input: this release reads chips only: write ["chip"]`)
+	case can.Has(emv.CapabilityManualKeyEntry):
+		return refuse(`terminal.card_data_input: this release takes no card number by keys: write ["chip"]`)
+	case can.Has(emv.CapabilityMagneticStripe) && !stripeReader:
+		return refuse(`terminal.card_data_input says "stripe", and there is no reader for it: name its port with reader.stripe in the config, or write ["chip"]`)
+	case stripeReader && !can.Has(emv.CapabilityMagneticStripe):
+		return refuse(`reader.stripe in the config names a stripe reader, and terminal.card_data_input takes no stripe: write ["chip", "stripe"], or take the reader out`)
+	case stripeReader && !can.Has(emv.CapabilityEncipheredOnlinePIN) && !can.Has(emv.CapabilitySignature):
+		return refuse("terminal.cardholder_verification has neither online_pin nor signature, and there is no other way to verify the holder of a swiped card")
 	case can.Has(emv.CapabilityPlaintextPIN):
 		return refuse("offline_pin_plaintext needs a PIN pad that holds the card itself, and this release drives none: take it out of terminal.cardholder_verification")
 	case can[1] == 0:

@@ -37,35 +37,47 @@ func edited(t *testing.T, pairs ...string) profile.Profile {
 
 // The daemon starts with the shop's profile, and refuses in one sentence what it cannot keep, though the kernel does it.
 func TestHonours(t *testing.T) {
-	if err := honours(edited(t)); err != nil {
+	if err := honours(edited(t), false); err != nil {
 		t.Fatalf("kuwait: %v", err)
 	}
 	const methods = `["online_pin", "no_cvm"]`
-	if err := honours(edited(t, methods, `["online_pin", "no_cvm", "offline_pin_enciphered", "signature"]`)); err != nil {
+	if err := honours(edited(t, methods, `["online_pin", "no_cvm", "offline_pin_enciphered", "signature"]`), false); err != nil {
 		t.Errorf("PINs enciphered for the card, and signatures: %v", err)
 	}
-	for _, row := range []struct{ old, replacement, says string }{
-		{`type        = "21"`, `type = "22"`, "store-and-forward"},
-		{`type        = "21"`, `type = "23"`, "store-and-forward"},
-		{`type        = "21"`, `type = "25"`, "attended"},
-		{`type        = "21"`, `type = "24"`, "attended"},
-		{`type        = "21"`, `type = "34"`, "attended"},
-		{`type        = "21"`, `type = "11"`, "merchant"},
-		{`type        = "21"`, ``, "terminal.type is left out"},
-		{`country   = 414             # ISO 3166-1 numeric`, ``, "country is left out"},
-		{`tac_online  = "DC4004F800"`, ``, "tac_online is left out"},
-		{`literal_action_codes = false`, ``, "literal_action_codes is left out"},
-		{`literal_action_codes = false`, `literal_action_codes = true`, "write false"},
-		{methods, `["online_pin", "no_cvm", "offline_pin_plaintext"]`, "offline_pin_plaintext needs"},
-		{`fallback_after = 3`, `card_data_input = ["chip", "stripe"]`, "chips only"},
-		{`fallback_after = 3`, `card_data_input = ["chip", "manual"]`, "chips only"},
-		{`fallback_after = 3`, `card_data_input = []`, "nothing else"},
-		{`[merchant]`, "selection = [1]\n[merchant]", "for pos card run"},
-		{`[merchant]`, "force_online = true\n[merchant]", "for pos card run"},
-		{`[roles]`, "[[exception]]\npan = \"4761739001010119\"\n[roles]", "for pos card run"},
-		{`[roles]`, "[[earlier_sale]]\npan = \"4761739001010119\"\namount = \"1\"\n[roles]", "for pos card run"},
+	swiping := edited(t, `fallback_after = 3`, `card_data_input = ["chip", "stripe"]`)
+	if err := honours(swiping, true); err != nil {
+		t.Errorf("a stripe reader: %v", err)
+	}
+	swiping.Terminal.Capabilities[1] = 0x08 // no CVM alone
+	if err := honours(swiping, true); err == nil || !strings.Contains(err.Error(), "neither online_pin nor signature") {
+		t.Errorf("a stripe reader, and no way to verify: %v", err)
+	}
+	for _, row := range []struct {
+		old, replacement, says string
+		stripe                 bool
+	}{
+		{`type        = "21"`, `type = "22"`, "store-and-forward", false},
+		{`type        = "21"`, `type = "23"`, "store-and-forward", false},
+		{`type        = "21"`, `type = "25"`, "attended", false},
+		{`type        = "21"`, `type = "24"`, "attended", false},
+		{`type        = "21"`, `type = "34"`, "attended", false},
+		{`type        = "21"`, `type = "11"`, "merchant", false},
+		{`type        = "21"`, ``, "terminal.type is left out", false},
+		{`country   = 414             # ISO 3166-1 numeric`, ``, "country is left out", false},
+		{`tac_online  = "DC4004F800"`, ``, "tac_online is left out", false},
+		{`literal_action_codes = false`, ``, "literal_action_codes is left out", false},
+		{`literal_action_codes = false`, `literal_action_codes = true`, "write false", false},
+		{methods, `["online_pin", "no_cvm", "offline_pin_plaintext"]`, "offline_pin_plaintext needs", false},
+		{`fallback_after = 3`, `card_data_input = ["chip", "stripe"]`, "no reader for it", false},
+		{`fallback_after = 3`, `card_data_input = ["chip", "manual"]`, "by keys", false},
+		{`fallback_after = 3`, `card_data_input = []`, "nothing else", false},
+		{`[merchant]`, "selection = [1]\n[merchant]", "for pos card run", false},
+		{`[merchant]`, "force_online = true\n[merchant]", "for pos card run", false},
+		{`[roles]`, "[[exception]]\npan = \"4761739001010119\"\n[roles]", "for pos card run", false},
+		{`[roles]`, "[[earlier_sale]]\npan = \"4761739001010119\"\namount = \"1\"\n[roles]", "for pos card run", false},
+		{`fallback_after = 3`, ``, "takes no stripe", true},
 	} {
-		err := honours(edited(t, row.old, row.replacement))
+		err := honours(edited(t, row.old, row.replacement), row.stripe)
 		if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "profile kuwait") {
 			t.Errorf("%q: %v, want %q", row.replacement, err, row.says)
 		}

@@ -41,7 +41,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := honours(p); err != nil {
+	if err := honours(p, c.Reader.Stripe.Port != ""); err != nil {
 		return err
 	}
 	if err := c.rolesFit(p); err != nil {
@@ -79,6 +79,13 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return fmt.Errorf("reader: %w", err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
+	stripe, err := openStripe(c, log)
+	if err != nil {
+		return fmt.Errorf("reader.stripe: %w", err)
+	}
+	if stripe != nil {
+		defer func() { err = errors.Join(err, stripe.Close()) }()
+	}
 	if disk.transcripts, err = newTranscripts(filepath.Join(c.State, "transcripts"), c.Transcripts.Keep, c.Transcripts.TestCards == "complete", log); err != nil {
 		return err
 	}
@@ -87,7 +94,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	s, err := assemble(ctx, parts{
-		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, journal: disk.journal, sales: disk.sales, traces: disk.traces,
+		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
 		dial: link.TLSDialer(link.TLSConfig{
 			Address: c.Acquirer.Address, ServerName: c.Acquirer.ServerName, RootCAs: pool, Certificate: certificate,
 			Timeout: time.Duration(c.Acquirer.ConnectTimeout),

@@ -12,6 +12,7 @@ import (
 	"tillway/device"
 	"tillway/device/emulator/transcript"
 	"tillway/device/gempc"
+	"tillway/device/swipe"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/iso8583/dialect/nac"
@@ -30,12 +31,21 @@ func openReader(c config, log *slog.Logger) (device.Reader, error) {
 	return nil, fmt.Errorf("reader.driver %q is not known", c.Reader.Driver)
 }
 
+// openStripe is the reader of stripes beside it; nil where the config names none.
+func openStripe(c config, log *slog.Logger) (device.Reader, error) {
+	if c.Reader.Stripe.Port == "" {
+		return nil, nil //nolint:nilnil // none is what was asked for
+	}
+	return swipe.Open(swipe.Config{Port: c.Reader.Stripe.Port, Baud: c.Reader.Stripe.Baud, Log: log})
+}
+
 // parts is what a terminal is assembled from: all that touches the world comes from outside.
 type parts struct {
 	profile  profile.Profile
 	caKeys   emv.CAKeys
 	acquirer acquirerConfig
 	reader   device.Reader
+	stripe   device.Reader // nil: none
 	journal  lane.Journal
 	sales    lane.Counter
 	traces   lane.Counter
@@ -57,6 +67,18 @@ type parts struct {
 	debts    []terminal.DebtRow // nil: terminal.DebtTable()
 }
 
+// stripeRules is what the profile says of swiped cards: their holders are verified as the terminal can.
+func (p parts) stripeRules() lane.StripeRules {
+	rules := lane.StripeRules{Reader: p.stripe, FallbackAfter: p.profile.Terminal.FallbackAfter}
+	if p.profile.Terminal.Capabilities.Has(emv.CapabilityEncipheredOnlinePIN) {
+		rules.Methods = append(rules.Methods, emv.OnlinePIN)
+	}
+	if p.profile.Terminal.Capabilities.Has(emv.CapabilitySignature) {
+		rules.Methods = append(rules.Methods, emv.Signature)
+	}
+	return rules
+}
+
 // stack is an assembled terminal.
 type stack struct {
 	lane      *lane.Lane
@@ -70,6 +92,7 @@ type stack struct {
 func assemble(ctx context.Context, p parts) (*stack, error) {
 	settings := nac.Settings{
 		TPDU: p.acquirer.NAC.TPDU, NII: p.acquirer.NAC.NII, Track2Filler: p.acquirer.NAC.Track2Filler, Repeat: p.acquirer.NAC.Repeat,
+		StripeEntry: p.acquirer.NAC.Stripe, FallbackEntry: p.acquirer.NAC.Fallback,
 		Zone: p.profile.Zone, Now: p.clock,
 		MAC: p.acquirer.NAC.MAC, MACBytes: p.acquirer.NAC.MACBytes, MACSignOn: p.acquirer.NAC.MACSignOn,
 		SecurityField: p.acquirer.NAC.SecurityField, PINBytes: p.acquirer.NAC.PINBytes,
@@ -123,6 +146,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 			return params
 		},
 		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,
+		Stripe:   p.stripeRules(),
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		AgreementWait: p.profile.Deadlines.Signature, CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,

@@ -16,6 +16,7 @@ import (
 // socket. An order is one line.
 type desk struct {
 	reader *emulator.GemPC
+	stripe *emulator.StripeReader // nil: none
 	log    *exchangeLog
 
 	mu    sync.Mutex
@@ -29,6 +30,7 @@ unplug            take the reader off the machine
 replug            bring it back
 fault KIND [N]    something goes wrong at the N-th exchange from now (1: the next)
 fault KIND @N     the same, counted from the card's insertion (@0: the answer to reset)
+swipe STRIPE      swipe a card: a ready stripe's name, or its tracks from % or ;
 wait DURATION     do nothing for a while, such as 500ms`
 
 var errOrder = errors.New("order not understood")
@@ -56,10 +58,27 @@ func (d *desk) do(ctx context.Context, line string) error {
 		return d.reader.Replug()
 	case verb == "fault" && len(rest) > 0:
 		return d.fault(rest)
+	case verb == "swipe" && len(rest) > 0:
+		return d.swipe(strings.Join(rest, " "))
 	case verb == "wait" && len(rest) == 1:
 		return pause(ctx, rest[0])
 	}
 	return fmt.Errorf("%w: %.80q; there are\n%s", errOrder, line, orders)
+}
+
+// swipe sends a ready stripe by its name, or the tracks themselves.
+func (d *desk) swipe(what string) error {
+	if d.stripe == nil {
+		return fmt.Errorf("%w: there is no stripe reader: start readeremu with --stripe PATH", errOrder)
+	}
+	if !strings.HasPrefix(what, "%") && !strings.HasPrefix(what, ";") {
+		tracks, _, err := emulator.ReadyStripe(what)
+		if err != nil {
+			return err
+		}
+		what = tracks
+	}
+	return d.stripe.Swipe(what)
 }
 
 // A hand takes a moment to change cards, and a reader looks a few times a second: a card goes in only when the driver has

@@ -14,8 +14,8 @@ import (
 )
 
 type gempcFlags struct {
-	link, card, hand, control, script string
-	verbose                           bool
+	link, card, hand, control, script, stripe string
+	verbose                                   bool
 }
 
 func gempcCommand() *cobra.Command {
@@ -36,13 +36,14 @@ func gempcCommand() *cobra.Command {
 	fl.StringVar(&f.card, "card", "credit", "card in the slot at the start: a name of \"readeremu cards\", a profile's file, or none")
 	fl.StringVar(&f.hand, "hand", "still", "the customer: still, or auto (takes the card out after a sale and puts it back)")
 	fl.StringVar(&f.control, "control", "", "control address: a socket's path or 127.0.0.1:PORT (default: PATH of the link and .ctl)")
+	fl.StringVar(&f.stripe, "stripe", "", "path of the serial port of a stripe reader to make beside it; default: none")
 	fl.StringVar(&f.script, "script", "", "file of orders to carry out from the start")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "say what happens, exchange by exchange")
 	return cmd
 }
 
 // runGemPC runs the reader until the context ends.
-func runGemPC(ctx context.Context, f gempcFlags, out, errs io.Writer) error {
+func runGemPC(ctx context.Context, f gempcFlags, out, errs io.Writer) (err error) {
 	hands := map[string]emulator.Hand{"still": emulator.StillHand(), "auto": emulator.AutoHand()}
 	hand, known := hands[f.hand]
 	if f.link == "" || !known {
@@ -70,6 +71,12 @@ func runGemPC(ctx context.Context, f gempcFlags, out, errs io.Writer) error {
 	}
 	if d.reader, err = emulator.StartGemPC(cfg); err != nil {
 		return err
+	}
+	if f.stripe != "" {
+		if d.stripe, err = emulator.StartStripe(f.stripe); err != nil {
+			return errors.Join(err, d.reader.Close())
+		}
+		defer func() { err = errors.Join(err, d.stripe.Close()) }()
 	}
 	err = d.serve(ctx, f, script, out)
 	return errors.Join(err, d.reader.Close())

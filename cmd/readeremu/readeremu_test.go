@@ -123,11 +123,43 @@ func TestOrders(t *testing.T) {
 	if s := p.tell("remove"); s.Card || s.Armed != 0 {
 		t.Errorf("%+v", s)
 	}
-	for _, order := range []string{"insert platinum", "insert", "dance", "fault", "fault sulk", "fault mute 0", "fault mute @x1", "wait long", "wait 11m", "replug"} {
+	for _, order := range []string{"insert platinum", "insert", "dance", "fault", "fault sulk", "fault mute 0", "fault mute @x1", "wait long", "wait 11m", "replug", "swipe stripe"} {
 		args := append([]string{"ctl", "--control", link + ".ctl"}, strings.Fields(order)...)
 		if code, _, errs := say(t, args...); code != exitError || !strings.HasPrefix(errs, "readeremu: ") {
 			t.Errorf("%s: %d %q", order, code, errs)
 		}
+	}
+	if code, errs := p.stop(); code != exitDone || errs != "" {
+		t.Errorf("ends with %d %q", code, errs)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A stripe reader beside the chip reader sends what is swiped, by name or as it is written, and leaves nothing behind.
+func TestSwipe(t *testing.T) {
+	dir := shortDir(t)
+	link := filepath.Join(dir, "s")
+	p := start(t, dir, "gempc", "--link", filepath.Join(dir, "r"), "--stripe", link)
+	port, err := os.OpenFile(link, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for order, want := range map[string]string{
+		"swipe copied": ";4761739001010119=28122011094932400000?\r", "swipe %B1^A B^1?": "%B1^A B^1?\r", "swipe ;1?": ";1?\r",
+	} {
+		p.tell(strings.Fields(order)...)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(port, got); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", order, got, err)
+		}
+	}
+	if err := port.Close(); err != nil {
+		t.Error(err)
+	}
+	if code, _, errs := say(t, "ctl", "--control", filepath.Join(dir, "r.ctl"), "swipe", "platinum"); code != exitError || !strings.Contains(errs, "no stripe to swipe") {
+		t.Errorf("%d %q", code, errs)
 	}
 	if code, errs := p.stop(); code != exitDone || errs != "" {
 		t.Errorf("ends with %d %q", code, errs)

@@ -334,6 +334,66 @@ func TestSwipedCardholder(t *testing.T) {
 	}
 }
 
+// TestSwipedSignature: where the terminal takes signatures, one is due unless the service code wants a PIN, and the sale stands once
+// the cashier has agreed to it.
+func TestSwipedSignature(t *testing.T) {
+	track := func(service string) string { return strings.Replace(plainTrack, "2812101", "2812"+service, 1) }
+	for _, c := range []struct {
+		name, service string
+		end           terminal.PINEnd
+		noPad, agree  bool
+		method        emv.Method
+		state         terminal.State
+		sent          string
+	}{
+		{"agreed", "101", "", false, true, emv.Signature, terminal.Approved, "sale"},
+		{"not agreed", "101", "", false, false, emv.Signature, terminal.Reversed, "sale reversal"},
+		{"a PIN where feasible", "106", terminal.PINEntered, false, true, emv.OnlinePIN, terminal.Approved, "saleENCIPHER"},
+		{"a PIN where feasible, left out", "106", terminal.PINBypassed, false, true, emv.Signature, terminal.Approved, "sale"},
+		{"a PIN where feasible, no pad", "107", "", true, true, emv.Signature, terminal.Approved, "sale"},
+		{"a PIN in any case", "120", terminal.PINEntered, false, true, emv.OnlinePIN, terminal.Approved, "saleENCIPHER"},
+		{"a PIN in any case, no pad", "120", "", true, true, emv.NoVerification, terminal.Declined, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := swiping(t, approves, nil, swipes(1, track(c.service)), always("00"), func(cfg *Config, _ *OwnerConfig) {
+					cfg.PINBypass, cfg.AgreementWait = true, time.Minute
+					cfg.Stripe.Methods = []emv.Method{emv.OnlinePIN, emv.Signature}
+					if c.noPad {
+						cfg.PINPad = nil
+					}
+				})
+				b.pad.end = c.end
+				id := b.sell(1000, "").ID
+				go func() {
+					for seen := uint64(0); ; {
+						n, err := b.lane.Watch(t.Context(), seen)
+						if err != nil || n.State.Final() {
+							return
+						}
+						if seen = n.Version; agrees(n.State) {
+							word := terminal.Agreement{Matches: c.agree}
+							if err := b.lane.Agree(t.Context(), id, word); err != nil {
+								t.Error(err)
+							}
+							return
+						}
+					}
+				}()
+				s, _ := b.watched()
+				time.Sleep(time.Minute)
+				b.end()
+				if s.State != c.state || s.Method != c.method {
+					t.Errorf("%s (%+v), %q", s.State, s.Outcome, s.Method)
+				}
+				if got := strings.Join(slices.DeleteFunc(b.sent(), func(s string) bool { return s == "signon" }), " "); got != c.sent {
+					t.Errorf("sent %q, want %q", got, c.sent)
+				}
+			})
+		})
+	}
+}
+
 // listed is an exception file with one card.
 type listed string
 
