@@ -83,6 +83,8 @@ func TestGoldenReceipts(t *testing.T) {
 		Started: cancelled.Started, TerminalID: cancelled.TerminalID, MerchantID: cancelled.MerchantID,
 		Outcome: terminal.Conclude(terminal.Row{From: terminal.AwaitCard, Event: terminal.TimeOut, To: terminal.Cancelled}, terminal.Outcome{}, ""),
 	}
+	swiped := approved(t)
+	swiped.Entry, swiped.Method, swiped.Label, swiped.AID, swiped.Tags = terminal.EnteredFallback, emv.OnlinePIN, "", "", emv.Data{}
 	signed := approved(t)
 	signed.Method, signed.Signature, signed.HostText = emv.Signature, true, "THANK YOU"
 	toSign, both := signed, signed
@@ -104,6 +106,7 @@ func TestGoldenReceipts(t *testing.T) {
 		{"approved-duplicate", approved(t), Customer, true, 0},
 		{"declined-customer", declined, Customer, false, 0},
 		{"declined-merchant", declined, Merchant, false, 0},
+		{"fallback-merchant", swiped, Merchant, false, 0},
 		{"reversed-customer", reversed, Customer, false, 0},
 		{"cancelled-customer", cancelled, Customer, false, 0},
 		{"signature-to-compare", toSign, Merchant, false, 0},
