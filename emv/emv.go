@@ -101,7 +101,7 @@ type Application struct {
 	AID             []byte  // 5 to 16 bytes
 	PartialSelect   bool    // application selection indicator (Book 1, 12.3.1)
 	Scheme          string  // for receipts and reports: "visa", "mastercard", …
-	Version         [2]byte // 9F09
+	Version         [2]byte // 9F09; zero: none, and versions are not compared
 	TACDenial       [5]byte
 	TACOnline       [5]byte
 	TACDefault      [5]byte

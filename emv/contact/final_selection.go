@@ -101,7 +101,9 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	}
 	s.data.Put(emv.TagADFName, c.AID)
 	s.put(emv.TagAIDTerminal, c.AID)
-	s.put(emv.TagApplicationVersionTerminal, c.app.Version[:])
+	if c.app.Version != [2]byte{} {
+		s.put(emv.TagApplicationVersionTerminal, c.app.Version[:])
+	}
 	if c.app.Capabilities != [3]byte{} {
 		s.put(emv.TagTerminalCapabilities, capabilities(s.params, c.app.Capabilities))
 	}

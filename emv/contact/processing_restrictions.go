@@ -20,8 +20,9 @@ const (
 // processingRestrictions compares versions, usage and dates; nothing here ends the transaction (Book 3, 10.4).
 // Reads: 5F24, 5F25, 5F28, 9A, 9C, 9F03, 9F07, 9F08, 9F09, 9F1A, 9F35, 9F40. Writes: 95.
 func (s *session) processingRestrictions(context.Context) (ending, error) {
-	if v, ok := s.data.Get(emv.TagApplicationVersionICC); ok && !bytes.Equal(v, s.data.Value(emv.TagApplicationVersionTerminal)) {
-		s.setTVR(emv.TVRDifferentVersions, fmt.Sprintf("card %X, terminal %X", v, s.data.Value(emv.TagApplicationVersionTerminal)), "Book 3, 10.4.1")
+	own, known := s.data.Get(emv.TagApplicationVersionTerminal) // a terminal for trying cards may have none: there is nothing to compare
+	if v, ok := s.data.Get(emv.TagApplicationVersionICC); ok && known && !bytes.Equal(v, own) {
+		s.setTVR(emv.TVRDifferentVersions, fmt.Sprintf("card %X, terminal %X", v, own), "Book 3, 10.4.1")
 	}
 	if b, ok := s.data.Get(emv.TagAUC); ok {
 		var auc emv.AUC

@@ -138,7 +138,6 @@ func (c *checker) application(key string, row application, cur money.Currency, t
 		return a
 	}
 	a.AID = c.hex(key+".aid", row.AID, 5, 16)
-	standard := schemeOf(a.AID)
 	said := func(name string, v, missing any) any {
 		if v == nil && !a.Enabled {
 			return missing // nobody uses it
@@ -146,9 +145,9 @@ func (c *checker) application(key string, row application, cur money.Currency, t
 		return c.or(key+"."+name, v, missing)
 	}
 	const none = "0000000000" // of an action code that is not there (Book 3, 10.7)
-	a.Scheme = c.text(key+".scheme", said("scheme", row.Scheme, standard.name), 1, 24)
+	a.Scheme = c.text(key+".scheme", said("scheme", row.Scheme, schemeOf(a.AID)), 1, 24)
 	a.PartialSelect = c.flag(key+".partial_selection", row.Partial, false)
-	copy(a.Version[:], c.hex(key+".version", said("version", row.Version, fmt.Sprintf("%X", standard.version)), 2, 2))
+	copy(a.Version[:], c.hex(key+".version", said("version", row.Version, "0000"), 2, 2))
 	copy(a.TACDenial[:], c.hex(key+".tac_denial", said("tac_denial", row.TACDenial, none), 5, 5))
 	copy(a.TACOnline[:], c.hex(key+".tac_online", said("tac_online", row.TACOnline, none), 5, 5))
 	copy(a.TACDefault[:], c.hex(key+".tac_default", said("tac_default", row.TACDefault, none), 5, 5))

@@ -30,7 +30,7 @@ func TestOneApplicationIsEnough(t *testing.T) {
 	got.Random = nil
 	want := emv.Params{
 		Applications: []emv.Application{{
-			AID: []byte{0xA0, 0, 0, 0, 3, 0x10, 0x10}, Scheme: "visa", Version: [2]byte{0, 0x8C}, DefaultDDOL: []byte{0x9F, 0x37, 4},
+			AID: []byte{0xA0, 0, 0, 0, 3, 0x10, 0x10}, Scheme: "visa", DefaultDDOL: []byte{0x9F, 0x37, 4},
 		}},
 		Amount: money.New(100, p.Currency), Time: got.Time, SequenceCounter: 1, TerminalCountry: 276, TerminalType: 0x22,
 		Capabilities: [3]byte{0x20, 0xF8, 0xC8}, MoreCapabilities: [5]byte{0xF0, 0, 0xF0, 0xF0, 1}, TerminalID: "TILL0001",
