@@ -54,11 +54,12 @@ func (l LeftOut) String() string { return l.RID + " index " + l.Index + ": " + l
 // come twice, and a key of the other environment is an error. A bare list of keys, with published_sha1 in place of sha1,
 // is a collection: what cannot be used is left out, with its reason.
 //
-// A key's kind says where it belongs: "test" and "mock" are test, "live" is live; one that is called both belongs nowhere. A
-// key without a kind belongs, in a terminal's own file, to the environment that it is read for; in a collection nobody
-// vouches for it, so it is taken for test and never for live, and not even for test where its modulus is a live key's. Of
-// several keys of a collection with one RID and index a test terminal takes the one whose kind is given, then the one
-// whose checksum is published, then the longest; a live terminal takes none of them, because nobody says which to trust.
+// A key's kind says where it belongs: "test" and "mock" are test, "live" is live; one that is called both belongs nowhere, and
+// one that is known from public lists as a test key is never live. A key without a kind belongs, in a terminal's own
+// file, to the environment that it is read for; in a collection nobody vouches for it, so it is taken for test and never for
+// live, and not even for test where its modulus is a live key's. Of several keys of a collection with one RID and index a
+// test terminal takes the one whose kind is given, then the one whose checksum is published, then the longest; a live
+// terminal takes none of them, because nobody says which to trust.
 //
 // Checksums are calculated again (Book 2, 11.2.2.1) and a wrong one refuses the whole file, since what stands beside it may be
 // as wrong; a live key must have one. Numbers are hex; expiry is the last day: YYMMDD, YYYYMMDD, YYYY-MM-DD, or MMYY and
@@ -227,6 +228,9 @@ func (k *fileKey) check() error {
 	if p.Modulus, err = hex.DecodeString(k.Modulus); err != nil {
 		return k.bad("modulus is not hex")
 	}
+	if len(k.Exponent)%2 == 1 { // 3 is often written with one digit
+		k.Exponent = "0" + k.Exponent
+	}
 	if p.Exponent, err = hex.DecodeString(k.Exponent); err != nil {
 		return k.bad("exponent is not hex")
 	}
@@ -276,6 +280,11 @@ func (k *fileKey) home() string {
 	return home
 }
 
+func (k *fileKey) publishedTestKey() bool {
+	sum := CheckSum(k.parsed.RID, k.parsed.Index, Key{k.parsed.Modulus, k.parsed.Exponent})
+	return publishedTestKeys[strings.ToUpper(hex.EncodeToString(sum[:]))]
+}
+
 // unfit is why a terminal of the environment must not or cannot use the key, "" when it can.
 func (k *fileKey) unfit(environment Environment, own bool) string {
 	switch home := k.home(); {
@@ -287,6 +296,8 @@ func (k *fileKey) unfit(environment Environment, own bool) string {
 		return fmt.Sprintf("it is a %s key, and this terminal is %s", home, environment)
 	case home == "" && environment == Live && !own:
 		return "nobody says that it is a live key"
+	case environment == Live && k.publishedTestKey():
+		return "public lists know it as a test key"
 	case environment == Live && len(k.sums()) == 0:
 		return "a live key needs the sha1 that its authority publishes"
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tillway/device/emulator"
 	"tillway/emv/oda"
 )
 
@@ -147,6 +148,49 @@ func TestOwnKeyFile(t *testing.T) {
 	}
 }
 
+// TestPublishedTestKeys: a key that is known to be for tests is no live terminal's, even when its file calls it live.
+func TestPublishedTestKeys(t *testing.T) {
+	var known struct{ Keys []map[string]any }
+	if err := json.Unmarshal(emulator.AuthorityKeys(), &known); err != nil || len(known.Keys) == 0 {
+		t.Fatal(err)
+	}
+	var rows []map[string]any
+	if err := json.Unmarshal(collection(t), &rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if kinds := fmt.Sprint(r["kind"]); kinds == "[test]" {
+			known.Keys = append(known.Keys, r)
+		}
+	}
+	for _, k := range known.Keys {
+		key := object{"rid": k["rid"], "index": k["index"], "modulus": k["modulus"], "exponent": k["exponent"], "expiry": nil, "kind": "live"}
+		key["sha1"] = checksum(t, k)
+		file := own(t, nil, key)
+		if f, err := oda.ParseKeys(file, oda.Live); !errors.Is(err, oda.ErrKeyFile) || !strings.Contains(err.Error(), "public lists know it") || len(f.Keys) != 0 {
+			t.Errorf("%s %s: %v", k["rid"], k["index"], err)
+		}
+		delete(key, "kind")
+		if _, err := oda.ParseKeys(own(t, nil, key), oda.Test); err != nil {
+			t.Errorf("%s %s: %v", k["rid"], k["index"], err)
+		}
+	}
+}
+
+func checksum(t *testing.T, k map[string]any) string {
+	t.Helper()
+	part := func(name string) []byte {
+		text, _ := k[name].(string)
+		b, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	sum := oda.CheckSum([5]byte(part("rid")), part("index")[0], oda.Key{Modulus: part("modulus"), Exponent: part("exponent")})
+	return hex.EncodeToString(sum[:])
+}
+
 // TestKeyFileRefusals: each error says which key, and a file with one bad key gives none.
 func TestKeyFileRefusals(t *testing.T) {
 	for _, r := range []struct {
@@ -170,7 +214,7 @@ func TestKeyFileRefusals(t *testing.T) {
 		{"rid", own(t, nil, object{"rid": "A0000003"}), oda.Test, "rid is not"},
 		{"index", own(t, nil, object{"index": "9"}), oda.Test, "index is not"},
 		{"modulus", own(t, nil, object{"modulus": "XY"}), oda.Test, "modulus is not hex"},
-		{"exponent", own(t, nil, object{"exponent": "3"}), oda.Test, "exponent is not hex"},
+		{"exponent", own(t, nil, object{"exponent": "XY"}), oda.Test, "exponent is not hex"},
 		{"bits", own(t, nil, object{"bits": 1024}), oda.Test, "1408 bits, not 1024"},
 		{"expiry", own(t, nil, object{"expiry": "301331"}), oda.Test, "expiry is no day"},
 		{"outside the limits", own(t, nil, object{"exponent": "02", "sha1": ""}), oda.Test, "outside the limits"},
