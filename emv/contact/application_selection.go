@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -32,11 +33,14 @@ func (s *session) applicationSelection(ctx context.Context) (ending, error) {
 			return end, err
 		}
 	}
+	from, section := "on the PSE's list", "Book 1, 12.3.2"
 	if len(s.candidates) == 0 {
 		if end, err := s.tryAIDs(ctx); err != nil || end != goOn {
 			return end, err
 		}
+		from, section = "found by trying its AIDs", "Book 1, 12.3.3"
 	}
+	s.explain("selection", fmt.Sprintf("applications that the terminal has, %s: %d", from, len(s.candidates)), section)
 	if len(s.candidates) == 0 {
 		end := s.nothingInCommon()
 		if !s.blocked { // the terminal ends it, and may read the card another way; a blocked card stays refused

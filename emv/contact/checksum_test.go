@@ -114,7 +114,11 @@ func TestChecksumChangesWithTheSource(t *testing.T) {
 		}
 		for _, e := range entries {
 			list := read()
-			file := list[i].source.(fstest.MapFS)[e.Name()]
+			files, ok := list[i].source.(fstest.MapFS)
+			if !ok {
+				t.Fatalf("%T", list[i].source)
+			}
+			file := files[e.Name()]
 			file.Data[len(file.Data)/2] ^= 1
 			if isTest := strings.HasSuffix(e.Name(), "_test.go"); (checksumOf(list) == Checksum()) != isTest {
 				t.Errorf("%s/%s: one bit changed, and the checksum does not say so", f.path, e.Name())
@@ -122,7 +126,10 @@ func TestChecksumChangesWithTheSource(t *testing.T) {
 		}
 	}
 	list := read()
-	files := list[1].source.(fstest.MapFS)
+	files, ok := list[1].source.(fstest.MapFS)
+	if !ok {
+		t.Fatalf("%T", list[1].source)
+	}
 	files["new.go"] = &fstest.MapFile{Data: []byte("package contact\n")}
 	added := checksumOf(list)
 	files["other.go"] = files["new.go"]

@@ -95,6 +95,7 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	}
 	s.storeFCI(file.body)
 	s.app, s.aid = c.app, c.AID
+	s.explain("selection", fmt.Sprintf("%X is selected, priority %d", c.AID, c.Priority), "Book 1, 12.4")
 	s.label = s.labelOf(s.data.Value(emv.TagApplicationPreferredName), s.data.Value(emv.TagApplicationLabel), file.codeTable())
 	if s.label == "" {
 		s.label = c.Label

@@ -3,6 +3,8 @@ package contact
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -37,6 +39,7 @@ func (s *session) initiateApplicationProcessing(ctx context.Context) (ok bool, e
 		return false, err
 	}
 	copy(s.aip[:], s.data.Value(emv.TagAIP))
+	s.explain("82", fmt.Sprintf("AIP %X: %s", s.aip[:], strings.Join(s.aip.Names(), "; ")), section)
 	return true, nil
 }
 

@@ -110,17 +110,8 @@ type Outcome struct {
 	Why          []emv.Why         `json:"why"`
 }
 
-// Hex is bytes as upper-case hex. However it is printed, it shows its length only.
+// Hex is bytes, in the file as upper-case hex.
 type Hex []byte
-
-// String shows the length.
-func (h Hex) String() string { return fmt.Sprintf("%d bytes", len(h)) }
-
-// GoString shows the length.
-func (h Hex) GoString() string { return h.String() }
-
-// Format shows the length under every verb.
-func (h Hex) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(h.String())) }
 
 // MarshalText writes the hex of the file, in the clear.
 func (h Hex) MarshalText() ([]byte, error) {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -352,5 +354,42 @@ func TestTestNumbers(t *testing.T) {
 	}
 	if transcript.IsTestNumber(emv.PAN{}) {
 		t.Error("no number is a test card's")
+	}
+}
+
+// However a session is printed, no card data and no PIN is in it.
+func TestSessionMasks(t *testing.T) {
+	const number = "4761739001010119"
+	s := &transcript.Session{
+		Unanswered: unhex(number), CardPINs: []transcript.CardPIN{{Data: unhex(number), Commands: []transcript.Hex{unhex(number)}}},
+		Host: &transcript.Host{IssuerData: unhex(number)}, Outcome: transcript.Outcome{Decision: emv.Online, Tags: map[string]string{"5A": number}},
+	}
+	var log bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%q", "%d"} {
+		for _, v := range []any{s, *s, s.Outcome, s.CardPINs, s.Unanswered, transcript.Transcript{Session: s}} {
+			fmt.Fprintf(&log, verb+"\n", v)
+		}
+	}
+	for _, l := range []*slog.Logger{slog.New(slog.NewTextHandler(&log, nil)), slog.New(slog.NewJSONHandler(&log, nil))} {
+		l.Info("session", "session", *s, "pointer", s, "outcome", s.Outcome, "pin", s.CardPINs[0], "host", s.Host, "command", s.Unanswered,
+			"transcript", transcript.Transcript{Session: s}, "exchange", transcript.Exchange{Command: unhex(number)})
+	}
+	if text := log.String(); strings.Contains(text, number) || strings.Contains(text, "71 97 115") {
+		t.Error(text)
+	}
+}
+
+// The ready cards of the emulator count as test cards, those at least that sell: of them a developer's terminal keeps what can
+// be replayed.
+func TestReadyCardsAreTestCards(t *testing.T) {
+	kernel := contact.New(contact.Config{})
+	for _, name := range []string{"credit", "debit", "expired", "declines", "pulled", "oda-cda", "pin-plain"} {
+		tr, _, err := sell(t, kernel, ready(t, name), kuwait(t), customer{}, nil)
+		if err != nil || !tr.OfTestCard() {
+			t.Errorf("%s: %v: %s is not among the test numbers, see testcards.go", name, err, tr.Session.PAN)
+		}
+	}
+	if tr, _, err := sell(t, kernel, ready(t, "credit", "4761739001010119", "4539578763621486"), kuwait(t), customer{}, nil); err != nil || tr.OfTestCard() {
+		t.Errorf("a number of another range counts as a test card's: %v", err)
 	}
 }
