@@ -190,3 +190,31 @@ func TestOfflineOnlyCDA(t *testing.T) {
 		t.Errorf("%s, sent %s, TVR %X", out.Decision, got, out.Data.Value(emv.TagTVR))
 	}
 }
+
+// TestAttackYesCard: a clone has the signed static data of a card, and says yes to every PIN and every request; what it cannot
+// do is sign. No terminal approves it offline, whatever the profile's action codes are.
+func TestAttackYesCard(t *testing.T) {
+	for kind, want := range map[byte]struct {
+		ac   string
+		want emv.Decision
+	}{0x21: {"80AE80", emv.Online}, 0x22: {"80AE80", emv.Online}, 0x23: {"80AE00", emv.Declined}} {
+		p := fix(offline(t), fmt.Sprintf("9F33=E0B8C8 9F35=%02X", kind))
+		p.TerminalType = kind
+		card := &heard{virtual: insert(t, "oda-sda")}
+		txn, out := begin(t, card, p, nil)
+		if out.Decision != want.want || card.asked("80AE", 6) != want.ac || out.Data.Value(emv.TagTVR)[0] != 0x02 {
+			t.Errorf("terminal %02X: %s, sent %s: %v", kind, out.Decision, card.asked("80AE", 6), out.Why)
+		}
+		if txn == nil {
+			continue
+		}
+		if out = complete(t, txn, emv.HostAnswer{Result: emv.HostUnable}); out.Decision != emv.Declined || !strings.HasSuffix(card.asked("80AE", 6), "80AE00") {
+			t.Errorf("terminal %02X, issuer not reached: %s", kind, out.Decision)
+		}
+	}
+	// One that says TC where an ARQC was asked for gains nothing.
+	yes := wedge{insert(t, "oda-sda"), 0xAE, func([]byte) []byte { return unhex("800B40001111223344556677889000") }}
+	if _, out := begin(t, yes, offline(t), nil); out.Decision != emv.Terminated {
+		t.Errorf("a TC where an ARQC was asked for: %s", out.Decision)
+	}
+}

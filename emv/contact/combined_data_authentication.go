@@ -118,9 +118,8 @@ func (s *session) declineForgery(ctx context.Context, got emv.CID) (ending, erro
 	s.put(emv.TagAuthorisationResponseCode, []byte("Z1"))
 	if got.Cryptogram() == emv.ARQC {
 		s.asked = emv.AAC
-		var bad *cardFault
 		_, _, err := s.generateAC(ctx, "second GENERATE AC", s.cdol2, false)
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*cardFault](err); ok {
 			s.explain("outcome", "the card does not confirm the end: "+bad.reason, bad.section)
 		} else if err != nil {
 			return goOn, err
