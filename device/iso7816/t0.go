@@ -44,6 +44,9 @@ func (t *T0) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(body) > 0 && (kind == 1 || kind == 3) {
+			return nil, fmt.Errorf("%w: %d bytes of data in answer to a command that asks for none", device.ErrProtocol, len(body))
+		}
 		if data = append(data, body...); len(data) > MaxResponse-2 {
 			return nil, fmt.Errorf("%w: more than %d bytes of response", device.ErrProtocol, MaxResponse-2)
 		}

@@ -70,6 +70,8 @@ func TestT0Refuses(t *testing.T) {
 			strings.Repeat("5A", 200) + "6180\n> 00C0000080\n< " + strings.Repeat("5A", 57) + "9000", device.ErrProtocol},
 		{"a status that is none", "00B2010C00", "> 00B2010C00\n< 0000", device.ErrProtocol},
 		{"a procedure byte as status", "00B2010C00", "> 00B2010C00\n< 6000", device.ErrProtocol},
+		{"data that case 1 does not ask for", "00A40000", "> 00A4000000\n< 01029000", device.ErrProtocol},
+		{"data that case 3 does not ask for", "00D6000002CAFE", "> 00D6000002CAFE\n< 01029000", device.ErrProtocol},
 		{"mute", "00B2010C00", "> 00B2010C00\n< mute", device.ErrMute},
 		{"removed while fetching", "80A80000028300 00", "> 80A80000028300\n< 6102\n> 00C0000002\n< removed", device.ErrRemoved},
 		{"61 without end", "80A80000028300 00", "> 80A80000028300\n< 6101\n" + strings.Repeat("> 00C0000001\n< 6101\n", maxRounds-1), device.ErrProtocol},
