@@ -68,6 +68,7 @@ type Snapshot struct {
 	PIN      *PINProgress `json:"pin,omitempty"`    // while a PIN is entered
 	Last     *Sale        `json:"last,omitempty"`   // the last sale that ended
 	Reader   Health       `json:"reader"`
+	Stripe   *Health      `json:"stripe,omitempty"` // the stripe reader, where there is one
 	Host     Health       `json:"host"`
 	Journal  int64        `json:"journal"` // highest committed sequence
 	Owed     int          `json:"owed"`    // debts that wait

@@ -334,6 +334,9 @@ func (a *app) printStatus(st till.Status) {
 	}
 	a.printf("State     %s\n", oneLine(strings.TrimSpace(state+"  "+s.Text+"  "+s.Advice)))
 	a.printf("Reader    %s\n", health(s.Reader))
+	if s.Stripe != nil {
+		a.printf("Stripes   %s\n", health(*s.Stripe))
+	}
 	a.printf("Host      %s\n", health(s.Host))
 	switch {
 	case s.Owed == 0 && s.Parked == 0:

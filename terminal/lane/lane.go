@@ -270,11 +270,17 @@ func (l *Lane) Watch(ctx context.Context, after uint64) (terminal.Snapshot, erro
 	return l.dress(s), err
 }
 
+func healthOf(r device.Reader) terminal.Health {
+	st := r.Status()
+	return terminal.Health{OK: st.Condition != device.Absent, Name: r.Name(), State: string(st.Condition), Cause: st.Cause}
+}
+
 func (l *Lane) dress(s terminal.Snapshot) terminal.Snapshot {
 	s.Text = s.Prompt.English()
-	st := l.cfg.Reader.Status()
-	s.Reader = terminal.Health{
-		OK: st.Condition != device.Absent, Name: l.cfg.Reader.Name(), State: string(st.Condition), Cause: st.Cause,
+	s.Reader = healthOf(l.cfg.Reader)
+	if stripe := l.cfg.Stripe.Reader; stripe != nil {
+		h := healthOf(stripe)
+		s.Stripe = &h
 	}
 	s.Host = l.cfg.Owner.Health()
 	counts, err := l.cfg.Owner.counts()

@@ -394,6 +394,30 @@ func TestSwipedSignature(t *testing.T) {
 	}
 }
 
+// gone is a stripe reader that is not there.
+type gone struct{ slot }
+
+func (gone) Name() string { return "swipe port" }
+func (gone) Status() device.Status {
+	return device.Status{Condition: device.Absent, Cause: "no such port"}
+}
+
+// The status names the stripe reader and what is wrong with it; without one it says nothing of stripes.
+func TestStripeReaderInTheStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := swiping(t, approves, nil, nil, always("00"), func(cfg *Config, _ *OwnerConfig) { cfg.Stripe.Reader = gone{slot{none: true}} })
+		if h := b.lane.Snapshot().Stripe; h == nil || h.OK || h.Name != "swipe port" || h.Cause != "no such port" {
+			t.Errorf("%+v", h)
+		}
+		b.end()
+		b = swiping(t, approves, nil, nil, always("00"), func(cfg *Config, _ *OwnerConfig) { cfg.Stripe = StripeRules{} })
+		if h := b.lane.Snapshot().Stripe; h != nil {
+			t.Errorf("%+v", h)
+		}
+		b.end()
+	})
+}
+
 // listed is an exception file with one card.
 type listed string
 
