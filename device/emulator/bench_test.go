@@ -22,3 +22,18 @@ func BenchmarkSale(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLoad is a card from its name to its first SELECT, where the certificates with the longest keys are computed.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		p, err := emulator.Ready("oda-cda-1984")
+		if err != nil {
+			b.Fatal(err)
+		}
+		card := emulator.NewCard(p)
+		card.Reset()
+		if r := card.Transmit(unhex(b, "00A4040007A000000003101000")); len(r) < 3 {
+			b.Fatalf("SELECT: %X", r)
+		}
+	}
+}
