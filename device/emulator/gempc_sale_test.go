@@ -93,6 +93,23 @@ func TestWarmResetOfACard(t *testing.T) {
 	}
 }
 
+// Records, certificates and signatures of the greatest length come through the wire whole, at T=0 in one answer and at T=1
+// in a chain of blocks.
+func TestLongAnswers(t *testing.T) {
+	for name, aid := range map[string]string{"oda-cda-1984": visa, "oda-mastercard": mastercard} {
+		t.Run(name, func(t *testing.T) {
+			b := connect(t, emulator.GemPCConfig{Card: emulator.NewCard(ready(t, name))})
+			x := b.present()
+			x.read(aid)
+			_, card, _ := chain(t, x)
+			x.absorb(x.send(0x9000, command(0x80, 0xAE, tc|0x10, 0, x.fill(0x8C))))
+			if body := card.recovered(t, x.data.Value(0x9F4B), 5, x.data.Value(0x9F37)); body[11] != tc {
+				t.Errorf("signed: %X", body[:40])
+			}
+		})
+	}
+}
+
 // Sales with both cards through the driver, one after the other, with nobody there but the automatic hand.
 func TestSalesWithAutomaticHand(t *testing.T) {
 	hand := emulator.Hand{TakeOut: time.Millisecond, PutBack: 400 * time.Millisecond}

@@ -64,6 +64,7 @@ var authenticationRows = []rehearsal{
 	cdaApproves("oda-xda-bit", "Book 3, C1"),
 	cdaApproves("pan-19", "Book 2, 6.4"),
 	cdaApproves("psn-none", "Book 3, 7.2"),
+	cdaApproves("oda-mastercard", "Book 2, 6.6"),
 	ddaApproves("oda-dda", "Book 2, 6.5", "04D3173A1F"),
 	ddaApproves("oda-dda-format1", "Book 3, 6.5.9", "04D3173A1F"),
 	ddaApproves("oda-dda-long-ddol", "Book 3, 5.4", "09D3173A1F2611230000"),
@@ -135,6 +136,7 @@ var combinedRows = []rehearsal{
 	{card: "cda-online", section: "Book 2, 6.6", host: emv.HostApproved, want: emv.Approved, oda: "cda ok", tags: approvedOnline, must: acTCSigned + " 0082 " + acTCSigned},
 	{card: "cda-online", section: "Book 2, 6.6", host: emv.HostDeclined, want: emv.Declined, oda: "cda ok", tags: "95=0000000000 9B=F800 9F27=00 8A=3035", must: acTCSigned + " 0082 " + acAAC},
 	{card: "cda-online", section: "Book 3, 10.11", host: emv.HostUnable, want: emv.Declined, tags: "9B=E800 9F27=00 8A=5933", must: acTCSigned + " " + acTCSigned, never: "0082"},
+	{card: "oda-mastercard-online", section: "Book 3, 10.9", host: emv.HostApproved, want: emv.Approved, oda: "cda ok", tags: "95=0000000000 9B=E800 9F27=40 8A=3030", must: acTCSigned + " " + acTCSigned, never: "0082"},
 	// Modes: whether a signature is asked for with an ARQC, and with the TC after the issuer.
 	{
 		card: "oda-cda", section: "Book 2, 6.6", fixed: "9F02=000000020000", params: mode(1), host: emv.HostApproved, want: emv.Approved, oda: "cda ok",
