@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/tlv"

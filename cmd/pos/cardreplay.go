@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/tlv"

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 )
 

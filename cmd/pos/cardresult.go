@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 )
 

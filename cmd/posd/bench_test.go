@@ -24,8 +24,8 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
 	"tillway/device/secure"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/host"
 	"tillway/iso8583"

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/terminal"

@@ -14,7 +14,7 @@ import (
 
 	"tillway/device"
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/terminal"

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"tillway/device"
-	"tillway/device/emulator/transcript"
 	"tillway/device/gempc"
 	"tillway/device/swipe"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/iso8583/dialect/nac"

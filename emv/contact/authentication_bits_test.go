@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/tlv"
 )

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"tillway/device/emulator"
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/cryptogram"

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/tlv"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 )
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 )

@@ -3,7 +3,7 @@ package contact_test
 import (
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 )
 

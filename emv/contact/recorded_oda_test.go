@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/oda"
 )

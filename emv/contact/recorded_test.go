@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/emv/cryptogram"

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"tillway/device/emulator/transcript"
+	"tillway/device/transcript"
 )
 
 func unhex(s string) []byte {
