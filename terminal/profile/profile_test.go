@@ -112,6 +112,26 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// The row that waits for the domestic scheme's values: filled in and switched on, the scheme is taken with an online PIN only,
+// never by signature, and never approved without its issuer.
+func TestDomesticDebit(t *testing.T) {
+	text, _ := edit(t, "placeholder = true\nenabled     = false", `aid = "A000000999010101"
+version = "0001"
+tac_denial = "0000000000"
+tac_online = "FFFFFFFFFF"
+tac_default = "FFFFFFFFFF"
+floor_limit = "0"`)
+	p, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := p.Applications[4]
+	if can := emv.Capabilities(a.Capabilities); !a.Enabled || !a.PINRequired || !a.OnlineOnly || a.Scheme != "domestic debit" ||
+		!can.Has(emv.CapabilityEncipheredOnlinePIN) || can[1] != 0x40 || len(p.LeftOut()) > 0 {
+		t.Errorf("%+v, left out %v", a, p.LeftOut())
+	}
+}
+
 // TestApplicationWithinTerminal: an application's methods are a part of the terminal's.
 func TestApplicationWithinTerminal(t *testing.T) {
 	text, _ := edit(t, `["online_pin", "no_cvm"]`, `["no_cvm"]`)
