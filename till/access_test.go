@@ -128,6 +128,12 @@ func newDesk(t *testing.T, s both, change ...func(*people.Policy)) *desk {
 			}
 			return anew
 		},
+		KeysTicket: func(_ context.Context, person string) (string, error) {
+			if f, ok := s.(far); ok {
+				f.touch()
+			}
+			return "ticket of " + person, nil
+		},
 	})
 	return d
 }
@@ -263,6 +269,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"POST", "/v1/users", `{"name":"x"}`, "a"},
 		{"POST", "/v1/users/nobody", `{"lock":false}`, "a"},
 		{"POST", "/v1/keys/exchange", `{"anew":true}`, "ta"},
+		{"POST", "/v1/keys/ticket", "", "ta"},
 		{"GET", "/v1/audit", "", "a"},
 		{"POST", "/v1/audit/verify", "", "a"},
 		{"HEAD", "/v1/sales", "", "csta"},
@@ -553,6 +560,24 @@ func FuzzBearer(f *testing.F) {
 			t.Errorf("%q is %s", header, c.name)
 		}
 	})
+}
+
+// TestKeysTicket: a ticket is its caller's, and nobody has one that the audit log does not know of.
+func TestKeysTicket(t *testing.T) {
+	reached := false
+	d, tokens := staffed(t, far{&reached})
+	for role, name := range map[people.Role]string{people.Technician: "tariq", people.Administrator: "amal"} {
+		if got := string(d.ok(tokens[role], "POST", "/v1/keys/ticket", "")); got != `{"person":"`+name+`","ticket":"ticket of `+name+`"}`+"\n" {
+			t.Errorf("%s got %s", name, got)
+		}
+		if log := d.book.words(); !strings.Contains(log, name+" keys  done takes a ticket for loading keys") {
+			t.Errorf("audited: %s", log)
+		}
+	}
+	d.book.fail, reached = errors.New("disk full"), false
+	if w := d.ask(tokens[people.Technician], "POST", "/v1/keys/ticket", ""); w.Code != 500 || reached {
+		t.Errorf("without the audit log: %d, made %t", w.Code, reached)
+	}
 }
 
 // TestKeyExchangeByHand: who asked stands in the audit log before anything is asked; an acquirer without session keys says so.

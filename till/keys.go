@@ -33,3 +33,30 @@ func (h *handler) exchangeKeys(w http.ResponseWriter, r *http.Request) {
 	}
 	h.answer(w, http.StatusAccepted, h.snapshot())
 }
+
+// KeysTicket is the answer to POST /v1/keys/ticket: what the caller shows at the secure module's socket for loading keys. It is
+// good for a few minutes and for nothing else.
+type KeysTicket struct {
+	Person string `json:"person"`
+	Ticket string `json:"ticket"`
+}
+
+// keysTicket gives somebody with a role for keys what the secure module asks for. Who took it is on disk before they have it.
+func (h *handler) keysTicket(w http.ResponseWriter, r *http.Request) {
+	who := h.cfg.Access.who(r).name
+	if h.cfg.KeysTicket == nil {
+		h.fail(w, r, request(http.StatusConflict, "no_key_socket", "Keys are not loaded over a socket here",
+			"See keys.separate in posd.toml.", "the secure module is in the daemon's own process"))
+		return
+	}
+	if err := h.cfg.Access.Audit(r.Context(), people.Entry{Actor: who, Event: people.EventKeys, Result: people.Done, Note: "takes a ticket for loading keys"}); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	ticket, err := h.cfg.KeysTicket(r.Context(), who)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.answer(w, http.StatusOK, KeysTicket{Person: who, Ticket: ticket})
+}

@@ -4,7 +4,7 @@
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
 // GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, GET queue, POST queue/send; POST login, POST logout,
-// POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange; GET audit, POST audit/verify. What a route needs
+// POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
@@ -88,6 +88,9 @@ type Config struct {
 
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
+
+	// KeysTicket makes what somebody shows at the secure module's socket for loading keys; nil: there is no such socket.
+	KeysTicket func(ctx context.Context, person string) (string, error)
 
 	Currency   money.Currency
 	TerminalID string
@@ -191,6 +194,7 @@ func New(cfg Config) http.Handler {
 		{"POST /v1/users", people.Users, h.addUser},
 		{"POST /v1/users/{name}", people.Users, h.changeUser},
 		{"POST /v1/keys/exchange", people.Keys, h.exchangeKeys},
+		{"POST /v1/keys/ticket", people.Keys, h.keysTicket},
 		{"GET /v1/audit", people.Audit, h.audit},
 		{"POST /v1/audit/verify", people.Audit, h.verify},
 	} {

@@ -28,8 +28,9 @@ const maxKeyFile = 16 << 10
 func (a *app) keysCommand() *cobra.Command {
 	c := group("keys", "Load, list and destroy the keys of acquirers",
 		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysExchange(), a.keysDestroy(), a.keysDecommission())
-	c.Long = `keys speaks to the secure module itself (but for exchange, which asks the daemon), at the socket that --keys-socket names, else keys.sock beside the daemon's socket. Only
-the user of the daemon, and root, can use it. What is done is in the daemon's audit log.
+	c.Long = `keys speaks to the secure module itself (but for exchange, which asks the daemon), at the socket that --keys-socket names, else
+keys.sock beside the daemon's socket. Only the user of the daemon, and root, can use it. Outside development it asks for somebody who is logged in with a role for keys: pos login
+first, each holder of a component in turn. What is done is in the daemon's audit log.
 
 A key-encrypting key is entered by two or three people, each with a component of their own; everything else comes in key
 blocks (TR-31, X9.143). No command shows a key: people compare check values.`
@@ -56,6 +57,22 @@ func (a *app) withKeys(ctx context.Context, do func(*secure.Client) error) (err 
 		return &exit{exitUnreachable, fmt.Errorf("secure module at %s: %w", path, err)}
 	}
 	return keysError(do(m))
+}
+
+// loadKeys is withKeys for what the module may want to know a person for: it shows the ticket of whoever is logged in. Without
+// one it goes on, because only the module knows whether it needs one; person is then empty.
+func (a *app) loadKeys(ctx context.Context, do func(m *secure.Client, person string) error) error {
+	return a.withKeys(ctx, func(m *secure.Client) error {
+		var t till.KeysTicket
+		cl := a.client()
+		defer cl.close()
+		if err := cl.post(ctx, "/v1/keys/ticket", nil, &t); err == nil {
+			if err := m.Show(ctx, t.Ticket); err != nil {
+				return err
+			}
+		}
+		return do(m, t.Person)
+	})
 }
 
 // keysError gives what the module refused its exit status.
@@ -127,8 +144,8 @@ that of the key.`,
 		RunE: func(c *cobra.Command, argv []string) error {
 			number, errN := strconv.Atoi(argv[1])
 			of, errO := strconv.Atoi(argv[2])
-			if errN != nil || errO != nil || holder == "" {
-				return usage("NUMBER and OF are numbers, like 1 2, and --holder says who you are")
+			if errN != nil || errO != nil {
+				return usage("NUMBER and OF are numbers, like 1 2")
 			}
 			text, err := a.hidden(fmt.Sprintf("Component %d of %d, in hexadecimal: ", number, of))
 			if err != nil {
@@ -140,7 +157,13 @@ that of the key.`,
 				return usage("%w", err)
 			}
 			defer clear(value)
-			return a.withKeys(c.Context(), func(m *secure.Client) error {
+			return a.loadKeys(c.Context(), func(m *secure.Client, person string) error {
+				if holder == "" {
+					holder = person
+				}
+				if holder == "" {
+					return usage("say who you are: log in (pos login NAME), or give --holder")
+				}
 				l, err := m.LoadComponent(c.Context(), secure.Component{
 					Set: argv[0], Of: of, Number: number, Holder: holder, Algorithm: secure.Algorithm(algorithm), Value: value,
 				})
@@ -160,7 +183,7 @@ that of the key.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&holder, "holder", "", "name of the person whose component it is")
+	c.Flags().StringVar(&holder, "holder", "", "name of the person whose component it is, where nobody is logged in; who is logged in is the holder")
 	c.Flags().StringVar(&algorithm, "algorithm", string(secure.TDES), "TDES, AES-128, AES-192 or AES-256")
 	return c
 }
@@ -186,7 +209,7 @@ func (a *app) keysAbort() *cobra.Command {
 	return &cobra.Command{
 		Use: "abort ACQUIRER", Short: "Forget the components entered so far", Args: args("ACQUIRER"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			return a.withKeys(c.Context(), func(m *secure.Client) error {
+			return a.loadKeys(c.Context(), func(m *secure.Client, _ string) error {
 				return a.keysDone(m.Abort(c.Context(), argv[0]), "Components of "+argv[0]+" forgotten.")
 			})
 		},
@@ -222,7 +245,7 @@ number for DUKPT; P0; M0, M1, M3, M6; D0; K0, K1. A clear key is refused.`,
 			if err != nil {
 				return usage("%w", err)
 			}
-			return a.withKeys(c.Context(), func(m *secure.Client) error {
+			return a.loadKeys(c.Context(), func(m *secure.Client, _ string) error {
 				check, err := m.Import(c.Context(), argv[0], use, block)
 				if err != nil {
 					return err
@@ -289,7 +312,7 @@ func (a *app) keysDestroy() *cobra.Command {
 			if !yes {
 				return usage("this erases every key of %s: say --yes", argv[0])
 			}
-			return a.withKeys(c.Context(), func(m *secure.Client) error {
+			return a.loadKeys(c.Context(), func(m *secure.Client, _ string) error {
 				return a.keysDone(m.Destroy(c.Context(), argv[0]), "Keys of "+argv[0]+" destroyed.")
 			})
 		},
@@ -308,7 +331,7 @@ owes its acquirer messages: send the queue first (pos queue send). Settle before
 			if !yes {
 				return usage("this makes the terminal unusable: say --yes")
 			}
-			return a.withKeys(c.Context(), func(m *secure.Client) error {
+			return a.loadKeys(c.Context(), func(m *secure.Client, _ string) error {
 				return a.keysDone(m.DestroyAll(c.Context()), "Every key is destroyed.")
 			})
 		},

@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tillway/device/secure"
 	"tillway/device/secure/x9"
+	"tillway/till"
 )
 
 // The commands of a key ceremony against a module at its socket: what they print, refuse, and never show.
@@ -55,7 +60,7 @@ func TestKeyCeremony(t *testing.T) {
 	}{
 		{"", []string{"status"}, exitDone, "No keys are loaded."},
 		{"", []string{"import", "bank", "mac", blockFile}, exitUsage, "load the components first"},
-		{one + "\n", []string{"component", "bank", "1", "2"}, exitUsage, "--holder"},
+		{one + "\n", []string{"component", "bank", "1", "2"}, exitUsage, "say who you are"},
 		{"xyz\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "hexadecimal"},
 		{"\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "no secret was given"},
 		{one[:8] + " " + one[8:] + "\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitDone, "Component 1 of 2 taken, check value "},
@@ -75,7 +80,7 @@ func TestKeyCeremony(t *testing.T) {
 		{"", []string{"status"}, exitDone, "No keys are loaded."},
 	} {
 		var out, errOut bytes.Buffer
-		code := run(t.Context(), app{in: strings.NewReader(step.typed), out: &out, errOut: &errOut, env: func(string) string { return "" }},
+		code := run(t.Context(), app{in: strings.NewReader(step.typed), out: &out, errOut: &errOut, dial: dialSocket, env: func(string) string { return "" }},
 			append([]string{"keys", "--keys-socket", socket}, step.argv...))
 		said := out.String() + errOut.String()
 		all.WriteString(said)
@@ -115,4 +120,73 @@ func sheetOf(t *testing.T, one, two string) (kek, block string) {
 		t.Fatal(err)
 	}
 	return strings.ToUpper(hex.EncodeToString(kcv[:])), block
+}
+
+// TestKeyCeremonyByPeople: in production the secure module wants to know who is logged in, and holds a component to that person;
+// who is not logged in is told to.
+func TestKeyCeremonyByPeople(t *testing.T) {
+	dir := t.TempDir()
+	m, err := secure.Start(t.Context(), secure.Options{Path: filepath.Join(dir, "keys"), First: true, Production: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := secure.ListenLocal(t.Context(), filepath.Join(dir, "keys.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	posd, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(dir, "posd.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := ""
+	daemon := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/keys/ticket" || person == "" {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"code":"log_in"}`))
+			return
+		}
+		ticket, err := m.Ticket(r.Context(), person)
+		if err != nil {
+			t.Error(err)
+		}
+		_ = json.NewEncoder(w).Encode(till.KeysTicket{Person: person, Ticket: ticket})
+	})}
+	var served sync.WaitGroup
+	served.Go(func() { _ = daemon.Serve(posd) })
+	served.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if secure.Greet(conn, nil) == nil {
+				_ = secure.NewServer(conn, m, secure.RoleKeys).Serve(t.Context())
+			}
+		}
+	})
+	defer func() { _ = ln.Close(); _ = daemon.Close(); served.Wait(); _ = m.Close() }()
+	const one, two = "A1B2C3D4E5F60718293A4B5C6D7E8F90", "1032547698BADCFE0102030405060709"
+	for _, step := range []struct {
+		person, typed string
+		argv          []string
+		code          int
+		says          string
+	}{
+		{"", "", []string{"status"}, exitDone, "No keys are loaded."},
+		{"", one, []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "pos login"},
+		{"", "", []string{"destroy", "bank", "--yes"}, exitUsage, "pos login"},
+		{"amal", one, []string{"component", "bank", "1", "2"}, exitDone, "Component 1 of 2 taken"},
+		{"amal", two, []string{"component", "bank", "2", "2", "--holder", "Badr"}, exitUsage, "a holder of its own"},
+		{"badr", two, []string{"component", "bank", "2", "2"}, exitDone, "key-encrypting key of bank is loaded"},
+	} {
+		person = step.person
+		var out, errOut bytes.Buffer
+		code := run(t.Context(), app{
+			in: strings.NewReader(step.typed + "\n"), out: &out, errOut: &errOut, dial: dialSocket, env: func(string) string { return "" },
+		}, append([]string{"keys", "--socket", filepath.Join(dir, "posd.sock")}, step.argv...))
+		if said := out.String() + errOut.String(); code != step.code || !strings.Contains(said, step.says) {
+			t.Errorf("%s, %v: %d, %q", step.person, step.argv, code, said)
+		}
+	}
 }

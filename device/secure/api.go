@@ -330,6 +330,7 @@ type Terminal interface {
 	Tokens
 	Keys
 	SessionKeys
+	Tickets
 
 	// Refill derives keys ahead for every DUKPT key of which few are left, so that no sale waits for the disk. The owner of
 	// idle time calls it; with nothing to do it costs nothing.
@@ -360,6 +361,7 @@ var (
 	ErrOwing       = errors.New("the host is still owed messages: send the queue first")
 	ErrDestroyed   = errors.New("this module's keys were destroyed")
 	ErrDenied      = errors.New("not on this socket")
+	ErrTicket      = errors.New("loading keys takes somebody who is logged in with a role for it, anew every five minutes: pos login NAME")
 	ErrProtocol    = errors.New("secure module's protocol broken")
 	ErrGone        = errors.New("secure module has ended")
 )

@@ -37,6 +37,7 @@ type answer struct{ body []byte }
 
 var (
 	_ Terminal   = (*Client)(nil)
+	_ Tickets    = (*Client)(nil)
 	_ Components = (*Client)(nil)
 )
 
@@ -396,6 +397,23 @@ func (c *Client) Confirm(ctx context.Context, set string) error { return c.named
 // Withdraw is SessionKeys'.
 func (c *Client) Withdraw(ctx context.Context, set string) error {
 	return c.named(ctx, opWithdraw, set)
+}
+
+// Ticket is Tickets'.
+func (c *Client) Ticket(ctx context.Context, person string) (ticket string, err error) {
+	if len(person) > maxHolder {
+		return "", fmt.Errorf("name of %d bytes: %w", len(person), ErrDualControl)
+	}
+	err = c.do(ctx, opTicket, len(person), func(w *writer) { w.text(person) }, func(r *reader) { ticket = r.text(maxTicket) }, nil)
+	return ticket, err
+}
+
+// Show shows a ticket at the socket for loading keys: what is asked for behind it, its person asks for. Error: ErrTicket.
+func (c *Client) Show(ctx context.Context, ticket string) error {
+	if len(ticket) > maxTicket {
+		return ErrTicket
+	}
+	return c.do(ctx, opAdmit, len(ticket), func(w *writer) { w.text(ticket) }, nil, nil)
 }
 
 // Status is Keys'.

@@ -40,6 +40,7 @@ type File struct {
 	closed   bool
 	warnings []string
 	device   []byte // identity and device key; in the arena
+	tickets  []byte // key of this run's tickets; in the arena
 	protect  Protector
 	keys     map[string][]byte // sealing keys; in the arena
 	content  *content
@@ -128,6 +129,10 @@ func Start(ctx context.Context, o Options) (f *File, err error) {
 	if f.memory, err = newArena(); err != nil {
 		return f, err
 	}
+	if f.tickets, err = f.memory.alloc(keyBytes); err != nil {
+		return f, err
+	}
+	rand.Read(f.tickets)
 	if o.Witness != "" {
 		if f.witness, err = OpenWitness(o.Witness); err != nil {
 			return f, err

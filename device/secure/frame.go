@@ -53,8 +53,10 @@ const (
 	opPropose
 	opConfirm
 	opWithdraw
+	opTicket
 	opLoadComponent
 	opAbort
+	opAdmit
 )
 
 // Codes of answers.
@@ -69,7 +71,7 @@ func errorTable() []error {
 	return []error{
 		ErrName, ErrNoKey, ErrForged, ErrTooLong, ErrFull, ErrFiles, ErrClosed, ErrExhausted, ErrLease, ErrMAC, ErrUsage, ErrPAN,
 		ErrRequest, ErrNoPad, ErrBusy, ErrNoKEK, ErrKeyBlock, ErrWeak, ErrTestKey, ErrSameKey, ErrComponent, ErrDualControl, ErrOwing,
-		ErrDestroyed, ErrDenied, ErrProtocol, ErrLocked, context.Canceled, context.DeadlineExceeded, fs.ErrNotExist,
+		ErrDestroyed, ErrDenied, ErrProtocol, ErrLocked, context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, ErrTicket,
 	}
 }
 

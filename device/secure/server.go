@@ -18,6 +18,7 @@ import (
 type Backend interface {
 	Terminal
 	Components
+	Gate
 }
 
 // Role is what the one at the other end of a socket may do.
@@ -33,9 +34,9 @@ const (
 func (r Role) may(op byte) bool {
 	switch r {
 	case RoleTerminal:
-		return op >= opCreateKey && op <= opWithdraw
+		return op >= opCreateKey && op <= opTicket
 	case RoleKeys:
-		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort}, op)
+		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort, opAdmit}, op)
 	}
 	return false
 }
@@ -47,8 +48,9 @@ type Server struct {
 	role    Role
 	turn    chan struct{} // one slot: who writes
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	running map[uint32]context.CancelFunc
+	person  string // whose ticket was shown; empty: nobody's
 }
 
 // NewServer makes a server for one connection, which Serve closes.
@@ -147,6 +149,9 @@ func (s *Server) answer(ctx context.Context, id uint32, body []byte) {
 	w.u8(codeOK)
 	err := fmt.Errorf("operation %d: %w", body[0], ErrDenied)
 	if s.role.may(body[0]) {
+		err = s.admitted(body[0])
+	}
+	if err == nil {
 		err = s.do(ctx, id, body[0], &reader{b: body[1:]}, &w)
 	}
 	if err != nil {
@@ -159,6 +164,37 @@ func (s *Server) answer(ctx context.Context, id uint32, body []byte) {
 	s.mu.Unlock()
 	s.send(w)
 	clear(w)
+}
+
+// admitted says whether an operation may be asked for by who is there: at the socket for loading keys, where it is closed, only
+// after a ticket, but for the status.
+func (s *Server) admitted(op byte) error {
+	if s.role != RoleKeys || op == opStatus || op == opAdmit || !s.backend.Closed() || s.who() != "" {
+		return nil
+	}
+	return ErrTicket
+}
+
+func (s *Server) who() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.person
+}
+
+// admit takes a ticket.
+func (s *Server) admit(ctx context.Context, r *reader) error {
+	ticket := r.text(maxTicket)
+	if err := r.end(); err != nil {
+		return err
+	}
+	person, err := s.backend.Admit(ctx, ticket)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.person = person
+	return nil
 }
 
 // send writes a whole frame. An error shows on the reading side, where it ends the server.
@@ -234,6 +270,16 @@ func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *write
 		return s.load(ctx, op, r, w)
 	case opPropose:
 		return s.propose(ctx, r, w)
+	case opAdmit:
+		return s.admit(ctx, r)
+	case opTicket:
+		person := r.text(maxHolder)
+		if err := r.end(); err != nil {
+			return err
+		}
+		ticket, err := s.backend.Ticket(ctx, person)
+		w.text(ticket)
+		return err
 	}
 	return s.lease(ctx, op, r, w)
 }
@@ -314,6 +360,9 @@ func (s *Server) load(ctx context.Context, op byte, r *reader, w *writer) error 
 	c := Component{Set: r.text(maxName), Of: int(r.u8()), Number: int(r.u8()), Holder: r.text(maxHolder), Algorithm: Algorithm(r.text(8)), Value: r.bytes(32)}
 	if err := r.end(); err != nil {
 		return err
+	}
+	if person := s.who(); person != "" {
+		c.Holder = person // whoever is logged in, whatever they call themselves
 	}
 	l, err := s.backend.LoadComponent(ctx, c)
 	w.u8(byte(l.Have))

@@ -48,12 +48,15 @@ func TestEachSocketItsOwnWork(t *testing.T) {
 	_, err := terminal.LoadComponent(ctx, Component{Set: "bank", Of: 2, Number: 1, Holder: "A", Algorithm: TDES, Value: bytes.Clone(shareA)})
 	want(t, "component at posd's socket", err, ErrDenied)
 	want(t, "abort at posd's socket", terminal.Abort(ctx, "bank"), ErrDenied)
+	want(t, "a ticket at posd's socket", terminal.Show(ctx, "ticket"), ErrDenied)
 	for name, err := range map[string]error{
 		"create": keys.CreateKey(ctx, "a"), "destroy": keys.DestroyKey(ctx, "a"), "owes": keys.Owes(ctx, 0), "refill": keys.Refill(ctx),
 		"release": keys.Release(ctx, Lease{}), "host saw": keys.HostSaw(ctx, "bank", UseMAC, nil), "verify": keys.VerifyMAC(ctx, Lease{}, CMAC, nil, nil),
 		"seal": second(keys.Seal(ctx, "a", nil, nil)), "open": second(keys.Open(ctx, "a", nil, nil)), "token": second(keys.Token(ctx, pan)),
 		"next key": second(keys.NextKey(ctx, "bank", UseMAC)), "MAC": second(keys.MAC(ctx, Lease{}, CMAC, nil)),
 		"encipher": second(keys.Encipher(ctx, Lease{}, nil)), "PIN": second(keys.EnterPIN(ctx, ask())),
+		"propose": second(keys.Propose(ctx, "bank", []Proposal{{Use: UseMAC}})), "confirm": keys.Confirm(ctx, "bank"), "withdraw": keys.Withdraw(ctx, "bank"),
+		"ticket":  second(keys.Ticket(ctx, "amal")),
 		"session": second(keys.ImportSession(ctx, "bank", UseMAC, nil, "")),
 	} {
 		want(t, name+" at the keys' socket", err, ErrDenied)
@@ -270,7 +273,7 @@ func FuzzServe(f *testing.F) {
 	if _, err := m.Import(f.Context(), "bank", UseMAC, tdesBlock(f, kek, ksnMAC)); err != nil {
 		f.Fatal(err)
 	}
-	for op := range opAbort + 1 {
+	for op := range opAdmit + 1 {
 		w := newFrame(frameRequest, 1, 64)
 		w.u8(op)
 		w.text("bank")
@@ -280,23 +283,25 @@ func FuzzServe(f *testing.F) {
 	}
 	f.Add([]byte{0, 0, 0, 6, 1, frameCancel, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ours, theirs := net.Pipe()
-		served := make(chan error, 1)
-		go func() { served <- NewServer(theirs, steady{m}, RoleTerminal).Serve(context.Background()) }()
-		said := make(chan []byte, 1)
-		go func() {
-			all, _ := io.ReadAll(ours)
-			said <- all
-		}()
-		_, _ = ours.Write(b)
-		_ = ours.Close()
-		if err := <-served; errors.Is(err, ErrClosed) {
-			t.Error("the module was closed")
-		}
-		all := <-said
-		for _, key := range [][]byte{kek, shareA, shareB} {
-			if bytes.Contains(all, key) {
-				t.Error("the server said a key")
+		for _, role := range []Role{RoleTerminal, RoleKeys} {
+			ours, theirs := net.Pipe()
+			served := make(chan error, 1)
+			go func() { served <- NewServer(theirs, steady{m}, role).Serve(context.Background()) }()
+			said := make(chan []byte, 1)
+			go func() {
+				all, _ := io.ReadAll(ours)
+				said <- all
+			}()
+			_, _ = ours.Write(b)
+			_ = ours.Close()
+			if err := <-served; errors.Is(err, ErrClosed) {
+				t.Error("the module was closed")
+			}
+			all := <-said
+			for _, key := range [][]byte{kek, shareA, shareB} {
+				if bytes.Contains(all, key) {
+					t.Error("the server said a key")
+				}
 			}
 		}
 	})
