@@ -3,8 +3,35 @@ package host_test
 import (
 	"testing"
 
+	"tillway/emv"
 	"tillway/emv/tlv"
+	"tillway/iso8583"
 )
+
+// TestCardPINBlocked: whoever ran the card's tries down gets nothing by another method (TVR byte 3, bit 6).
+func TestCardPINBlocked(t *testing.T) {
+	for tvr, want := range map[string]string{"0000208000": "05", "0000008000": "00", "0000188000": "00"} {
+		r := newRig(t)
+		m, _ := r.saleWith(credit, tvr)
+		if code := r.code(m); code != want {
+			t.Errorf("TVR %s: code %s, want %s", tvr, code, want)
+		}
+	}
+}
+
+// saleWith is a sale whose chip signed another TVR.
+func (r *rig) saleWith(c card, tvr string) (*iso8583.Message, emv.Data) {
+	r.t.Helper()
+	m, d := r.sale(c, 1, 10_525)
+	d.Put(0x95, unhex(r.t, tvr))
+	ac, err := c.keys(r.t).Compute(d)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	d.Put(0x9F26, ac[:])
+	m.SetBytes(55, field55(d))
+	return m, d
+}
 
 // TestAttackPINWedgeOnline: a terminal that says the card accepted a PIN, and a card whose cryptogram says that it saw none:
 // somebody between them answered VERIFY. The issuer declines, and only then (Murdoch and others, 2010; Book 4, 6.3.4.5).

@@ -22,6 +22,8 @@ const (
 
 const configText = `# The demo's terminal: cmd/posd/posd.toml with short deadlines.
 development = true
+profile = "demo.toml"
+ca_keys = "capk.json"
 
 [pin]
 on_screen = true
@@ -99,6 +101,9 @@ func stage(ctx context.Context, programs, folder string, out io.Writer) (*world,
 		}
 	}
 	if err := os.WriteFile(s.config, fmt.Appendf(nil, configText, s.host, answerTimeout), 0o600); err != nil {
+		return nil, err
+	}
+	if err := s.writeProfile(); err != nil {
 		return nil, err
 	}
 	return newWorld(s, out), nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"tillway/terminal"
 )
@@ -44,13 +45,14 @@ func script() []scene {
 	unanswered := result{5, terminal.Reversed, terminal.CodeNoAnswer, reversed}
 	credit := insert("credit")
 	unreachable := result{1, terminal.Declined, terminal.CodeUnreachable, nothing}
-	return []scene{
+	return slices.Concat([]scene{
 		{"Bank not reachable: nothing is sent", "9.900", hostDown, nil, hostUp, unreachable, "", ""},
 		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, nil, approved, "", ""},
 		{title: "Debit card, T=1, online PIN, issuer authenticated in the second GENERATE AC", amount: "3.250", before: insert("debit"), want: approved, pin: "1234\n"},
 		{title: "Wrong PIN: the bank refuses it", amount: "3.300", before: insert("debit"), want: declined, pin: "9999\n", says: "2 tries are left"},
 		{title: "The right PIN, the second time", amount: "3.300", before: insert("debit"), want: approved, pin: "1234\n", says: "tries left: 2"},
 		{title: "PIN cancelled by the customer", amount: "3.400", before: insert("debit"), want: result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}, pin: "12\x1b"},
+	}, verification(), []scene{
 		{"Declined by the bank: not enough money", "10.051", credit, nil, nil, declined, "", ""},
 		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, nil, declined, "", ""},
 		{"The card itself declines", "2.000", insert("declines"), nil, nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}, "", ""},
@@ -69,7 +71,7 @@ func script() []scene {
 		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, nil, result{3, "", "", nothing}, "", ""},
 		{"Power cut between request and answer", "7.102", credit, cutSending, nil, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}, "", ""},
 		{"And the next customer", "1.750", remove, putIn, nil, approved, "", ""},
-	}
+	})
 }
 
 // hostDown ends the bank. Its ledger lies in memory, so this is the first scene.

@@ -272,6 +272,9 @@ func (a *account) decide(r Request, chip emv.Data) (code, why string) {
 	case expired(a.Expiry, r.Now):
 		return CardExpired, "card expired"
 	}
+	if tvr := chip.Value(emv.TagTVR); len(tvr) == len(emv.TVR{}) && emv.TVR(tvr).Has(emv.TVRPINTryLimitExceeded) {
+		return DoNotHonour, "the card's own PIN tries are used up"
+	}
 	if wedged(chip) {
 		return DoNotHonour, "the terminal says that the card accepted a PIN, and the card knows of none"
 	}
