@@ -180,3 +180,30 @@ func TestNobodyToType(t *testing.T) {
 		t.Error("without anybody asking")
 	}
 }
+
+// TestPINsFollowEachOther: after a wrong PIN the card asks again, and what follows in the same input is the next PIN: no key is
+// lost between the two, and the last try is announced.
+func TestPINsFollowEachOther(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pins")
+	if err := os.WriteFile(file, []byte("9999\n1234\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ in, file string }{"standard input": {"9999\n1234\n", "-"}, "file": {"", file}} {
+		t.Run(name, func(t *testing.T) {
+			k, out := newKeypad(t), &said{}
+			s := &selling{app: &app{in: strings.NewReader(c.in), errOut: out}, pinFile: c.file}
+			for i, want := range []string{"9999\r", "1234\r"} {
+				pressed := k.collect(t, secure.Prompt{Retry: i > 0, Tries: 2 - i})
+				if err := s.enterPIN(t.Context(), k.socket); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-pressed; got != want {
+					t.Errorf("entry %d: pressed %q, want %q", i+1, got, want)
+				}
+			}
+			if !strings.Contains(out.String(), "LAST TRY") || strings.ContainsAny(out.String(), "349") {
+				t.Errorf("told %q", out)
+			}
+		})
+	}
+}

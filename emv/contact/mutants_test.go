@@ -32,7 +32,7 @@ const chosenMutant = "TILLWAY_MUTANT" // the number of the mutant that a run is 
 // TestRulesSwitchedOff builds the kernel once with every mutant in it, each beside the function it replaces, and runs each
 // one's test with it chosen: it fails. With none chosen all these tests pass, so it is the rule that they hold to.
 func TestRulesSwitchedOff(t *testing.T) {
-	table := append(mutants(), authenticationMutants()...)
+	table := slices.Concat(mutants(), authenticationMutants(), verificationMutants())
 	program := mutantProgram(t, table)
 	var tests []string
 	for _, m := range table {
