@@ -8,15 +8,6 @@ import (
 	"tillway/emv/tlv"
 )
 
-// origin says with which answer a card's object came.
-type origin uint8
-
-const (
-	fromFCI origin = iota + 1
-	fromGPO
-	fromRecord
-)
-
 // fciTemplates are the templates of an FCI.
 var fciTemplates = []tlv.Tag{
 	emv.TagFCITemplate, emv.TagFCIProprietaryTemplate, emv.TagFCIIssuerDiscretionaryData,
@@ -55,27 +46,23 @@ func (s *session) storeFCITemplate(body []byte, in tlv.Tag, depth int) error {
 			continue
 		}
 		e, ok := fromCard(it)
-		if _, twice := s.seen[it.Tag]; ok && !twice && e.In(in) && len(it.Value) > 0 && e.Fits(len(it.Value)) {
-			s.seen[it.Tag] = fromFCI
+		if ok && !s.seen[it.Tag] && e.In(in) && len(it.Value) > 0 && e.Fits(len(it.Value)) {
+			s.seen[it.Tag] = true
 			s.data.Put(it.Tag, it.Value)
 		}
 	}
 	return nil
 }
 
-// store keeps the objects of a record or of the answer to GET PROCESSING OPTIONS: those whose place that template is, and
-// no others; templates in it are not opened. One without a value counts as absent (Book 3, 5.2 and 7.5). Bytes that are
-// no objects, and an object that came before with such an answer, end the transaction; what the FCI said stands
-// (Book 3, 10.2).
-func (s *session) store(body []byte, from origin) error {
+// store keeps the objects of a record (template 70) or of the answer to GET PROCESSING OPTIONS (77): those whose place that
+// template is, and no others; templates in it are not opened. One without a value counts as absent (Book 3, 5.2 and 7.5).
+// Bytes that are no objects, and an object that came before, end the transaction (Book 3, 10.2). What the FCI said stands: no
+// object has its place there and here.
+func (s *session) store(body []byte, in tlv.Tag) error {
 	const section = "Book 3, 10.2"
 	items, err := tlv.Parse(body)
 	if err != nil {
 		return fault(section, "the card's data make no sense: %v", err)
-	}
-	in := emv.TagReadRecordTemplate
-	if from == fromGPO {
-		in = emv.TagResponseFormat2
 	}
 	for _, it := range items {
 		e, ok := fromCard(it)
@@ -86,10 +73,8 @@ func (s *session) store(body []byte, from origin) error {
 			s.explain(oddData, fmt.Sprintf("the card sends tag %s in template %s, which is not its place: left out", it.Tag, in), "Book 3, 7.5")
 			continue
 		}
-		switch before := s.seen[it.Tag]; {
-		case before == fromFCI:
-			continue
-		case before != 0:
+		switch {
+		case s.seen[it.Tag]:
 			return fault(section, "the card sends tag %s twice", it.Tag)
 		case !e.Fits(len(it.Value)) && decisive[it.Tag]:
 			return fault("Book 3, 7.5", "the card's tag %s has %d bytes", it.Tag, len(it.Value))
@@ -97,7 +82,7 @@ func (s *session) store(body []byte, from origin) error {
 			s.explain(oddData, fmt.Sprintf("the card's tag %s has %d bytes and is left out", it.Tag, len(it.Value)), "Book 3, 7.5")
 			continue
 		}
-		s.seen[it.Tag] = from
+		s.seen[it.Tag] = true
 		s.data.Put(it.Tag, it.Value)
 	}
 	return nil

@@ -55,11 +55,11 @@ func (s *session) takeOptions(data []byte) error {
 		if len(v) < 2 {
 			return fault(section, "GET PROCESSING OPTIONS: format 1 of %d bytes", len(v))
 		}
-		s.seen[emv.TagAIP], s.seen[emv.TagAFL] = fromGPO, fromGPO
+		s.seen[emv.TagAIP], s.seen[emv.TagAFL] = true, true
 		s.data.Put(emv.TagAIP, v[:2])
 		s.data.Put(emv.TagAFL, v[2:])
 	case emv.TagResponseFormat2:
-		if err := s.store(v, fromGPO); err != nil {
+		if err := s.store(v, emv.TagResponseFormat2); err != nil {
 			return err
 		}
 		if !s.data.Has(emv.TagAIP) || !s.data.Has(emv.TagAFL) {

@@ -70,7 +70,7 @@ func (s *session) readRecord(ctx context.Context, f file, record byte) error {
 	}
 	switch {
 	case whole:
-		return s.store(items[0].Value, fromRecord)
+		return s.store(items[0].Value, emv.TagReadRecordTemplate)
 	case sfi <= 10:
 		return fault(sectionRead, "%s: not one record template", name)
 	}

@@ -40,9 +40,9 @@ type session struct {
 	step     step // that runs
 
 	candidates []candidate
-	blocked    bool // an application was passed over because it is blocked
-	chosen     bool // the cardholder was asked, and took one
-	seen       map[tlv.Tag]origin
+	blocked    bool             // an application was passed over because it is blocked
+	chosen     bool             // the cardholder was asked, and took one
+	seen       map[tlv.Tag]bool // what the application sent, once each
 	app        emv.Application
 	aid        []byte // of the selected application, nil before
 	label      string
@@ -87,7 +87,7 @@ func newSession(log *slog.Logger, card emv.Card, params emv.Params, holder emv.C
 // restart forgets what an application said, before the next one is tried.
 func (s *session) restart() {
 	s.data, s.aid, s.label, s.app = s.terminal.Clone(), nil, "", emv.Application{}
-	s.seen = map[tlv.Tag]origin{}
+	s.seen = map[tlv.Tag]bool{}
 	s.oda = authentication{}
 }
 

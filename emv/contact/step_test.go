@@ -234,11 +234,14 @@ func TestTerminalData(t *testing.T) {
 }
 
 // No object of the terminal or of the issuer has a place in a template that a card sends: so it cannot set an amount or the
-// TVR (Book 3, 7.5).
+// TVR. And none has a place both in the FCI, which nothing signs, and in what may be signed (Book 3, 7.5).
 func TestTemplatesOfTheCard(t *testing.T) {
 	for _, e := range emv.Elements() {
 		if e.Source != emv.ICC && e.In(0x6F, 0xA5, 0xBF0C, 0x61, 0x70, 0x73, 0x77, 0x80) {
 			t.Errorf("%s of the %s in a template of the card", e.Tag, e.Source)
+		}
+		if e.In(0x6F, 0xA5, 0xBF0C) && e.In(0x70, 0x77, 0x80) && e.Tag != emv.TagApplicationTemplate {
+			t.Errorf("%s has its place in the FCI and in records", e.Tag)
 		}
 	}
 }
