@@ -152,16 +152,3 @@ func TestAttackScriptBomb(t *testing.T) {
 		}
 	}
 }
-
-// TestAttackYesCard: a copy of a card whose data are signed once and for all says yes to every PIN and gives a TC that nobody
-// can check. What SDA authenticates is not approved without the issuer, unless the profile's own codes say that it may.
-func TestAttackYesCard(t *testing.T) {
-	literal := func(p *emv.Params) { p.LiteralActionCodes = true }
-	for _, r := range []signed{
-		{card: "oda-sda", want: emv.Online, tvr: "0200000000", oda: "sda true", ac: "80AE80 80AE00", second: emv.HostUnable, then: emv.Declined, thenTVR: "0200000000"},
-		{card: "oda-sda", set: "9F35=23", want: emv.Declined, tvr: "0200000000", ac: "80AE00", never: "80AE40"},
-		{card: "oda-sda", params: literal, want: emv.Approved, tvr: "0200000000", ac: "80AE40"},
-	} {
-		r.run(t)
-	}
-}
