@@ -149,5 +149,6 @@ func mutants() []mutant {
 		{"Book 4, 6.3.2.1", "the CID that counts is the signed one", "combined_data_authentication.go", "\t\tcid = emv.CID(d.Information)\n", "", "TestAttackWedge"},
 		{"Book 4, 6.3.2.1", "a forged ARQC is answered with an AAC", "combined_data_authentication.go", "if got.Cryptogram() == emv.ARQC {", "if got.Cryptogram() == emv.RFU {", "TestAttackWedge"},
 		{"Book 4, 6.3.2.1", "a forged cryptogram declines", "card_action_analysis.go", "\tcase forged:\n", "\tcase forged && got == emv.RFU:\n", "TestAttackWedge"},
+		{"Book 3, 10.3", "records of files 11 to 30 whole", "static_data.go", "if sfi > 10 {", "if sfi > 99 {", "TestCardsAuthentication"},
 	}
 }
