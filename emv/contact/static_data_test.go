@@ -128,3 +128,59 @@ func tagOf(text string) tlv.Tag {
 	}
 	return tag
 }
+
+// FuzzAuthentication: whatever a card answers at one point, it is no error, the commands are bounded, and what is approved
+// without the issuer is authenticated by a signature of now.
+func FuzzAuthentication(f *testing.F) {
+	f.Add(uint8(4), false, unhex("77009000"))
+	f.Add(uint8(7), true, unhex("7081FB9081F8"))
+	f.Add(uint8(9), true, unhex("8081809000"))
+	f.Add(uint8(10), false, unhex("801240002911223344556677880601"))
+	var profiles []emulator.Profile
+	for _, name := range []string{"oda-cda-remainders", "oda-dda"} {
+		p, err := emulator.Ready(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		profiles = append(profiles, p)
+	}
+	params := offline(f)
+	f.Fuzz(func(t *testing.T, at uint8, dda bool, answer []byte) {
+		p := profiles[0]
+		if dda {
+			p = profiles[1]
+		}
+		n := 0
+		card := cardFunc(func(real func() ([]byte, error)) ([]byte, error) {
+			if n++; n == int(at%16) && len(answer) <= 258 {
+				return bytes.Clone(answer), nil
+			}
+			return real()
+		})
+		params.Random = bytes.NewReader(make([]byte, 64))
+		_, out, err := contact.New(contact.Config{}).Begin(t.Context(), card.over(virtual{emulator.NewCard(p)}), params, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Decision == emv.Approved && (!out.ODA.OK || out.ODA.Method == "sda" || out.Data.Value(emv.TagTVR)[0] != 0) {
+			t.Fatalf("approved with %+v, TVR %X", out.ODA, out.Data.Value(emv.TagTVR))
+		}
+		if n > 100 {
+			t.Fatalf("%d commands", n)
+		}
+	})
+}
+
+// cardFunc answers in a card's place, or has it answer.
+type cardFunc func(real func() ([]byte, error)) ([]byte, error)
+
+func (f cardFunc) over(card emv.Card) emv.Card { return cardOver{card, f} }
+
+type cardOver struct {
+	card   emv.Card
+	answer cardFunc
+}
+
+func (c cardOver) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	return c.answer(func() ([]byte, error) { return c.card.Transmit(ctx, command) })
+}
