@@ -3,6 +3,7 @@ package secure
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -37,13 +38,32 @@ func (u Use) accepted() Use {
 }
 
 // A Proposal is one session key as the host sent it: in a key block, or, from hosts that have nothing better, enciphered in
-// ECB under the master key with its check value.
+// ECB under the master key with its check value. It shows nothing of itself.
 type Proposal struct {
 	Use        Use        // UsePIN, UseMAC or UseData
 	Block      string     // a key block (X9.143, TR-31; ISO 20038); empty: Cryptogram
 	Cryptogram []byte     // 16 or 24 bytes
 	Check      CheckValue // as the host has it, 4 digits at least; may be empty with a key block
 }
+
+func (p Proposal) String() string {
+	if p.Block != "" {
+		return p.Use.String() + " key in a key block"
+	}
+	return p.Use.String() + " key enciphered in ECB"
+}
+
+// GoString shows nothing.
+func (p Proposal) GoString() string { return p.String() }
+
+// Format shows nothing under every verb.
+func (p Proposal) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(p.String())) }
+
+// LogValue shows nothing.
+func (p Proposal) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// MarshalText writes nothing of it.
+func (p Proposal) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // SessionKeys changes the session keys of a set as one host exchange brings them: first proposed, then confirmed. Between
 // the two the keys in force stay in force; a power cut leaves the one or the other, and never half of either.

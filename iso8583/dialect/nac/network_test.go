@@ -181,12 +181,13 @@ func FuzzNetworkAnswer(f *testing.F) {
 	f.Add(strings.Repeat("0", 80), "", false)
 	f.Add("EC9DF695353FA075BFFA61"+strings.Repeat("0", 42), "PS04FFFF", false)
 	blocks, ecb := exchanging(f, "blocks"), exchanging(f, "ecb")
+	base := answer(f, blocks, "answer-0810", map[int]string{3: "920101"})
 	f.Fuzz(func(t *testing.T, keys, private string, inBlocks bool) {
 		d := ecb
 		if inBlocks {
 			d = blocks
 		}
-		m, err := d.Codec().Unpack(answer(t, d, "answer-0810", map[int]string{3: "920101"}))
+		m, err := d.Codec().Unpack(base)
 		if err != nil {
 			t.Fatal(err)
 		}
