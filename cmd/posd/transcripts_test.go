@@ -159,6 +159,59 @@ func TestTranscriptsOfRealCardsAreMasked(t *testing.T) {
 	}
 }
 
+// Whatever a card does, the reasons that journal and pos why keep hold no card number, track or expiry: planted in cards that
+// contradict themselves, are cut short, expired, blocked, or ask for PINs.
+func TestReasonsHoldNoCardData(t *testing.T) {
+	reasons := 0
+	for _, card := range []string{
+		"credit", "expired", "declines", "bad-two-accounts", "bad-twice", "bad-date", "bad-length", "bad-record-cut", "bad-no-pan", "res-expired",
+		"oda-card-pan", "oda-issuer-id-wrong", "oda-static-changed", "pin-plain", "sel-two", "sel-blocked", "cda-hash", "ac-short", "tdol-own",
+	} {
+		var kept transcript.Transcript
+		text, err := emulator.ReadyText(card)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change := strings.NewReplacer("4761739001010119", planted, "47617390010101", planted[:14])
+		p, err := emulator.ParseProfile([]byte(change.Replace(string(text))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := emulator.NewCard(p)
+		c.Reset()
+		generic, err := profile.Ready("generic")
+		if err != nil {
+			t.Fatal(err)
+		}
+		params := generic.Params(terminal.Order{Kind: terminal.KindSale}, time.Date(2026, 11, 23, 9, 15, 7, 0, time.UTC), 1)
+		params.Amount.Minor, params.Amount.Currency = 1_300, generic.Currency
+		params.Random = readerFunc(func(b []byte) (int, error) { return copy(b, "\x12\x34\x56\x78"), nil })
+		k := transcript.Kernel{Kernel: contact.New(contact.Config{}), Keep: func(tr transcript.Transcript) { kept = tr }}
+		tx, _, err := k.Begin(t.Context(), inserted{c}, params, nil)
+		if err == nil && tx != nil {
+			_, err = tx.Complete(t.Context(), emv.HostAnswer{Result: emv.HostDeclined})
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", card, err)
+		}
+		out := kept.Session.Outcome
+		said := out.Reason
+		for _, w := range out.Why {
+			said += "\n" + w.Bit + " " + w.Reason
+			reasons++
+		}
+		number := out.Tags["5A"]
+		for _, secret := range []string{planted, "4761739001010119", number, out.Tags["57"], out.Tags["5F24"], out.Tags["5F20"]} {
+			if secret != "" && strings.Contains(said, secret) {
+				t.Errorf("%s: card data in the reasons:\n%s", card, said)
+			}
+		}
+	}
+	if reasons < 50 {
+		t.Errorf("%d reasons were read", reasons)
+	}
+}
+
 // The folder never has more than it may, and the sales that went wrong stay longest.
 func TestTranscriptsAreBounded(t *testing.T) {
 	const keep = 6
