@@ -11,8 +11,8 @@
 // and the commands of issuer scripts with their MACs. What a card or somebody between it and the terminal does wrong is data
 // too: faults, defects of signatures, and data changed after they were signed.
 //
-// It is not a certification tool and not a card's operating system: files are flat, there is no secure messaging for
-// confidentiality, and a PIN can be unblocked but not changed. The keys, PINs and account numbers in it are published
+// It is not a certification tool and not a card's operating system: files are flat, and secure messaging is what
+// issuer scripts need of it. The keys, PINs and account numbers in it are published
 // test values.
 //
 // Sources: EMV 4.4 Book 1 (7: T=0 and T=1; 11: SELECT, READ RECORD; 12: PSE), Book 2 (5 to 7: certificates, signatures, PIN

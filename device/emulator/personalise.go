@@ -72,7 +72,8 @@ type application struct {
 	records      []Record
 	tamper       map[tlv.Tag]Change
 	scriptMaster []byte
-	issued       bool // certificates and signatures are in the files
+	pinMaster    []byte // for the confidentiality of a new PIN
+	issued       bool   // certificates and signatures are in the files
 
 	// what outlives a reset
 	atc          uint16

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tillway/device/emulator"
+	"tillway/device/secure/x9"
 	"tillway/emv/cryptogram"
 )
 
@@ -141,6 +142,30 @@ func TestScripts(t *testing.T) {
 	if got := hexOf(x.send(0x9000, command(0x00, 0xB2, 1, 0x14, nil))); got != "70039F0700" {
 		t.Errorf("record %s after the script", got)
 	}
+	sm, err := scheme.MasterKey(unhex(t, "FFEEDDCCBBAA99887766554433221100"), "4761739001010119", "01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sk, err := cryptogram.ScriptKeyCommon(sm, [8]byte(x.data.Value(0x9F26)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newPIN := func(block string) string {
+		b, err := x9.EncryptCBC(sk, make([]byte, 8), unhex(t, block))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hexOf(b)
+	}
+	x.send(0x6A80, signed(0x84, 0x24, 0, 2, newPIN("24987FFFFFFFFFFF8000000000000000"))) // three digits that say four
+	x.send(0x6A80, signed(0x84, 0x24, 0, 2, newPIN("249876FFFFFFFFFF8000000000000001")))
+	x.send(0x6A86, signed(0x84, 0x24, 0, 1, newPIN("249876FFFFFFFFFF8000000000000000")))
+	x.send(0x6700, signed(0x84, 0x24, 0, 2, "249876FFFFFFFFFF"))
+	x.send(0x9000, command(0x00, 0x20, 0, 0x80, plainPIN(t, "1234"))[:13])
+	x.send(0x9000, signed(0x84, 0x24, 0, 2, newPIN("249876FFFFFFFFFF8000000000000000")))
+	x.send(0x63C2, command(0x00, 0x20, 0, 0x80, plainPIN(t, "1234"))[:13])
+	x.send(0x9000, signed(0x84, 0x24, 0, 0, ""))
+	x.send(0x9000, command(0x00, 0x20, 0, 0x80, plainPIN(t, "9876"))[:13])
 	x.send(0x6988, command(0x84, 0x1E, 0, 0, nil)[:4])
 	x.send(0x9000, signed(0x84, 0x1E, 0, 0, ""))
 	insertCard(t, card).send(0x6283, command(0x00, 0xA4, 4, 0, unhex(t, visa)))

@@ -121,6 +121,7 @@ type Key struct {
 	CVN   int  `toml:"cvn"`    // cryptogram version number: 10 or 18
 	// IMKSMI is the issuer's master key for the MACs of script commands; none: the card knows no script command.
 	IMKSMI    Hex  `toml:"imk_smi"`
+	IMKSMC    Hex  `toml:"imk_smc"`    // issuer's master key that a new PIN of a script is enciphered under; none: no PIN is changed
 	ScriptMAC byte `toml:"script_mac"` // bytes of MAC that end a script command, 4 to 8; 0: none, any command is taken
 }
 

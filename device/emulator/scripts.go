@@ -3,8 +3,11 @@ package emulator
 import (
 	"bytes"
 	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
+	"strings"
 
+	"tillway/device/secure/x9"
 	"tillway/emv/cryptogram"
 	"tillway/emv/tlv"
 )
@@ -64,13 +67,7 @@ func (c *Card) runScript(cmd command, data []byte) sw {
 	case insCardBlock:
 		c.profile.Blocked = true
 	case insPINChange:
-		switch {
-		case cmd.p1 != 0 || cmd.p2 != 0:
-			return swP1P2 // only unblocking is known
-		case len(data) != 0:
-			return swLength
-		}
-		c.app.pinLeft = c.app.pinLimit()
+		return c.changePIN(cmd, data)
 	case insPutData:
 		old, ok := c.app.readable[tag]
 		switch {
@@ -95,7 +92,33 @@ func (c *Card) runScript(cmd command, data []byte) sw {
 	return swOK
 }
 
-// scriptKey derives the card's master key for script MACs.
+// changePIN is PIN CHANGE/UNBLOCK (Book 3, 6.5.10): P2 00 gives the tries back; P2 02 takes a new PIN besides, its block
+// (Book 3, 6.5.12) padded with 80 and zeros and enciphered under the session key of the issuer's confidentiality key
+// (Book 2, 9.3). P2 01, which wants the PIN that was before, is not known.
+func (c *Card) changePIN(cmd command, data []byte) sw {
+	switch {
+	case cmd.p1 != 0 || cmd.p2 != 0 && (cmd.p2 != 2 || c.app.pinMaster == nil):
+		return swP1P2
+	case cmd.p2 == 0 && len(data) != 0, cmd.p2 == 2 && len(data) != 16:
+		return swLength
+	}
+	if cmd.p2 == 2 {
+		key, err := cryptogram.ScriptKeyCommon(c.app.pinMaster, c.arqc)
+		must(err)
+		clear, err := x9.DecryptCBC(key, make([]byte, 8), data)
+		must(err)
+		digits, rest, ok := strings.Cut(hex.EncodeToString(clear[1:]), "f")
+		if !ok || clear[0] != 0x20|byte(len(digits)) || strings.Trim(digits, "0123456789") != "" || //nolint:gosec // at most 15
+			len(digits) < 4 || len(digits) > 12 || rest != strings.Repeat("f", 13-len(digits))+"8000000000000000" {
+			return swWrongData
+		}
+		c.app.PIN = digits
+	}
+	c.app.pinLeft = c.app.pinLimit()
+	return swOK
+}
+
+// scriptKey derives the card's master keys for scripts: for MACs, and for the confidentiality of a new PIN.
 func (a *application) scriptKey(pan, psn string) error {
 	switch n := len(a.Key.IMKSMI); {
 	case n == 0 && a.Key.ScriptMAC != 0:
@@ -110,6 +133,13 @@ func (a *application) scriptKey(pan, psn string) error {
 	var err error
 	if a.scriptMaster, err = cryptogram.MasterKey(a.Key.IMKSMI, pan, psn); err != nil {
 		return fmt.Errorf("%w: script key of the card: %w", ErrProfile, err)
+	}
+	if n := len(a.Key.IMKSMC); n != 0 && n != 16 {
+		return fmt.Errorf("%w: key.imk_smc has %d bytes, 16 are wanted", ErrProfile, n)
+	} else if n == 16 {
+		if a.pinMaster, err = cryptogram.MasterKey(a.Key.IMKSMC, pan, psn); err != nil {
+			return fmt.Errorf("%w: confidentiality key of the card: %w", ErrProfile, err)
+		}
 	}
 	return nil
 }
