@@ -34,7 +34,7 @@ What the terminal says goes to standard error as it changes; the customer's rece
 to cancel, and then still waits for the outcome: until the card's answer has gone to the bank the sale is cancelled, after
 that it is too late. Where a PIN is wanted and the terminal has its development keypad on, it is typed here without being
 shown, and goes straight to the secure module. Where a signature is wanted the merchant's copy comes before the outcome, to be
-signed, and the sale waits for the answer to "Signature matches?", or for pos signature. If the connection to the daemon breaks, pos finds the same sale again.`,
+signed, and the sale waits for the answer to "Signature matches?", or for pos signature; with --json it neither prints the slip nor asks. If the connection to the daemon breaks, pos finds the same sale again.`,
 		Example: "  pos sale 10.525\n  pos sale 5 --reference table-7",
 		Args:    args("AMOUNT"),
 		RunE: func(c *cobra.Command, argv []string) error {

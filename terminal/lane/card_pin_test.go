@@ -43,6 +43,14 @@ func (a asksForCard) Begin(ctx context.Context, card emv.Card, p emv.Params, h e
 	return a.chip.Begin(ctx, card, p, h)
 }
 
+// hesitant is a pad whose customer takes a second before the first digit.
+type hesitant struct{ *pad }
+
+func (h hesitant) EnterPIN(ctx context.Context, ask terminal.PINAsk) (terminal.PINEnd, terminal.PINBlock, error) {
+	time.Sleep(time.Second)
+	return h.pad.EnterPIN(ctx, ask)
+}
+
 // A PIN for the card goes from the pad to the kernel enciphered, with a challenge of its own each time; the cashier reads how
 // many tries are left, and the pad is told. The host's request has nothing of it.
 func TestPINForTheCard(t *testing.T) {
@@ -51,10 +59,10 @@ func TestPINForTheCard(t *testing.T) {
 		var failed error
 		p := &pad{end: terminal.PINEntered, time: time.Second}
 		b := start(t, asksForCard{chip: approves, tries: []int{3, 2, 1}, answers: &answers, err: &failed}, slot{}, always("00"), func(cfg *Config, _ *OwnerConfig) {
-			cfg.PINPad, cfg.PINTimeout, cfg.PINBypass, cfg.PINSocket = p, time.Minute, true, "pin.sock"
+			cfg.PINPad, cfg.PINTimeout, cfg.PINBypass, cfg.PINSocket = hesitant{p}, time.Minute, true, "pin.sock"
 		})
 		b.sell(1000, "")
-		advice := map[int]string{}
+		advice, prompts := map[int]string{}, map[int][]terminal.Prompt{}
 		for seen := uint64(0); len(advice) < 3; {
 			s, err := b.lane.Watch(t.Context(), seen)
 			if err != nil {
@@ -62,6 +70,7 @@ func TestPINForTheCard(t *testing.T) {
 			}
 			if seen = s.Version; s.PIN != nil {
 				advice[s.PIN.Entry] = s.Advice
+				prompts[s.PIN.Entry] = append(prompts[s.PIN.Entry], s.Prompt)
 			}
 		}
 		sale := b.last()
@@ -81,6 +90,13 @@ func TestPINForTheCard(t *testing.T) {
 		for entry, want := range map[int]string{1: "Let the customer", 2: "The PIN was wrong, tries left: 2.", 3: "after another wrong PIN the card is blocked"} {
 			if !strings.Contains(advice[entry], want) {
 				t.Errorf("entry %d: the cashier reads %q", entry, advice[entry])
+			}
+		}
+		for entry, want := range map[int][]terminal.Prompt{ // "incorrect PIN" until the next one is begun
+			1: {terminal.PromptEnterPIN, terminal.PromptEnterPIN}, 2: {terminal.PromptWrongPIN, terminal.PromptEnterPIN},
+		} {
+			if !slices.Equal(prompts[entry], want) {
+				t.Errorf("entry %d: prompts %q, want %q", entry, prompts[entry], want)
 			}
 		}
 		if strings.Contains(advice[1], "wrong") || slices.Contains(b.sent(), "saleENCIPHER") {

@@ -77,8 +77,12 @@ func (h *holder) enter(ctx context.Context, question terminal.PINAsk) (emv.PINEn
 	show := func(digits int) {
 		now := progress
 		now.Digits = digits
+		prompt := terminal.PromptEnterPIN
+		if question.Card != nil && question.Retry && digits == 0 { // until the next one is begun
+			prompt = terminal.PromptWrongPIN
+		}
 		l.board.change(func(s *terminal.Snapshot) {
-			s.Prompt, s.Advice, s.PIN = terminal.PromptEnterPIN, advice, &now
+			s.Prompt, s.Advice, s.PIN = prompt, advice, &now
 		})
 	}
 	show(0)
