@@ -151,6 +151,7 @@ type Params struct {
 	// LiteralActionCodes takes the profile's Terminal Action Codes as they are written. Otherwise Online and Default have in
 	// addition the bits that Book 3, 10.7 strongly recommends (offline data authentication not performed, SDA, DDA and CDA
 	// failed) and "SDA selected": no card is approved offline that could be a copy.
+	// With the codes as they are written a TC also stands where the card's signed results know of no PIN that it accepted.
 	LiteralActionCodes bool
 
 	// Random gives unpredictable numbers (9F37) and the number for random selection. In production it is

@@ -57,6 +57,12 @@ func TestAttackPINWedge(t *testing.T) {
 			t.Errorf("%s: %s (%s) by %q", name, out.Decision, out.Reason, out.Method)
 		}
 		wantWhy(t, out.Why, "CVM")
+		literal := rehearsalTerminal(t)
+		literal.LiteralActionCodes = true
+		b.card.Reset()
+		if _, out := begin(t, b, literal, enters("9999")); out.Decision != emv.Approved {
+			t.Errorf("%s, by the books alone: %s (%s)", name, out.Decision, out.Reason)
+		}
 		honest := inBetween(t, name)
 		if _, out := begin(t, honest, rehearsalTerminal(t), enters("1234")); out.Decision != emv.Approved {
 			t.Errorf("%s, the right PIN: %s (%s)", name, out.Decision, out.Reason)
