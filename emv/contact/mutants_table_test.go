@@ -150,5 +150,6 @@ func mutants() []mutant {
 		{"Book 4, 6.3.2.1", "a forged ARQC is answered with an AAC", "combined_data_authentication.go", "if got.Cryptogram() == emv.ARQC {", "if got.Cryptogram() == emv.RFU {", "TestAttackWedge"},
 		{"Book 4, 6.3.2.1", "a forged cryptogram declines", "card_action_analysis.go", "\tcase forged:\n", "\tcase forged && got == emv.RFU:\n", "TestAttackWedge"},
 		{"Book 3, 10.3", "records of files 11 to 30 whole", "static_data.go", "if sfi > 10 {", "if sfi > 99 {", "TestCardsAuthentication"},
+		{"Book 3, 10.3", "only records of template 70 are authenticated", "static_data.go", "if err != nil || len(items) != 1 || items[0].Tag != emv.TagReadRecordTemplate {", "if err != nil || len(items) != 1 {", "TestRecordsThatAreNoTemplate"},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"tillway/emv"
@@ -180,4 +182,19 @@ func TestResponseCodeOfAnOnlineSale(t *testing.T) {
 	out = complete(t, txn, emv.HostAnswer{Result: emv.HostApproved, ARC: [2]byte{'1', '1'}})
 	wantTags(t, out.Data, "8A=3131")
 	card.wantSent(t, "80AE400002593100 80AE400002313100")
+}
+
+// TestRecordsThatAreNoTemplate: a record of files 11 to 30 may have any form, and one that is to be authenticated and is no
+// template 70 spoils the method: it was performed, and failed (Book 3, 10.3).
+func TestRecordsThatAreNoTemplate(t *testing.T) {
+	for capability, tvr := range map[string]string{"9F33=E00880": "4200008000", "9F33=E00840": "0800008000"} {
+		for _, record := range []string{"71039F0101", "FF", "70009F7A0100", ""} {
+			card := newChip("8F=01 90=00 93=00 9F32=03 9F46=00 9F47=03", "80A8=800A7C0008010100580101019000 00B2015C="+record+"9000")
+			_, out := begin(t, card, fix(terminal(), capability), nil)
+			wantTags(t, out.Data, "95="+tvr+" 9B=E800")
+			if !slices.ContainsFunc(out.Why, func(w emv.Why) bool { return strings.Contains(w.Reason, "is to be authenticated and is no template 70") }) {
+				t.Errorf("record %s: %v", record, out.Why)
+			}
+		}
+	}
 }
