@@ -192,7 +192,9 @@ func TestRecordsThatAreNoTemplate(t *testing.T) {
 			card := newChip("8F=01 90=00 93=00 9F32=03 9F46=00 9F47=03", "80A8=800A7C0008010100580101019000 00B2015C="+record+"9000")
 			_, out := begin(t, card, fix(terminal(), capability), nil)
 			wantTags(t, out.Data, "95="+tvr+" 9B=E800")
-			if !slices.ContainsFunc(out.Why, func(w emv.Why) bool { return strings.Contains(w.Reason, "is to be authenticated and is no template 70") }) {
+			if !slices.ContainsFunc(out.Why, func(w emv.Why) bool {
+				return strings.Contains(w.Reason, "is to be authenticated and is no template 70")
+			}) {
 				t.Errorf("record %s: %v", record, out.Why)
 			}
 		}

@@ -51,7 +51,7 @@ func TestAttackPrePlay(t *testing.T) {
 	firsts := map[uint32]int{}
 	var count [4][256]int
 	for restart := range restarts {
-		cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test's own binary
+		cmd := exec.CommandContext(t.Context(), os.Args[0])                       //nolint:gosec // this test's own binary
 		cmd.Env = append(os.Environ(), drawOnly+"=1", "GORACE=atexit_sleep_ms=0") // one with the race detector would wait a second
 		out, err := cmd.Output()
 		if err != nil || len(out) != 4*drawsPerRestart {
