@@ -18,7 +18,7 @@ func notYet(r terminal.Row) string {
 	case r.Event == terminal.OfflineApproved, r.Event == terminal.CardApproves:
 		return "offline approvals need store-and-forward"
 	case r.Event == terminal.AgreementNeeded, r.From == terminal.AgreementOnline, r.From == terminal.AgreementOffline:
-		return "agreement needs signatures"
+		return "no simulated customer signs: TestSignatureRows in terminal/lane switches these off"
 	case r.Event == terminal.OtherInterface:
 		return "there is one interface"
 	case r.From == terminal.FinishDeclined && r.Event == terminal.CardAgrees:

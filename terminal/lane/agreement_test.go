@@ -157,3 +157,74 @@ func TestNoSignatureWithoutAnApproval(t *testing.T) {
 		})
 	}
 }
+
+// signedSale plays one sale with a signature under a table and says what is wrong with its end: what is on disk, what was sent, and
+// whether the lane lives.
+func signedSale(t *testing.T, table []terminal.Row, matches bool) (wrong string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, signs, slot{}, always("00"), func(c *Config, _ *OwnerConfig) { c.Table = table })
+		id := b.sell(1000, "").ID
+		time.Sleep(30 * time.Second)
+		_ = b.lane.Agree(t.Context(), id, terminal.Agreement{Matches: matches}) // a lane that has ended takes none
+		time.Sleep(10 * time.Minute)
+		b.stop()
+		if err := <-b.ended; err != nil {
+			wrong = err.Error()
+			return
+		}
+		want := terminal.Reversed
+		if matches {
+			want = terminal.Approved
+		}
+		due, err := b.journal.Due(t.Context(), "")
+		rows := b.rows()
+		switch last := rows[slices.IndexFunc(rows, func(e terminal.Entry) bool { return e.Sale != nil })].Sale.ID; {
+		case err != nil || last != id:
+			wrong = "another sale"
+		case b.journal.sales()[id].State != want:
+			wrong = "on disk as " + string(b.journal.sales()[id].State)
+		case slices.Contains(b.sent(), "reversal") == matches:
+			wrong = "reversal of what was agreed, or none of what was not"
+		case len(due) > 0:
+			wrong = "still owed"
+		}
+	})
+	return wrong
+}
+
+// TestSignatureRows switches each rule of the table about signatures off, one at a time: a sale with a signature notices.
+func TestSignatureRows(t *testing.T) {
+	for _, matches := range []bool{true, false} {
+		if wrong := signedSale(t, terminal.Table(), matches); wrong != "" {
+			t.Fatalf("matches %t: %s", matches, wrong)
+		}
+	}
+	noticed := func(name string, table []terminal.Row) {
+		if signedSale(t, table, true) == "" && signedSale(t, table, false) == "" {
+			t.Errorf("%s: nobody notices", name)
+		}
+	}
+	broken := 0
+	for i, r := range terminal.Table() {
+		if r.Event == terminal.PowerLost || r.From != terminal.AgreementOnline && (r.From != terminal.FinishApproved || r.Event != terminal.AgreementNeeded) {
+			continue
+		}
+		broken++
+		name := string(r.Event) + " in " + string(r.From)
+		noticed(name+": no row", slices.Delete(terminal.Table(), i, i+1))
+		if len(r.Duties) > 0 {
+			table := terminal.Table()
+			table[i].Duties = nil
+			noticed(name+": no duty", table)
+		}
+		if r.Commit {
+			table := terminal.Table()
+			table[i].Commit = false
+			noticed(name+": no commit", table)
+		}
+	}
+	if broken != 3 {
+		t.Errorf("%d rows were switched off", broken)
+	}
+}

@@ -258,7 +258,8 @@ func TestRecoverGivesEveryStateItsEnd(t *testing.T) {
 		terminal.AwaitCard: {terminal.Cancelled, terminal.CodePowerLost}, terminal.CardTalk: {terminal.Cancelled, terminal.CodePowerLost},
 		terminal.Sending: {terminal.Reversed, terminal.CodePowerLost}, terminal.FinishApproved: {terminal.Reversed, terminal.CodePowerLost},
 		terminal.FinishUnanswered: {terminal.Reversed, terminal.CodePowerLost}, terminal.FinishUnable: {terminal.Cancelled, terminal.CodePowerLost},
-		terminal.FinishDeclined: {terminal.Declined, terminal.CodeDeclined},
+		terminal.FinishDeclined:  {terminal.Declined, terminal.CodeDeclined},
+		terminal.AgreementOnline: {terminal.Reversed, terminal.CodePowerLost}, terminal.AgreementOffline: {terminal.Cancelled, terminal.CodePowerLost},
 	} {
 		j := &memory{}
 		left := terminal.Sale{ID: 1, State: from, ResponseCode: "51"}
