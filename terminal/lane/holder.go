@@ -42,8 +42,11 @@ func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntr
 	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
 		question.Retry, question.Tries = true, l.wrong.tries
 	}
+	keys := l.cfg.Owner.generation.Load() // before the pad enciphers: a change on the way is one after it
 	entry, block, err := h.enter(ctx, question)
-	h.run.pin = block
+	if h.run.pin = block; !block.IsZero() {
+		h.run.pinKeys = keys
+	}
 	return entry, err
 }
 

@@ -62,6 +62,11 @@ func (m *memory) Unfinished(context.Context) ([]terminal.Sale, error) {
 }
 
 func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
+	return m.debts(terminal.Owed, terminal.Sent), nil
+}
+
+// debts are those in one of the states, of sales that are over.
+func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	sales, debts := m.sales(), map[terminal.SaleID]terminal.Debt{}
@@ -83,18 +88,18 @@ func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
 	}
 	var due []terminal.Debt
 	for id, d := range debts {
-		if sales[id].State.Final() && (d.State == terminal.Owed || d.State == terminal.Sent) {
+		if sales[id].State.Final() && slices.Contains(states, d.State) {
 			due = append(due, d)
 		}
 	}
-	return due, nil
+	return due
 }
 
-func (m *memory) Counts(ctx context.Context) (terminal.Counts, error) {
-	due, err := m.Due(ctx, "")
+func (m *memory) Counts(context.Context) (terminal.Counts, error) {
+	owed, parked := m.debts(terminal.Owed, terminal.Sent), m.debts(terminal.Parked)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return terminal.Counts{Owed: len(due), Highest: int64(len(m.rows))}, err
+	return terminal.Counts{Owed: len(owed), Parked: len(parked), Highest: int64(len(m.rows))}, nil
 }
 
 func (m *memory) Batch(context.Context, string) (uint32, error) { return 1, nil }

@@ -17,7 +17,6 @@ type keyState struct {
 	messages  int       // exchanged since
 	wanted    string    // why new ones are due; empty: they are not
 	notBefore time.Time // after an exchange that failed
-	changes   int       // in this run
 	anew      bool      // the next exchange is to be as the first one
 
 	order     terminal.HostOrder // of the host, not carried out yet
@@ -271,31 +270,23 @@ func (o *Owner) confirm(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("session keys: %w", err), o.cfg.Link.Close())
 	}
 	o.keys.since, o.keys.messages, o.keys.wanted, o.keys.notBefore = o.cfg.Clock(), 0, "", time.Time{}
-	o.keys.changes++
+	o.generation.Add(1)
 	return o.record(ctx, "new session keys are in force", nil)
 }
 
-// destroy carries out the host's order once nothing is owed to anybody: the queue drains first. The word that it is done
-// goes out before, under a key that is still there; whether it arrives does not matter.
+// destroy carries out the host's order once nothing is owed to anybody: the queue drains first. The word that it is done gets
+// its MAC before, under a key that is still there, and leaves after: the host forgets its order when it hears it, so a power
+// cut must not find keys then. Whether it arrives does not matter.
 func (o *Owner) destroy(ctx context.Context) error {
-	counts, err := o.cfg.Journal.Counts(ctx)
+	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name) // what is parked the bank has refused for good: it needs no key any more
 	if err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	if left := counts.Owed + counts.Parked; left > 0 {
+	if left := len(due); left > 0 {
 		o.setHealth(false, "keys withdrawn", fmt.Sprintf("the bank has ordered this terminal's keys destroyed; %d messages are owed to it and go out first (pos queue)", left))
 		return nil
 	}
-	message, err := o.composeNetwork(ctx, terminal.OrderDone, o.keys.challenge)
-	if err == nil {
-		_, _, err = o.exchange(ctx, message)
-	}
-	if errors.Is(err, errJournal) {
-		return err
-	}
-	if err := o.record(ctx, "told the bank that the keys are being destroyed", err); err != nil {
-		return err
-	}
+	word, unsaid := o.wordOfOrder(ctx)
 	if err := o.cfg.Destroy(ctx); err != nil {
 		o.setHealth(false, "keys withdrawn", "the bank has ordered this terminal's keys destroyed, and it failed: "+err.Error())
 		o.cfg.Log.Error("destroying keys on the host's order", "err", err)
@@ -306,11 +297,30 @@ func (o *Owner) destroy(ctx context.Context) error {
 	if err := o.record(ctx, "the keys were destroyed on the bank's order", nil); err != nil {
 		return err
 	}
+	if unsaid == nil {
+		_, _, unsaid = o.cfg.Link.Exchange(ctx, word) // nothing is left to believe an answer with
+	}
+	if err := o.record(ctx, "told the bank that the keys are destroyed", unsaid); err != nil {
+		return err
+	}
 	if err := o.cfg.Link.Close(); err != nil {
 		o.cfg.Log.Warn("closing the link", "err", err)
 	}
 	o.setHealth(false, keysDestroyed, o.withoutKeys())
 	return nil
+}
+
+// wordOfOrder is the message that says that the host's order is carried out, with its MAC.
+func (o *Owner) wordOfOrder(ctx context.Context) ([]byte, error) {
+	message, err := o.composeNetwork(ctx, terminal.OrderDone, o.keys.challenge)
+	if err != nil || !o.cfg.Dialect.MACed(message) {
+		return message, err
+	}
+	key, message, err := o.authenticate(ctx, message, o.keyInForce)
+	if err == nil {
+		o.cfg.Macs.Release(context.WithoutCancel(ctx), key)
+	}
+	return message, err
 }
 
 const keysDestroyed = "keys destroyed"

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillway/terminal"
@@ -57,12 +58,18 @@ type Owner struct {
 	keys     keyState      // Run's goroutine only
 	renew    chan bool     // somebody asks for new session keys; true: anew
 	quiet    chan struct{} // one slot: a sale runs, or its keys are being changed
+
+	generation atomic.Int64 // of the session keys: goes up with each change
 }
 
 type question struct {
 	message []byte
+	keys    int64 // generation that the PIN in the message is under; keysOfAny: there is none
 	reply   chan Reply
 }
+
+// keysOfAny says of a request that no PIN ties it to a generation of session keys.
+const keysOfAny = -1
 
 // Reply is what came of a request: HostApproved, HostDeclined, NotSent or NoAnswer, and the answer where there is one.
 type Reply struct {
@@ -136,9 +143,10 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 	}
 }
 
-// Request sends a sale's request after everything that is owed, and waits for what comes of it.
-func (o *Owner) Request(ctx context.Context, message []byte) Reply {
-	q := question{message, make(chan Reply, 1)}
+// Request sends a sale's request after everything that is owed, and waits for what comes of it. keys is the generation of
+// session keys that its PIN is under, or keysOfAny: a PIN under keys that have gone is not sent.
+func (o *Owner) Request(ctx context.Context, message []byte, keys int64) Reply {
+	q := question{message, keys, make(chan Reply, 1)}
 	select {
 	case o.ask <- q:
 	case <-o.done:
@@ -198,7 +206,7 @@ func notSent(note, detail string) Reply {
 
 // serve brings one request to the host: connection and sign-on, then the debts, and only when none is left the request.
 func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err error) {
-	reply, err := o.request(ctx, q.message)
+	reply, err := o.request(ctx, q)
 	if err != nil {
 		return 0, err // no reply: the process ends, and recovery takes the sale
 	}
@@ -209,8 +217,7 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 	return o.cfg.Check, nil
 }
 
-func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
-	changes := o.keys.changes
+func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	switch err := o.connect(ctx); {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
@@ -218,8 +225,8 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 		return notSent("the bank has ordered this terminal's keys destroyed", "The bank takes no sales of this terminal any more: call the acquirer."), nil
 	case err != nil:
 		return notSent(err.Error(), ""), nil
-	case o.keys.changes != changes: // a PIN that was entered before is enciphered under the key that has gone
-		return notSent("the session keys changed after the sale began", "The terminal has just got new keys from the bank: start the sale again."), nil
+	case q.keys != keysOfAny && q.keys != o.generation.Load():
+		return notSent("the session keys changed after the PIN was entered", "The terminal has just got new keys from the bank: start the sale again."), nil
 	}
 	left, err := o.drain(ctx, true)
 	switch {
@@ -228,7 +235,7 @@ func (o *Owner) request(ctx context.Context, message []byte) (Reply, error) {
 	case left != "":
 		return notSent("a reversal must reach the bank first: "+left, "The reversal of an earlier sale has to arrive there first."), nil
 	}
-	res, sent, err := o.exchange(ctx, message)
+	res, sent, err := o.exchange(ctx, q.message)
 	switch {
 	case errors.Is(err, errJournal):
 		return Reply{}, err

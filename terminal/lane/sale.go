@@ -31,6 +31,7 @@ type run struct {
 	chipFailed int                   // tries of a chip in this sale that it did not survive
 
 	pin     terminal.PINBlock // until the request is composed
+	pinKeys int64             // generation of the session keys that it is under; keysOfAny: there is none
 	request []byte            // composed, in memory and sealed in the journal until the answer
 	secret  *terminal.Secret
 
@@ -41,7 +42,7 @@ type run struct {
 
 // sell brings one sale to a final state. ctx ends when the daemon stops, talk also when the cashier cancels.
 func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
-	r := &run{rec: rec}
+	r := &run{rec: rec, pinKeys: keysOfAny}
 	defer r.dropPIN()
 	for !rec.State.Final() {
 		event, err := l.act(ctx, talk, r)
@@ -320,7 +321,7 @@ func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error
 
 // sending has the owner send the request. It waits the link's deadline out also when the daemon is stopping.
 func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
-	r.reply = l.cfg.Owner.Request(context.WithoutCancel(ctx), r.request)
+	r.reply = l.cfg.Owner.Request(context.WithoutCancel(ctx), r.request, r.pinKeys)
 	r.request = nil
 	r.note = r.reply.Note
 	res := r.reply.Response
