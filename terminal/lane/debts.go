@@ -71,12 +71,13 @@ func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (event terminal.D
 	case err != nil:
 		return terminal.DebtNoAnswer, err.Error(), nil
 	}
-	switch res.Verdict {
-	case terminal.VerdictApproved:
+	switch {
+	case res.KeyError && o.newKeysMayHelp(d.ID):
+		return terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones", nil
+	case res.Verdict == terminal.VerdictApproved:
 		return terminal.DebtAccepted, "acknowledged with code " + res.Code, nil
-	case terminal.VerdictTryLater:
+	case res.Verdict == terminal.VerdictTryLater:
 		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code, nil
-	case terminal.VerdictDeclined:
 	}
 	return terminal.DebtRefused, "the bank refused it: code " + res.Code, nil
 }

@@ -18,17 +18,31 @@ type keyState struct {
 	wanted    string    // why new ones are due; empty: they are not
 	notBefore time.Time // after an exchange that failed
 	anew      bool      // the next exchange is to be as the first one
+	erred     keyError  // the debt that met one last
 
 	order     terminal.HostOrder // of the host, not carried out yet
 	challenge []byte             // that it came with
 	destroyed time.Time          // when keys were destroyed on the host's order; zero: they were not
 }
 
+// keyError is a debt whose message the host could not work with, and the generation of keys that it was under at first.
+type keyError struct{ debt, generation int64 }
+
 // wantKeys makes new session keys due.
 func (o *Owner) wantKeys(why string) {
 	if o.cfg.Sessions != nil && o.keys.wanted == "" {
 		o.keys.wanted = why
 	}
+}
+
+// newKeysMayHelp says that a debt whose message met a key error is worth another sending once the keys have changed: they have
+// not since it met the first one.
+func (o *Owner) newKeysMayHelp(debt int64) bool {
+	now := o.generation.Load()
+	if o.keys.erred.debt != debt {
+		o.keys.erred = keyError{debt, now}
+	}
+	return o.cfg.Sessions != nil && o.keys.erred.generation == now
 }
 
 // RenewKeys makes the owner ask for new session keys as soon as no sale runs. anew asks without a MAC, as a terminal does that
