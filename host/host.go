@@ -30,6 +30,7 @@ import (
 
 	"tillway/host/issuer"
 	"tillway/iso8583"
+	"tillway/iso8583/link"
 	"tillway/money"
 )
 
@@ -59,6 +60,7 @@ type Config struct {
 	Currency   money.Currency
 	NoFallback bool          // refuse the stripe of a chip card also where the terminal says that the chip failed
 	Late       time.Duration // how long the test amount .102 holds its answer back
+	Framing    link.Framing  // zero: two binary bytes that count TPDU and message
 	Log        *slog.Logger  // nil: no log. Card numbers are masked in it
 	Security   *Security     // nil: neither MAC nor PIN
 }
@@ -91,6 +93,9 @@ type Host struct {
 func New(cfg Config) (*Host, error) {
 	if cfg.Codec == nil || cfg.Clock == nil || cfg.Random == nil || cfg.Currency == (money.Currency{}) {
 		return nil, fmt.Errorf("codec, clock, random source and currency are needed: %w", ErrConfig)
+	}
+	if err := cfg.Framing.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

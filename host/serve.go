@@ -4,15 +4,15 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
 	"sync"
 	"time"
+
+	"tillway/iso8583/link"
 )
 
 // Bounds of one connection and of their number.
@@ -91,7 +91,7 @@ func (h *Host) ServeConn(ctx context.Context, conn net.Conn) {
 	}
 	log.Info("connected", slog.String("remote", conn.RemoteAddr().String()))
 	replies := make(chan Reply)
-	w := writer{conn: conn, log: log, gone: make(chan struct{})}
+	w := writer{conn: conn, log: log, framing: h.cfg.Framing, gone: make(chan struct{})}
 	var writing sync.WaitGroup
 	writing.Go(func() { w.run(replies) })
 	err := h.readFrames(conn, me, replies, w.gone)
@@ -145,9 +145,9 @@ func handshake(ctx context.Context, conn net.Conn) error {
 
 // readFrames reads frames and hands their replies to the writer, in order, until the connection ends; it says why.
 func (h *Host) readFrames(conn net.Conn, id uint64, replies chan<- Reply, gone <-chan struct{}) error {
-	r := bufio.NewReaderSize(conn, MaxFrame+2)
+	r := bufio.NewReaderSize(conn, MaxFrame+h.cfg.Framing.Bytes())
 	for {
-		frame, err := readFrame(conn, r)
+		frame, err := readFrame(conn, r, h.cfg.Framing)
 		if err != nil {
 			return err
 		}
@@ -162,13 +162,10 @@ func (h *Host) readFrames(conn net.Conn, id uint64, replies chan<- Reply, gone <
 	}
 }
 
-var (
-	errFrame  = errors.New("frame length not 1 to the most that is taken")
-	errWriter = errors.New("writing ended")
-)
+var errWriter = errors.New("writing ended")
 
-// readFrame reads one frame: two bytes of length, big endian, not counting themselves, then the message.
-func readFrame(conn net.Conn, r *bufio.Reader) ([]byte, error) {
+// readFrame reads one frame in the acquirer's framing.
+func readFrame(conn net.Conn, r *bufio.Reader, framing link.Framing) ([]byte, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(idleTime)); err != nil {
 		return nil, fmt.Errorf("waiting: %w", err)
 	}
@@ -178,17 +175,9 @@ func readFrame(conn net.Conn, r *bufio.Reader) ([]byte, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(frameTime)); err != nil {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
-	var prefix [2]byte
-	if _, err := io.ReadFull(r, prefix[:]); err != nil {
-		return nil, fmt.Errorf("length: %w", err)
-	}
-	n := int(binary.BigEndian.Uint16(prefix[:]))
-	if n == 0 || n > MaxFrame {
-		return nil, fmt.Errorf("%d bytes: %w", n, errFrame)
-	}
-	frame := make([]byte, n)
-	if _, err := io.ReadFull(r, frame); err != nil {
-		return nil, fmt.Errorf("frame of %d bytes: %w", n, err)
+	frame, err := framing.Read(r, MaxFrame)
+	if err != nil {
+		return nil, fmt.Errorf("reading: %w", err)
 	}
 	return frame, nil
 }

@@ -1,13 +1,14 @@
 package host
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
 	"time"
+
+	"tillway/iso8583/link"
 )
 
 // Why a writer ends by itself.
@@ -21,6 +22,7 @@ var (
 type writer struct {
 	conn    net.Conn
 	log     *slog.Logger
+	framing link.Framing
 	gone    chan struct{} // closed when it has ended
 	pending []scheduled   // by time
 }
@@ -91,7 +93,10 @@ func (w *writer) flush() error {
 
 // write sends prefix and message in one write, or the part of it that the reply asks for.
 func (w *writer) write(r Reply) error {
-	b := append(binary.BigEndian.AppendUint16(nil, uint16(len(r.Frame))), r.Frame...) //nolint:gosec // the codec bounds it
+	b, err := w.framing.Append(nil, r.Frame)
+	if err != nil {
+		return fmt.Errorf("frame: %w", err)
+	}
 	if r.Cut > 0 {
 		b = b[:min(r.Cut, len(b))]
 	}

@@ -82,6 +82,8 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.StringVar(&o.mac, "mac", host.MACAlg3, "how messages are authenticated: alg3 (ISO 9797-1 algorithm 3) or cmac")
 	f.BoolVar(&o.requireMAC, "require-mac", false, "refuse sales and reversals without a MAC; one that is there is always verified")
 	f.BoolVar(&o.noFallback, "no-fallback", false, "refuse the stripe of a chip card also where the terminal says that the chip failed (58)")
+	f.StringVar(&o.length, "length", "binary", "how the length before a message is written: binary (two bytes), bcd (two bytes) or ascii (four digits)")
+	f.StringVar(&o.counts, "length-counts", "message", "what it counts: message (TPDU and message), body (without the TPDU) or all (the length too)")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
 	for name, short := range map[string]string{

@@ -18,6 +18,7 @@ import (
 	"tillway/host/issuer"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
+	"tillway/iso8583/link"
 	"tillway/money"
 )
 
@@ -29,6 +30,7 @@ const (
 // options is the command line of the server.
 type options struct {
 	listen, state, http, zone, logLevel string
+	length, counts                      string
 
 	late      time.Duration
 	terminals []string
@@ -133,6 +135,9 @@ func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, err
 	if o.late <= 0 {
 		return nil, fmt.Errorf("%w: --late must be longer than nothing", errUsage)
 	}
+	if err := (link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)}).Check(); err != nil {
+		return nil, fmt.Errorf("%w: --length and --length-counts: %w", errUsage, err)
+	}
 	secured, err := security(o, terminals)
 	if err != nil {
 		return nil, err
@@ -156,7 +161,7 @@ func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, err
 	cfg := host.Config{
 		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
-		Security: secured, NoFallback: o.noFallback,
+		Security: secured, NoFallback: o.noFallback, Framing: link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)},
 	}
 	for n, t := range terminals {
 		member := host.Terminal{ID: t.id, Merchant: t.merchant}

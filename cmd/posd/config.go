@@ -15,6 +15,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"tillway/iso8583/link"
 	"tillway/terminal/profile"
 )
 
@@ -57,6 +58,10 @@ type acquirerConfig struct {
 	ServerName  string `toml:"server_name"`
 	Certificate string `toml:"certificate"`
 	Key         string `toml:"key"`
+
+	Length       string `toml:"length"`
+	LengthCounts string `toml:"length_counts"`
+	TPDUAnswer   string `toml:"tpdu_answer"`
 
 	ConnectTimeout duration `toml:"connect_timeout"`
 	WriteTimeout   duration `toml:"write_timeout"`
@@ -133,6 +138,7 @@ func defaults() config {
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", "nac"
+	a.Length, a.LengthCounts, a.TPDUAnswer = "binary", "message", "either"
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
 	a.KeyLife = duration(24 * time.Hour)
@@ -227,6 +233,12 @@ func (c *config) check() error {
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
 		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
 	}
+	if err := a.framing().Check(); err != nil {
+		return fmt.Errorf("acquirer.length and length_counts: %w", err)
+	}
+	if err := link.TPDUAnswer(a.TPDUAnswer).Check(); err != nil {
+		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
+	}
 	if err := c.Transcripts.check(c.Development); err != nil {
 		return err
 	}
@@ -238,6 +250,11 @@ func (c *config) check() error {
 		a.ServerName = host
 	}
 	return nil
+}
+
+// framing is how the acquirer tells messages apart.
+func (a *acquirerConfig) framing() link.Framing {
+	return link.Framing{Length: link.Length(a.Length), Counts: link.Counted(a.LengthCounts)}
 }
 
 // loadProfile reads the profile that the config names.

@@ -36,6 +36,12 @@ func TestRefusesToStart(t *testing.T) {
 			},
 			[]string{"soon", "5s"},
 		},
+		"a length that no acquirer has": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "ca = ", "length = \"ebcdic\"\nca = ", 1)
+			},
+			[]string{"acquirer.length", "ebcdic", "ascii"},
+		},
 		"bad log level": {
 			func(t *testing.T, dir string) string { return strings.Replace(base(t, dir), `"error"`, `"loud"`, 1) }, []string{"loud", "debug, info"},
 		},

@@ -124,7 +124,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
 		Link: link.New(link.Config{
-			Dial: p.dial, Codec: dialect.Codec(), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
+			Dial: p.dial, Codec: dialect.Codec(), Framing: p.acquirer.framing(), TPDU: link.TPDUAnswer(p.acquirer.TPDUAnswer), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
 			Quarantine: func(st link.Stray) {
 				s.owner.Stray(terminal.Stray{Time: p.clock(), MTI: st.MTI, STAN: st.STAN, Code: st.Code, Reason: st.Reason})
 			},

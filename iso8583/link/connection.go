@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -62,11 +61,8 @@ func (c *connection) expect(request *iso8583.Message) (*waiter, error) {
 	return c.waiting, nil
 }
 
-// write sends one frame with one Write, within WriteTimeout and the context.
-func (c *connection) write(ctx context.Context, message []byte) error {
-	frame := make([]byte, 2+len(message))
-	binary.BigEndian.PutUint16(frame, uint16(len(message))) //nolint:gosec // the codec has unpacked it: at most MaxFrame
-	copy(frame[2:], message)
+// write sends one frame, length included, with one Write, within WriteTimeout and the context.
+func (c *connection) write(ctx context.Context, frame []byte) error {
 	if err := c.net.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
 		return err
 	}
@@ -165,24 +161,27 @@ func (c *connection) read() {
 	}
 }
 
-// frame reads two length bytes, however long they take to come, and then the message within AnswerTimeout.
+// frame reads a frame's length, however long its first byte takes to come, and the rest within AnswerTimeout.
 func (c *connection) frame() ([]byte, error) {
-	var head [2]byte
+	head := make([]byte, c.cfg.Framing.Bytes())
 	if err := c.net.SetReadDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
 	}
-	switch n, err := io.ReadFull(c.net, head[:]); {
+	switch _, err := io.ReadFull(c.net, head[:1]); {
 	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("%w by the host", ErrClosed)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %d of 2 length bytes: %w", ErrClosed, n, err)
-	}
-	length := int(binary.BigEndian.Uint16(head[:]))
-	if length == 0 || length > iso8583.MaxFrame {
-		return nil, fmt.Errorf("%w: length %d, must be 1 to %d", ErrFrame, length, iso8583.MaxFrame)
+		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	if err := c.net.SetReadDeadline(time.Now().Add(c.cfg.AnswerTimeout)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	if n, err := io.ReadFull(c.net, head[1:]); err != nil {
+		return nil, fmt.Errorf("%w: %d of %d length bytes: %w", ErrClosed, 1+n, len(head), err)
+	}
+	length, err := c.cfg.Framing.Size(head)
+	if err != nil {
+		return nil, err
 	}
 	frame := make([]byte, length)
 	if n, err := io.ReadFull(c.net, frame); err != nil {
@@ -204,6 +203,9 @@ func (c *connection) deliver(frame []byte) {
 	switch {
 	case w != nil:
 		reason = mismatch(w.request, answer)
+		if reason == "" {
+			reason = c.cfg.TPDU.mismatch(w.request.TPDU, answer.TPDU)
+		}
 	case c.last != nil && mismatch(c.last, answer) == "":
 		reason = "a second answer to a request that is answered already"
 	default:

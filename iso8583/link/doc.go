@@ -1,4 +1,4 @@
-// Package link is one connection from a terminal to an acquirer: frames of two length bytes and a message, over TLS. One
+// Package link is one connection from a terminal to an acquirer: frames of a length and a message, over TLS. One
 // request is outstanding at a time, and only the answer that belongs to it is returned; whatever else arrives (late, twice,
 // another terminal's, garbage) goes to Quarantine and is never taken for an answer.
 //
@@ -17,5 +17,6 @@
 // Each connection has one goroutine that reads; it ends when the connection does, and Close and Ready wait for it.
 // Exchange writes on the caller's goroutine, one Write a frame.
 //
-// Sources: ISO 8583:1987 (message types, DE 11); public terminal messages (two length bytes, TPDU echoed or turned round).
+// Sources: ISO 8583:1987 (message types, DE 11); public terminal messages (two length bytes, TPDU echoed or turned round); the
+// channels of jPOS, for the other lengths that hosts have (two bytes of BCD, four digits of ASCII).
 package link

@@ -34,6 +34,8 @@ type Stray struct {
 type Config struct {
 	Dial          func(ctx context.Context) (net.Conn, error)
 	Codec         *iso8583.Codec
+	Framing       Framing       // zero: two binary bytes that count TPDU and message
+	TPDU          TPDUAnswer    // of answers; empty: either
 	WriteTimeout  time.Duration // for one frame; zero means 5 s
 	AnswerTimeout time.Duration // from the last byte written to the answer; zero means 30 s
 	Quarantine    func(Stray)   // called on the reading goroutine: it must not call the Session
@@ -53,6 +55,9 @@ type Session struct {
 func New(cfg Config) *Session {
 	if cfg.Dial == nil || cfg.Codec == nil {
 		panic("link: Config without Dial or Codec")
+	}
+	if err := errors.Join(cfg.Framing.Check(), cfg.TPDU.Check()); err != nil {
+		panic("link: " + err.Error())
 	}
 	if cfg.WriteTimeout <= 0 {
 		cfg.WriteTimeout = 5 * time.Second
@@ -104,11 +109,15 @@ func (s *Session) Exchange(ctx context.Context, message []byte) (answer []byte, 
 	if err != nil {
 		return nil, false, fmt.Errorf("message to send: %w", err)
 	}
+	frame, err := s.cfg.Framing.Append(nil, message)
+	if err != nil {
+		return nil, false, fmt.Errorf("message to send: %w", err)
+	}
 	w, err := c.expect(request)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := c.write(ctx, message); err != nil {
+	if err := c.write(ctx, frame); err != nil {
 		c.giveUp(w, true)
 		return nil, true, fmt.Errorf("send %s: %w", request.MTI(), err)
 	}
