@@ -1,6 +1,7 @@
 package x9
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,11 @@ var ErrCardKey = errors.New("card's PIN encipherment key not usable")
 
 const cardPINHeader = 0x7F
 
-// CheckCardKey refuses a modulus of an impossible length or without its highest bit or its lowest, and an exponent of more
-// than three bytes or an even one. Error: ErrCardKey.
+// CheckCardKey refuses a modulus of an impossible length or without its highest bit or its lowest, and an exponent other than
+// 3 and 65537 (EMV 4.4 Book 2, B2.1): under an exponent of 1 a PIN would leave the module in the clear. Error: ErrCardKey.
 func CheckCardKey(modulus, exponent []byte) error {
 	if len(modulus) < MinCardKey || len(modulus) > MaxCardKey || modulus[0] < 0x80 || modulus[len(modulus)-1]&1 == 0 ||
-		len(exponent) < 1 || len(exponent) > 3 || exponent[len(exponent)-1]&1 == 0 {
+		!bytes.Equal(exponent, []byte{3}) && !bytes.Equal(exponent, []byte{1, 0, 1}) {
 		return fmt.Errorf("modulus of %d bytes, exponent of %d: %w", len(modulus), len(exponent), ErrCardKey)
 	}
 	return nil

@@ -47,6 +47,7 @@ func TestEncipherPINForCard(t *testing.T) {
 		"highest bit unset": {"1234", flat, []byte{3}, 111, 128, x9.ErrCardKey},
 		"even modulus":      {"1234", even, []byte{3}, 111, 128, x9.ErrCardKey},
 		"even exponent":     {"1234", modulus, []byte{2}, 111, 128, x9.ErrCardKey},
+		"exponent 1":        {"1234", modulus, []byte{1}, 111, 128, x9.ErrCardKey}, // it would leave in the clear
 		"no exponent":       {"1234", modulus, nil, 111, 128, x9.ErrCardKey},
 		"long exponent":     {"1234", modulus, []byte{1, 0, 0, 1}, 111, 128, x9.ErrCardKey},
 		"no room":           {"1234", modulus, []byte{3}, 111, 127, x9.ErrCardKey},
