@@ -228,3 +228,21 @@ func TestSignatureRows(t *testing.T) {
 		t.Errorf("%d rows were switched off", broken)
 	}
 }
+
+// TestWordAtTheLastMoment: a word that was taken counts, also when the time ran out or the terminal was stopped at the same
+// moment; one that comes later is refused.
+func TestWordAtTheLastMoment(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, signs, slot{}, always("00"))
+			defer b.end()
+			id := b.sell(1000, "").ID
+			b.due()
+			time.Sleep(5 * time.Minute)
+			err := b.lane.Agree(t.Context(), id, terminal.Agreement{Matches: true, By: "sara"})
+			if s := b.last(); (err == nil) != (s.State == terminal.Approved) {
+				t.Fatalf("the word was answered with %v, and the sale ended as %s", err, s.State)
+			}
+		})
+	}
+}

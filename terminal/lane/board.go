@@ -22,8 +22,9 @@ type board struct {
 	stop    context.CancelCauseFunc
 	late    bool // the running sale can no longer be cancelled
 
-	agreement chan terminal.Agreement // takes one; nil: nothing is to be agreed
-	answered  bool                    // it was taken
+	agreement chan struct{}      // closed with the word on a signature; nil: nothing is to be agreed
+	said      terminal.Agreement // the word, where answered
+	answered  bool               // it was taken, or is taken no more
 }
 
 func (b *board) init() {
@@ -64,7 +65,7 @@ func (b *board) show(s terminal.Sale, p terminal.Prompt, advice string, cardLeft
 	b.sale = s
 	b.agreement, b.answered = nil, false
 	if agrees(s.State) {
-		b.agreement = make(chan terminal.Agreement, 1)
+		b.agreement = make(chan struct{})
 	}
 	if s.State.Final() && b.runs {
 		b.runs = false
