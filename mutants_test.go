@@ -79,7 +79,7 @@ func testUnchanged(t *testing.T) {
 	}
 	var running sync.WaitGroup
 	defer running.Wait()
-	turn := make(chan struct{}, 2)
+	turn := make(chan struct{}, sideBySide)
 	for folder, tests := range wanted {
 		running.Go(func() {
 			turn <- struct{}{}
@@ -97,7 +97,10 @@ func testUnchanged(t *testing.T) {
 	}
 }
 
-// testSwitchedOff runs the mutants, two at a time.
+// sideBySide is how many tests run at once: more than there are processors, because most of their time is waiting.
+const sideBySide = 5
+
+// testSwitchedOff runs the mutants, some at a time.
 func testSwitchedOff(t *testing.T) {
 	root, err := os.Getwd()
 	if err != nil {
@@ -105,7 +108,7 @@ func testSwitchedOff(t *testing.T) {
 	}
 	var running sync.WaitGroup
 	defer running.Wait()
-	turn := make(chan struct{}, 2)
+	turn := make(chan struct{}, sideBySide)
 	for _, m := range mutants() {
 		running.Go(func() {
 			turn <- struct{}{}
