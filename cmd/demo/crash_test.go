@@ -17,6 +17,7 @@ import (
 // whoever started them. No core is dumped, no core file lies anywhere they could write one, and nothing that they said on
 // the way holds a card number, a PIN or a key. Afterwards the terminal starts again and sells.
 func TestCrashLeavesNothing(t *testing.T) {
+	t.Parallel()
 	allowCores(t)
 	w := whole(t, io.Discard)
 	if err := w.cardholder(t.Context(), "insert", pinCard); err != nil {

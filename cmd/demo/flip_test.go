@@ -15,6 +15,7 @@ import (
 // TestFlippedBits: in every table of the journal, one bit of one row is flipped while posd is off. Each time it starts, says
 // that something is wrong and where, and sells.
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	w := whole(t, io.Discard)
 	for _, amount := range []string{"1.000", "2.051", "3.000"} { // .051: the bank declines
 		if _, _, err := w.cashier(t.Context(), "sale", amount); err != nil {

@@ -35,6 +35,7 @@ const (
 // no key, in any form; nor does anything on disk. What has to be found is: a mark in each process. How often posd still
 // holds the card number is counted and printed.
 func TestMemoryHoldsNoKeyAndNoPIN(t *testing.T) {
+	t.Parallel()
 	w := whole(t, io.Discard)
 	if err := w.cardholder(t.Context(), "insert", pinCard); err != nil {
 		t.Fatal(err)

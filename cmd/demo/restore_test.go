@@ -15,6 +15,7 @@ import (
 // on with numbers and keys that were never used: the bank, which refuses a key serial number or a trace number that it has
 // seen, approves everything, and no trace number stands twice in its ledger.
 func TestRestoredStateRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	w := whole(t, io.Discard)
 	if err := w.cardholder(t.Context(), "insert", pinCard); err != nil {
 		t.Fatal(err)

@@ -53,16 +53,19 @@ func Parse(text string) (Swipe, error) {
 }
 
 // cut takes the first track off, with its check character if it has one. A check character may look like the beginning of a track:
-// then the next character tells, which is the other one's beginning.
+// then the next character tells, which is the other one's beginning, or a line's end.
 func cut(s string) (track, rest string, err error) {
 	end := strings.IndexByte(s, '?') + 1
 	if !begins(s) || end == 0 {
 		return "", "", fmt.Errorf("%w: it is not from a start sentinel to an end sentinel", ErrTrack)
 	}
-	if after := s[end:]; after != "" && !strings.ContainsRune("\r\n\t", rune(after[0])) && (!begins(after) || len(after) == 1 || begins(after[1:])) {
+	after := s[end:]
+	if after != "" && !lineEnds(after) && (!begins(after) || len(after) == 1 || begins(after[1:]) || lineEnds(after[1:])) {
 		end++
 	}
 	return s[:end], s[end:], nil
 }
 
 func begins(s string) bool { return s != "" && (s[0] == '%' || s[0] == ';' || s[0] == '+') }
+
+func lineEnds(s string) bool { return s != "" && strings.ContainsRune("\r\n\t", rune(s[0])) }
