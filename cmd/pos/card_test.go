@@ -378,7 +378,27 @@ func TestDecodeISO(t *testing.T) {
 			}
 		}
 	}
-	for _, row := range [][2]string{{"00", "nac"}, {"0200", "nac"}, {"0200", "other"}} {
+	for _, file := range []string{"v93-sale-mac.hex", "v93-reversal-ascii.hex"} {
+		b, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		message := strings.TrimSpace(string(b))
+		clear := pos(t, "decode", "iso8583", "--dialect", "v93", "--clear", "--json", message)
+		var d struct {
+			MTI       string
+			Fields    map[string]string
+			Reencoded string
+		}
+		if err := json.Unmarshal([]byte(clear.out), &d); err != nil || !strings.EqualFold(d.Reencoded, message) || d.Fields["22"] == "" || d.MTI[0] != '1' {
+			t.Errorf("%s: %v: %+v", file, err, d)
+		}
+		masked := pos(t, "decode", "iso8583", "--dialect", "v93", message)
+		if masked.code != 0 || strings.Contains(masked.out, "4761739001010119") || !strings.Contains(masked.out, "Point of service data code") {
+			t.Errorf("%s: exit %d: %s", file, masked.code, masked.out)
+		}
+	}
+	for _, row := range [][2]string{{"00", "nac"}, {"0200", "nac"}, {"0200", "other"}, {"00", "v93"}, {"1200", "v93"}} {
 		got := pos(t, "decode", "iso8583", "--dialect", row[1], row[0])
 		if got.code != 2 || strings.Count(got.errOut, "\n") != 1 {
 			t.Errorf("%v: exit %d %q", row, got.code, got.errOut)

@@ -10,6 +10,7 @@ import (
 
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
+	v93 "tillway/iso8583/dialect/v93"
 )
 
 const maxDecode = 64 << 10 // bytes of hex that a decoder takes
@@ -31,7 +32,7 @@ func (a *app) decode() *cobra.Command {
 	var response bool
 	iso := sub("iso8583", "Decode a message of an acquirer's dialect, with or without length prefix and TPDU",
 		func(_ *cobra.Command, b []byte) error { return a.decodeISO(dialect, b, clear) })
-	iso.Flags().StringVar(&dialect, "dialect", "nac", "the acquirer's dialect: nac")
+	iso.Flags().StringVar(&dialect, "dialect", "nac", "the acquirer's dialect: nac (ISO 8583:1987) or v93 (ISO 8583:1993, its numbers packed or in characters)")
 	apdu := sub("apdu", "Decode a command APDU, or with --response its answer",
 		func(_ *cobra.Command, b []byte) error { return a.decodeAPDU(b, response, clear) })
 	apdu.Flags().BoolVar(&response, "response", false, "the bytes are a card's answer")
@@ -100,17 +101,45 @@ func (a *app) hexArgument(argv []string) ([]byte, error) {
 	return b, nil
 }
 
+// dialectTables are the field tables of a dialect, the likeliest first; nil for a name that is none.
+func dialectTables(dialect string) []iso8583.Table {
+	switch dialect {
+	case "nac":
+		return []iso8583.Table{nac.Table(nac.Settings{})}
+	case "v93":
+		var all []iso8583.Table
+		for _, encoding := range []string{"bcd", "ascii"} {
+			for _, length := range []int{8, 16} {
+				all = append(all, v93.Table(v93.Settings{Encoding: encoding, TerminalIDLength: length, OriginalText: length == 16}))
+			}
+		}
+		return all
+	}
+	return nil
+}
+
 func (a *app) decodeISO(dialect string, b []byte, clear bool) error {
-	if dialect != "nac" {
-		return usage("dialect %q is not there: this build has nac", dialect)
+	tables := dialectTables(dialect)
+	if tables == nil {
+		return usage("dialect %q is not there: this build has nac and v93", dialect)
 	}
-	codec, err := iso8583.Compile(nac.Table(nac.Settings{}))
-	if err != nil {
-		return fmt.Errorf("dialect nac: %w", err)
+	var d iso8583.Description
+	var refused error
+	for _, table := range tables {
+		codec, err := iso8583.Compile(table)
+		if err != nil {
+			return fmt.Errorf("dialect %s: %w", dialect, err)
+		}
+		if d, err = codec.Describe(b, clear); err == nil {
+			refused = nil
+			break
+		}
+		if refused == nil {
+			refused = err
+		}
 	}
-	d, err := codec.Describe(b, clear)
-	if err != nil {
-		return usage("no message of the nac dialect: %w", err)
+	if refused != nil {
+		return usage("no message of the %s dialect: %w", dialect, refused)
 	}
 	if a.json {
 		return a.printJSON(d)

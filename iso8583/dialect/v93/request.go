@@ -1,0 +1,292 @@
+package v93
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tillway/emv"
+	"tillway/emv/tlv"
+	"tillway/iso8583"
+	"tillway/terminal"
+)
+
+// ErrRequest is wrapped when a message cannot be composed from what was given.
+var ErrRequest = errors.New("message cannot be composed")
+
+// Message types (ISO 8583:1993): the version, the class, the function, and who begins it or that it is a repeat.
+const (
+	authorisationRequest = "1100"
+	financialRequest     = "1200"
+	financialAdvice      = "1220"
+	reversalAdvice       = "1420"
+	reconcileRequest     = "1520"
+	reconcileNotice      = "1524"
+	networkRequest       = "1804"
+)
+
+// Function codes and the processing code of goods and services.
+const (
+	functionAuthorisation = "100" // original, amount accurate
+	functionEstimated     = "101" // original, amount estimated
+	functionFinancial     = "200" // original
+	functionReversal      = "400" // full, the transaction did not complete as approved
+	functionFinal         = "500" // final reconciliation
+	functionSignOn        = "801"
+
+	purchase         = "000000"
+	purchaseWithCash = "090000"
+)
+
+// maxNumber is what fits six digits: STAN, batch and invoice. maxChipData is DE 55 (b..255).
+const (
+	maxNumber   = 999_999
+	maxChipData = 255
+)
+
+// SaleRequest composes a sale's 1200 and the 1420 that would reverse it, whose reason is the settings' ReversedAs. Errors:
+// ErrRequest.
+func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, err error) {
+	if request, err = d.request(req, financialRequest, functionFinancial); err != nil {
+		return nil, nil, err
+	}
+	reversal, err = d.Reversal(req, financialRequest, d.settings.ReversedAs)
+	return request, reversal, err
+}
+
+// Authorisation composes an 1100, for an amount that is accurate or only estimated; Reversal with "1100" reverses it. Errors:
+// ErrRequest.
+func (d *Dialect) Authorisation(req terminal.Request, estimated bool) ([]byte, error) {
+	function := functionAuthorisation
+	if estimated {
+		function = functionEstimated
+	}
+	return d.request(req, authorisationRequest, function)
+}
+
+// request is an 1100 or 1200: what was read of the card, the PIN block, and why the issuer is asked.
+func (d *Dialect) request(req terminal.Request, mti, function string) ([]byte, error) {
+	m, err := d.message(mti, function, req)
+	if err != nil {
+		return nil, err
+	}
+	why, err := d.settings.reason(whyOnline(req), '1')
+	if err != nil {
+		return nil, fmt.Errorf("%w: DE 25: %w", ErrRequest, err)
+	}
+	m.Set(messageReason, why)
+	if err := d.setReading(m, req); err != nil {
+		return nil, err
+	}
+	if err := d.setPIN(m, req); err != nil {
+		return nil, err
+	}
+	if req.Card.Track2.IsZero() {
+		setCard(m, req.Card)
+	} else {
+		m.Set(track2, req.Card.Track2.Clear())
+	}
+	return d.pack(m)
+}
+
+func (d *Dialect) pack(m *iso8583.Message) ([]byte, error) {
+	b, err := d.codec.Pack(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRequest, m.MTI(), err)
+	}
+	return b, nil
+}
+
+// empty is a message with its transport header, function, number, times and who sends it.
+func (d *Dialect) empty(mti, function string, number uint32, at time.Time, tid, mid string) (*iso8583.Message, error) {
+	m := iso8583.NewMessage(mti)
+	if len(d.tpdu) > 0 {
+		m.TPDU = slices.Clone(d.tpdu)
+	}
+	if at.IsZero() || at.Year() < 2000 || at.Year() > 2099 {
+		return nil, fmt.Errorf("%w: DE 12: the year %d is not of this century", ErrRequest, at.Year())
+	}
+	m.Set(transmission, at.UTC().Format("0102150405"))
+	m.Set(localTime, d.local(at).Format("060102150405"))
+	m.Set(functionCode, function)
+	if d.settings.Acquirer != "" {
+		m.Set(acquirerID, d.settings.Acquirer)
+	}
+	if err := setNumber(m, stan, number); err != nil {
+		return nil, err
+	}
+	for _, id := range []struct {
+		field, most int
+		text        string
+	}{{terminalID, d.settings.TerminalIDLength, tid}, {merchantID, 15, mid}} {
+		if len(id.text) == 0 || len(id.text) > id.most || !printable(id.text) {
+			return nil, fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, id.field, id.text, id.most)
+		}
+		m.Set(id.field, fmt.Sprintf("%-*s", id.most, id.text))
+	}
+	return m, nil
+}
+
+// local is a time where the terminal stands.
+func (d *Dialect) local(at time.Time) time.Time {
+	if d.settings.Zone == nil {
+		return at
+	}
+	return at.In(d.settings.Zone)
+}
+
+// message is what all messages about one card's transaction say, whichever way the card is named in them.
+func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.Message, error) {
+	if req.Kind != terminal.KindSale {
+		return nil, fmt.Errorf("%w: no message for the kind %q", ErrRequest, req.Kind)
+	}
+	minor, err := req.Amount.N12()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if req.Card.PAN.IsZero() {
+		return nil, fmt.Errorf("%w: no account number", ErrRequest)
+	}
+	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
+		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
+	}
+	m, err := d.empty(mti, function, req.STAN, req.Time, req.TerminalID, req.MerchantID)
+	if err != nil {
+		return nil, err
+	}
+	service, err := d.pointOfService(req)
+	if err != nil {
+		return nil, err
+	}
+	for field, text := range map[int]string{processingCode: purchase, amount: minor, posData: service, category: d.settings.MerchantCategory} {
+		if text != "" {
+			m.Set(field, text)
+		}
+	}
+	if !d.settings.OmitCurrency {
+		m.Set(currency, fmt.Sprintf("%03d", req.Amount.Currency.Numeric))
+	}
+	if err := setCash(m, req); err != nil {
+		return nil, err
+	}
+	for _, own := range []struct {
+		field int
+		value uint32
+	}{{d.settings.BatchField, req.Batch}, {d.settings.InvoiceField, req.Invoice}} {
+		if own.field < 0 {
+			continue
+		}
+		if err := setNumber(m, own.field, own.value); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case req.Card.PSN == "":
+	case !digits(req.Card.PSN, 2):
+		return nil, fmt.Errorf("%w: DE 23: sequence number of %d characters, not two digits", ErrRequest, len(req.Card.PSN))
+	default:
+		m.Set(cardSequence, "0"+req.Card.PSN)
+	}
+	return m, nil
+}
+
+// setCash says how much of the amount is cash that the customer gets back (tag 9F03): as the transaction type in DE 3, and in
+// DE 54 as account type 00, amount type 40, currency, D for debit, and the amount.
+func setCash(m *iso8583.Message, req terminal.Request) error {
+	other, ok := req.Tags.Get(emv.TagAmountOther)
+	if text := hex.EncodeToString(other); ok && strings.Trim(text, "0") != "" {
+		if total, _ := m.Get(amount); !digits(text, 12) || text > total {
+			return fmt.Errorf("%w: DE 54: tag %s is no part of the amount", ErrRequest, emv.TagAmountOther)
+		}
+		m.Set(processingCode, purchaseWithCash)
+		m.Set(additional, fmt.Sprintf("0040%03dD%s", req.Amount.Currency.Numeric, text))
+	}
+	return nil
+}
+
+// setReading puts in what the way of reading brings: DE 55 of a chip; of a stripe only track 2, without which there is no
+// message, and nothing that claims a chip.
+func (d *Dialect) setReading(m *iso8583.Message, req terminal.Request) error {
+	if req.Entry == terminal.EnteredStripe || req.Entry == terminal.EnteredFallback {
+		if req.Card.Track2.IsZero() || req.Card.PSN != "" {
+			return fmt.Errorf("%w: a stripe without track 2, or with a sequence number of a chip", ErrRequest)
+		}
+		return nil
+	}
+	chip, err := d.chipData(req, d.brand(req.Scheme).ChipTags, true)
+	if err != nil {
+		return err
+	}
+	m.SetBytes(chipData, chip)
+	return nil
+}
+
+// setNumber puts six digits in.
+func setNumber(m *iso8583.Message, field int, n uint32) error {
+	if n < 1 || n > maxNumber {
+		return fmt.Errorf("%w: DE %d: %d is not 1 to %d", ErrRequest, field, n, maxNumber)
+	}
+	m.Set(field, fmt.Sprintf("%06d", n))
+	return nil
+}
+
+func setCard(m *iso8583.Message, card terminal.CardData) {
+	m.Set(pan, card.PAN.Clear())
+	if card.Expiry != "" {
+		m.Set(expiry, card.Expiry)
+	}
+}
+
+// chipData is DE 55: the tags given, in their order. With whole, what the issuer's cryptogram check needs must be there. What is
+// there must be of this amount, currency and day: a message that says two amounts is not sent.
+func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]byte, error) {
+	minor, err := req.Amount.N12()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	same := map[tlv.Tag]string{
+		emv.TagAmountAuthorised:        minor,
+		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
+		emv.TagTransactionDate:         d.local(req.Time).Format("060102"),
+	}
+	var out []byte
+	for _, tag := range tags {
+		v, ok := req.Tags.Get(tag)
+		if !ok {
+			if whole && slices.Contains(cryptogramTags(), tag) {
+				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
+			}
+			continue
+		}
+		if want, ok := same[tag]; ok && !bytes.Equal(v, hexBytes(want)) {
+			return nil, fmt.Errorf("%w: DE 55: tag %s is not the request's", ErrRequest, tag)
+		}
+		out = tlv.Append(out, tag, v)
+	}
+	if len(out) > maxChipData {
+		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
+	}
+	return out, nil
+}
+
+// cryptogramTags cannot be left out: without one of them the issuer cannot check the application cryptogram.
+func cryptogramTags() []tlv.Tag {
+	return []tlv.Tag{
+		emv.TagTVR, emv.TagAIP, emv.TagTransactionDate, emv.TagTransactionType, emv.TagTransactionCurrencyCode,
+		emv.TagAmountAuthorised, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode, emv.TagApplicationCryptogram,
+		emv.TagCID, emv.TagATC, emv.TagUnpredictableNumber,
+	}
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,154 @@
+package v93
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tillway/emv/tlv"
+	"tillway/iso8583"
+	"tillway/terminal"
+)
+
+// ErrAnswer is wrapped when an answer cannot be used. Whoever waits for it treats it as no answer: a request that it may
+// have been an approval of is reversed.
+var ErrAnswer = errors.New("host's answer cannot be used")
+
+// maxText bounds the host's text for the receipt.
+const maxText = 200
+
+// answerKind is what an answer belongs to.
+type answerKind uint8
+
+const (
+	noAnswer  answerKind = iota
+	ofRequest            // 1110, 1210: an approval moves money
+	ofAdvice             // 1230
+	ofReversal
+	ofTotals
+	ofNetwork
+)
+
+func kindOf(mti string) answerKind {
+	switch mti {
+	case "1110", "1210":
+		return ofRequest
+	case "1230", "1231":
+		return ofAdvice
+	case "1430", "1431":
+		return ofReversal
+	case "1530", "1531", "1534", "1535":
+		return ofTotals
+	case "1814":
+		return ofNetwork
+	}
+	return noAnswer
+}
+
+// Response reads the answers to the messages of this dialect: 1110, 1210, 1230, 1430, 1530 or 1534, 1814. Errors: ErrAnswer,
+// for anything else, for an answer without an action code, with one that leaves open whether the sale was booked or approves
+// something other than what was asked, and for an approval whose DE 55 is no TLV.
+func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
+	m, err := d.codec.Unpack(answer)
+	if err != nil {
+		return terminal.Response{}, fmt.Errorf("%w: %w", ErrAnswer, err)
+	}
+	kind := kindOf(m.MTI())
+	if kind == noAnswer {
+		return terminal.Response{}, fmt.Errorf("%w: message type %s", ErrAnswer, m.MTI())
+	}
+	code, ok := m.Get(actionCode)
+	if !ok {
+		return terminal.Response{}, fmt.Errorf("%w: %s: no action code in DE 39", ErrAnswer, m.MTI())
+	}
+	row := d.meaning(kind, code)
+	switch {
+	case kind == ofRequest && undecided(code):
+		return terminal.Response{}, fmt.Errorf("%w: %s: code %s does not say whether it was booked", ErrAnswer, m.MTI(), code)
+	case row.verdict != "":
+	case kind == ofRequest:
+		return terminal.Response{}, fmt.Errorf("%w: %s: code %s approves something other than what was asked", ErrAnswer, m.MTI(), code)
+	default: // it makes no sense there, and people look into it
+		row = refusal()
+	}
+	r := terminal.Response{Code: code, ARC: row.responseCode(), Verdict: row.verdict, Advice: row.outcome(code), KeyError: keyError(code)}
+	if r.Issuer, err = issuerData(m); err != nil && kind == ofRequest && r.Verdict == terminal.VerdictApproved {
+		return terminal.Response{}, err
+	}
+	r.RRN, r.AuthCode = text(m, retrieval), text(m, approval)
+	r.Text = text(m, d.settings.TextField)
+	if kind == ofNetwork {
+		r.SeenPIN, r.SeenMAC = seen(m, elementPINSeen), seen(m, elementMACSeen)
+	}
+	if kind == ofRequest && code == wrongPIN {
+		pinTries(m, &r)
+	}
+	r.Time = d.hostTime(m)
+	return r, nil
+}
+
+// meaning is the table's, with what a code means only in answers of one kind. A code that accepts another kind of message
+// approves nothing here.
+func (d *Dialect) meaning(kind answerKind, code string) codeRow {
+	accepts := map[answerKind][]string{
+		ofRequest:  d.settings.AlsoApproved,
+		ofAdvice:   append([]string{adviceNoLiability, adviceLiability}, d.settings.AlsoApproved...),
+		ofReversal: {reversalAccepted}, ofTotals: {inBalance}, ofNetwork: {networkAccepted},
+	}[kind]
+	switch {
+	case slices.Contains(accepts, code):
+		return accepted("The bank approved.")
+	case kind == ofReversal && code == notTraced:
+		return nothingToReverse()
+	case kind == ofTotals && code == approved: // totals agree with 500 and nothing else
+		return refusal()
+	}
+	return meaning(code)
+}
+
+// issuerData is DE 55 as it came, when it is TLV; order and repeats of 91, 71 and 72 matter to the card.
+func issuerData(m *iso8583.Message) ([]byte, error) {
+	b, ok := m.Bytes(chipData)
+	if !ok || len(b) == 0 {
+		return nil, nil
+	}
+	if _, err := tlv.Parse(b); err != nil {
+		return nil, fmt.Errorf("%w: DE 55 of %d bytes is no TLV", ErrAnswer, len(b))
+	}
+	return b, nil
+}
+
+// text is a field's text without the padding, empty when it is not there, too long or not printable.
+func text(m *iso8583.Message, field int) string {
+	if field < 0 {
+		return ""
+	}
+	s, _ := m.Get(field)
+	if s = strings.TrimSpace(s); len(s) > maxText || !printable(s) {
+		return ""
+	}
+	return s
+}
+
+// hostTime is DE 7, which is in UTC and has no year, in the year that brings it nearest to our own clock. DE 12 is no time of
+// the host: answers repeat the terminal's. The zero time when it is not there or is no time.
+func (d *Dialect) hostTime(m *iso8583.Message) time.Time {
+	sent, _ := m.Get(transmission)
+	if d.settings.Now == nil || sent == "" {
+		return time.Time{}
+	}
+	now := d.settings.Now()
+	var nearest time.Time
+	for year := now.Year() - 1; year <= now.Year()+1; year++ {
+		t, err := time.Parse("20060102150405", fmt.Sprintf("%04d%s", year, sent))
+		if err != nil { // 29 February of another year, or no time at all
+			continue
+		}
+		if nearest.IsZero() || t.Sub(now).Abs() < nearest.Sub(now).Abs() {
+			nearest = t
+		}
+	}
+	return nearest
+}
