@@ -58,7 +58,7 @@ func (p *tap) serve(c net.Conn, h *host.Host) {
 }
 
 // TestAttackForgedAnswer: whatever somebody on the wire makes of the host's answer who has no key, it counts as no answer,
-// and the sale is reversed (attack 15). The same terminal sells before and after.
+// and the sale is reversed. The same terminal sells before and after.
 func TestAttackForgedAnswer(t *testing.T) {
 	codec, err := iso8583.Compile(nac.Table(nac.Settings{}))
 	if err != nil {
