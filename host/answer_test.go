@@ -182,7 +182,7 @@ func TestMessagesBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.h = h
+	r.h, now = h, today
 	for range 2345 {
 		r.h.Answer([]byte("garbage"))
 	}

@@ -2,9 +2,9 @@
 // answers the messages of a terminal, keeps a ledger of what it posted, and can be told by test amounts to misbehave.
 //
 // It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean
-// (message.go), so that a mistake on one side is not made on the other too. Its state lies in memory: a host that is
-// started again knows its accounts and no transaction. Settlement and advices are not part of it; such messages are answered
-// with code 12.
+// (message.go), so that a mistake on one side is not made on the other too. Its books (package ledger) lie on disk where
+// Config.Books opens them: then a host that is started again goes on where it ended, with its answers stored. Keys, orders
+// and PIN tries lie in memory. Settlement and advices are not part of it; such messages are answered with code 12.
 //
 // Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire before anything is decided, a key
 // serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"tillway/host/issuer"
+	"tillway/host/ledger"
 	"tillway/iso8583"
 	"tillway/iso8583/link"
 	"tillway/money"
@@ -63,6 +64,9 @@ type Config struct {
 	Framing    link.Framing  // zero: two binary bytes that count TPDU and message
 	Log        *slog.Logger  // nil: no log. Card numbers are masked in it
 	Security   *Security     // nil: neither MAC nor PIN
+
+	// Books opens the ledger and gives it every record that it holds; nil: it lies in memory. The host closes it.
+	Books func(records func(ledger.Record) error) (*ledger.Ledger, error)
 }
 
 // Reply is one thing the host does on the wire in answer to a frame.
@@ -80,8 +84,10 @@ type Host struct {
 
 	mu     sync.Mutex // guards all that follows; held over no I/O
 	issuer *issuer.Issuer
-	ledger ledger
+	ledger records
 	rrn    uint32 // of the last answer
+	book   *ledger.Ledger
+	work   ledger.Batch // what the present decision writes
 
 	secured map[string]*secured // by terminal
 	journal
@@ -104,7 +110,7 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newLedger(), secured: map[string]*secured{}}
+	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newRecords(), secured: map[string]*secured{}}
 	for _, a := range cfg.Accounts {
 		if a.Balance.Currency != cfg.Currency {
 			return nil, fmt.Errorf("account %q is not in %s: %w", a.Name, cfg.Currency.Code, ErrConfig)
@@ -119,7 +125,10 @@ func New(cfg Config) (*Host, error) {
 			return nil, err
 		}
 	}
-	return h, h.tryAnswers()
+	if err := h.tryAnswers(); err != nil {
+		return nil, err
+	}
+	return h, h.openBooks()
 }
 
 func (h *Host) addKeys(t Terminal) error {
@@ -174,7 +183,8 @@ func (h *Host) tryAnswers() error {
 }
 
 // Answer takes one frame, without length prefix, and says what to do on the wire; nothing for a frame that cannot be read
-// or is no request. Whatever it posts is posted when it returns, whether or not the replies arrive.
+// or is no request. Whatever it posts is posted when it returns, and on disk where the books are, whether or not the replies arrive. When the books
+// cannot be written any more, nothing is answered any more.
 func (h *Host) Answer(frame []byte) []Reply {
 	now := h.cfg.Clock()
 	if len(frame) > MaxFrame {
@@ -202,9 +212,14 @@ func (h *Host) Answer(frame []byte) []Reply {
 		a = answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: err.Error()}
 	} else {
 		a = h.decide(q, now, key != nil)
+		h.post()
 	}
 	h.mu.Unlock()
 	h.note(q.message(now, a.note))
+	if err := h.book.Sync(); err != nil {
+		h.note(Message{Time: now, Direction: Out, MTI: q.answerMTI(), STAN: q.stan, Note: "not sent: " + err.Error()})
+		return nil
+	}
 	return h.replies(q, a, key, now)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"tillway/emv"
 	"tillway/host/issuer"
+	"tillway/host/ledger"
 	"tillway/money"
 )
 
@@ -51,22 +52,26 @@ type record struct {
 	at         time.Time
 	reversedAt time.Time
 	answer     answer
+	card       [sha256.Size]byte // the number's mark
+	account    string            // the issuer's account, empty where it has none
+	legs       []ledger.Leg      // what it moved in the books, when it did
+	proof      []byte            // ATC and cryptogram
 }
 
-// ledger holds the records. Its owner is the Host, under its lock.
-type ledger struct {
+// records holds them. Its owner is the Host, under its lock.
+type records struct {
 	byKey  map[key]*record
 	latest map[key]*record // by terminal and STAN alone, for reversals that name no batch
 	order  []*record
 }
 
-func newLedger() ledger { return ledger{byKey: map[key]*record{}, latest: map[key]*record{}} }
+func newRecords() records { return records{byKey: map[key]*record{}, latest: map[key]*record{}} }
 
-func (l *ledger) full() bool { return len(l.order) >= maxRecords }
+func (l *records) full() bool { return len(l.order) >= maxRecords }
 
 func (q query) key() key { return key{q.terminal, q.batch, q.stan} }
 
-func (l *ledger) add(r *record) {
+func (l *records) add(r *record) {
 	l.byKey[r.key] = r
 	l.latest[key{terminal: r.key.terminal, stan: r.key.stan}] = r
 	l.order = append(l.order, r)
@@ -74,7 +79,7 @@ func (l *ledger) add(r *record) {
 
 // find looks a transaction up by terminal, batch and STAN. A reversal that names no batch means the latest with its
 // STAN, if invoice and amount are the same too; and such a reversal that came first is found by its original in the same way.
-func (l *ledger) find(q query) *record {
+func (l *records) find(q query) *record {
 	if r := l.byKey[q.key()]; r != nil {
 		return r
 	}

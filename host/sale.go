@@ -1,6 +1,7 @@
 package host
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,12 +9,13 @@ import (
 	"time"
 
 	"tillway/host/issuer"
+	"tillway/host/ledger"
 )
 
 // sell answers an original request or its repeat. The caller holds mu.
 func (h *Host) sell(q query, now time.Time) answer {
 	if known := h.ledger.find(q); known != nil {
-		if known.state != Forestalled && known.digest == q.digest {
+		if known.state != Forestalled && known.digest == h.mark(q) {
 			again := known.answer
 			again.fault, again.note = faultNone, "repeat: stored answer"
 			return again
@@ -42,15 +44,31 @@ func (h *Host) sell(q query, now time.Time) answer {
 		PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
 	})
 	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
-	r := &record{
-		key: q.key(), digest: q.digest, invoice: q.invoice, pan: q.pan, amount: q.amount, at: now, rrn: a.rrn, state: Declined,
-	}
+	r := h.record(q, now)
+	r.rrn, r.state, r.proof = a.rrn, Declined, d.Proof
 	if d.Code == issuer.Approved {
 		a.authCode, r.authCode, r.state = authCode, authCode, Posted
+		r.legs = []ledger.Leg{{Account: cardAccount + r.account, Minor: -q.amount.Minor}, {Account: settlement, Minor: q.amount.Minor}}
+		h.move("sale", r, now, r.legs)
 	}
 	r.answer = a
 	h.ledger.add(r)
+	h.keep(r)
 	return a
+}
+
+// record begins the record of a request.
+func (h *Host) record(q query, now time.Time) *record {
+	return &record{
+		key: q.key(), digest: h.mark(q), card: h.markCard(q), account: h.accountOf(q.pan), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now,
+	}
+}
+
+// mark recognises a message, markCard a card: the books keep neither.
+func (h *Host) mark(q query) [sha256.Size]byte { return h.book.Mark("message", q.digest[:]) }
+
+func (h *Host) markCard(q query) [sha256.Size]byte {
+	return h.book.Mark("card", []byte(q.pan.Clear()))
 }
 
 // refuses says why this way of reading a card is not taken: a chip card is read by its chip, and a fallback is one of a chip card.
@@ -91,15 +109,17 @@ func (h *Host) reverse(q query, now time.Time) answer {
 	case r == nil && h.ledger.full():
 		a.code, a.note = malfunction, "host out of room"
 	case r == nil:
-		h.ledger.add(&record{
-			key: q.key(), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now, rrn: h.nextRRN(now), state: Forestalled,
-		})
+		first := h.record(q, now)
+		first.rrn, first.state = h.nextRRN(now), Forestalled
+		h.ledger.add(first)
+		h.keep(first)
 		a.code, a.note = notFound, "reversal without an original: remembered"
-	case r.pan != q.pan || r.amount != q.amount:
+	case r.card != h.markCard(q) || r.amount != q.amount:
 		a.code, a.note = mismatch, "reversal's card or amount is not the original's"
 	case r.state == Posted:
 		r.state, r.reversedAt = Reversed, now
-		h.issuer.Restore(r.pan, r.amount)
+		h.move(entryReverse, r, now, negated(r.legs))
+		h.keep(r)
 		a.note = "reversed"
 	case r.state == Forestalled:
 		a.code, a.note = notFound, "reversal without an original: repeated"

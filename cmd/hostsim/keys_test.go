@@ -133,12 +133,12 @@ func TestMasterKeySheet(t *testing.T) {
 // TestSecurityFlags: what cannot be is said before anything is opened.
 func TestSecurityFlags(t *testing.T) {
 	one := func(o options) (*host.Host, error) {
-		o.terminals, o.zone, o.late = append([]string{"TILL0001:KW0000000000001"}, o.terminals...), "Asia/Kuwait", 1
+		o.terminals, o.zone, o.late, o.memory = append([]string{"TILL0001:KW0000000000001"}, o.terminals...), "Asia/Kuwait", 1, true
 		members, err := o.members()
 		if err != nil {
 			return nil, err
 		}
-		return newHost(o, members, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		return newHost(t.Context(), o, members, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
 	for _, o := range []options{
 		{keys: "des", mac: "alg3"},

@@ -1,6 +1,6 @@
 // Command hostsim plays acquirer and issuer for a terminal on the same machine: TLS, the NAC dialect, accounts of test
-// cards, a ledger, and test amounts that make it misbehave. It is not a payment host: keys and accounts are published
-// test data, and its state of transactions lies in memory.
+// cards, a ledger on disk, and test amounts that make it misbehave. It is not a payment host: keys and accounts are published
+// test data.
 package main
 
 import (
@@ -50,8 +50,8 @@ func root() *cobra.Command {
 		Use:   "hostsim",
 		Short: "Play acquirer and issuer for a terminal on this machine",
 		Long: `hostsim plays the host that a terminal speaks with: TLS, the NAC dialect of ISO 8583, accounts of test cards with
-KWD 1000.000 each, and a ledger. What it knows of transactions lies in memory and ends with it; its certificate authority is
-kept in --state, and terminals trust ca.pem there.
+KWD 1000.000 each, and a ledger. Its books lie in --state/ledger and survive it (with --memory they end with it); its certificate
+authority is kept in --state too, and terminals trust ca.pem there.
 
 Test amounts, read off the last three decimals of a sale (a repeat or a reversal is answered in earnest):
   .0RC  answers with response code RC (10.051 gives 51)
@@ -74,7 +74,7 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8583", "address for terminals (TLS)")
-	f.StringVar(&o.state, "state", "", "folder for the certificate authority: ca.pem is what terminals trust (required)")
+	f.StringVar(&o.state, "state", "", "folder for the books and the certificate authority: ca.pem is what terminals trust (required)")
 	f.StringVar(&o.http, "http", "", "loopback address for accounts, ledger, messages and connections as JSON, such as "+defaultHTTP)
 	f.DurationVar(&o.late, "late", defaultLate, "how long the test amount .102 holds its answer back")
 	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated; TID:MID:KEYS where its keys are others than --keys")
@@ -84,6 +84,7 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.BoolVar(&o.noFallback, "no-fallback", false, "refuse the stripe of a chip card also where the terminal says that the chip failed (58)")
 	f.StringVar(&o.length, "length", "binary", "how the length before a message is written: binary (two bytes), bcd (two bytes) or ascii (four digits)")
 	f.StringVar(&o.counts, "length-counts", "message", "what it counts: message (TPDU and message), body (without the TPDU) or all (the length too)")
+	f.BoolVar(&o.memory, "memory", false, "keep the books in memory and not in --state/ledger: they end with hostsim")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
 	for name, short := range map[string]string{

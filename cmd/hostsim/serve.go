@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"tillway/host"
 	"tillway/host/issuer"
+	"tillway/host/ledger"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
 	"tillway/iso8583/link"
@@ -38,10 +40,11 @@ type options struct {
 	keys, mac  string
 	requireMAC bool
 	noFallback bool
+	memory     bool
 }
 
 // serve runs the host until ctx ends. It prints one line when it is ready.
-func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	if o.state == "" {
 		return fmt.Errorf("%w: --state DIR is needed: a folder for the certificate authority", errUsage)
 	}
@@ -54,14 +57,15 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h, err := newHost(o, terminals, log)
-	if err != nil {
-		return err
-	}
 	cert, caPath, err := certificate(o.state, time.Now())
 	if err != nil {
 		return err
 	}
+	h, err := newHost(ctx, o, terminals, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
 	tcp, err := listen(ctx, "--listen", o.listen)
 	if err != nil {
 		return err
@@ -127,7 +131,7 @@ func (o options) members() ([]terminal, error) {
 	return all, nil
 }
 
-func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, error) {
+func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Logger) (*host.Host, error) {
 	zone, err := time.LoadLocation(o.zone)
 	if err != nil {
 		return nil, fmt.Errorf("%w: --zone %q is no time zone: write its name, like Asia/Kuwait", errUsage, o.zone)
@@ -171,6 +175,11 @@ func newHost(o options, terminals []terminal, log *slog.Logger) (*host.Host, err
 			}
 		}
 		cfg.Terminals = append(cfg.Terminals, member)
+	}
+	if !o.memory {
+		cfg.Books = func(records func(ledger.Record) error) (*ledger.Ledger, error) {
+			return ledger.Open(ctx, filepath.Join(o.state, "ledger"), records)
+		}
 	}
 	h, err := host.New(cfg)
 	if err != nil {

@@ -152,11 +152,13 @@ type Decision struct {
 	Chip []byte // DE 55 of the answer: tag 91; nil where no cryptogram was verified
 	Why  string // one sentence for the simulator's log, no card data
 
+	Proof []byte // ATC and cryptogram that were answered: they may not come again. None where none was verified
+
 	WrongPIN bool // 55 or 75 because of the PIN
 	Tries    int  // left, then
 }
 
-// Authorise decides and, when it approves, takes the amount off the balance. The order is: account (14), chip data (30),
+// Authorise decides. What an approval takes off the balance the caller books, and says with Move. The order is: account (14), chip data (30),
 // amount signed by the chip (13), cryptogram (05), expiry (54), PIN (55, 75), funds (51). A decision behind a good cryptogram carries
 // issuer authentication data, also when it declines, so that the card can tell the issuer's "no" from a stranger's.
 func (is *Issuer) Authorise(r Request) Decision {
@@ -183,11 +185,9 @@ func (is *Issuer) Authorise(r Request) Decision {
 	if err != nil {
 		return Decision{Code: DoNotHonour, Why: "issuer authentication: " + err.Error()}
 	}
-	a.seen[replayKey(chip)] = struct{}{}
-	if code == Approved {
-		a.Balance.Minor -= r.Amount.Minor
-	}
-	return Decision{Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why, WrongPIN: wrong && r.Force == "", Tries: a.tries}
+	proof := replayKey(chip)
+	a.seen[proof] = struct{}{}
+	return Decision{Proof: proof[:], Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why, WrongPIN: wrong && r.Force == "", Tries: a.tries}
 }
 
 // forced lets a test amount's code stand for whatever a request without a good cryptogram would have got.
@@ -337,11 +337,28 @@ func reply(code string) cryptogram.Reply {
 	return r
 }
 
-// Restore gives back what an approval took. It is called once for each posting: the host keeps the account of that.
-func (is *Issuer) Restore(pan emv.PAN, amount money.Amount) {
+// Move changes an account's balance by what the host's books moved: below zero for what was taken. The host books every
+// approval once and takes it back once. A balance may fall below zero only by what was approved without asking.
+func (is *Issuer) Move(pan emv.PAN, minor int64) {
 	a := is.byPAN[pan.Clear()]
-	if a == nil || a.Balance.Currency != amount.Currency || amount.Minor < 0 || a.Balance.Minor > a.opening.Minor-amount.Minor {
-		panic("issuer: restoring what was never taken")
+	if a == nil {
+		panic("issuer: moving money of an account that is not there")
 	}
-	a.Balance.Minor += amount.Minor
+	a.Balance.Minor += minor
+}
+
+// Resume sets what an account was opened with and has now: for a host that is started again.
+func (is *Issuer) Resume(pan emv.PAN, opening, balance int64) {
+	a := is.byPAN[pan.Clear()]
+	if a == nil {
+		panic("issuer: resuming an account that is not there")
+	}
+	a.opening.Minor, a.Balance.Minor = opening, balance
+}
+
+// Used tells of a cryptogram that was answered before the host was started again: Decision.Proof of then.
+func (is *Issuer) Used(pan emv.PAN, proof []byte) {
+	if a := is.byPAN[pan.Clear()]; a != nil && len(proof) == len([10]byte{}) {
+		a.seen[[10]byte(proof)] = struct{}{}
+	}
 }
