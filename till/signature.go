@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"tillway/terminal"
+	"tillway/terminal/people"
 )
 
 // signatureWire is what the cashier says of a signature, with a pointer that tells when it is missing: no answer is never
@@ -35,11 +36,20 @@ func (h *handler) signature(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	if err := h.cfg.Lane.Agree(r.Context(), id, terminal.Agreement{Matches: matches, By: h.cfg.Access.who(r).name}); err != nil {
+	if err := h.cfg.Lane.Agree(r.Context(), id, terminal.Agreement{Matches: matches, By: signer(h.cfg.Access.who(r).name)}); err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	h.answer(w, http.StatusAccepted, h.snapshot())
+}
+
+// signer is who the journal says compared a signature. Where roles are open that may be somebody without a name, and "nobody says
+// that it matches" would read as its opposite.
+func signer(name string) string {
+	if name == people.Nobody {
+		return "somebody who has not logged in"
+	}
+	return name
 }
 
 func parseSignature(body []byte) (matches bool, err error) {

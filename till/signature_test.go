@@ -5,20 +5,19 @@ import (
 	"testing"
 
 	"tillway/terminal"
-	"tillway/terminal/people"
 )
 
 func TestSignature(t *testing.T) {
 	for body, matches := range map[string]bool{`{"matches":true}`: true, `{"matches":false}`: false} {
 		h := handlerFor(t, newScript(t,
-			call{"Agree", []any{terminal.SaleID(7), terminal.Agreement{Matches: matches, By: people.Nobody}}, []any{nil}},
+			call{"Agree", []any{terminal.SaleID(7), terminal.Agreement{Matches: matches, By: "somebody who has not logged in"}}, []any{nil}},
 			call{"Snapshot", nil, []any{terminal.Snapshot{Version: 3}}},
 		))
 		if w := ask(t, h, http.MethodPost, "/v1/sales/7/signature", body); w.Code != http.StatusAccepted {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
-	h := handlerFor(t, newScript(t, call{"Agree", []any{terminal.SaleID(7), terminal.Agreement{Matches: true, By: people.Nobody}}, []any{terminal.ErrAgreement}}))
+	h := handlerFor(t, newScript(t, call{"Agree", []any{terminal.SaleID(7), terminal.Agreement{Matches: true, By: "somebody who has not logged in"}}, []any{terminal.ErrAgreement}}))
 	isProblem(t, ask(t, h, http.MethodPost, "/v1/sales/7/signature", `{"matches":true}`), http.StatusConflict, "no_signature")
 }
 
