@@ -13,6 +13,9 @@ var (
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
 )
 
+// ErrNoKeys says that the secure module has no key for a message. Nothing was sent; somebody has to load it.
+var ErrNoKeys = errors.New("the acquirer's keys are not loaded")
+
 // ErrQuarantined says that a record on disk was changed, moved or damaged: it does not authenticate, and nothing is shown or
 // done that rests on it.
 var ErrQuarantined = errors.New("the record does not authenticate: it is in quarantine")

@@ -151,14 +151,18 @@ func kwd(t *testing.T) money.Currency {
 	return c
 }
 
-func handlerFor(t *testing.T, s *script) http.Handler {
+func handlerFor(t *testing.T, s *script, change ...func(*Config)) http.Handler {
 	t.Helper()
-	return New(Config{
+	c := Config{
 		Lane: s, Journal: s, Access: openAccess(), Currency: kwd(t), TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		CAKeys:  CAKeys{Environment: "test", Keys: 12, Revoked: 1},
 		Profile: "kuwait", Version: "test", Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: "0123abcd"}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	return New(c)
 }
 
 // ask sends one request and returns the answer.

@@ -109,6 +109,11 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	c := h.cfg
+	var keys *terminal.Health
+	if c.Keys != nil {
+		k := c.Keys(r.Context())
+		keys = &k
+	}
 	h.answer(w, http.StatusOK, Status{
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
@@ -116,6 +121,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 			Kernel: c.Kernel, CAKeys: c.CAKeys,
 		},
 		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
+		Keys:     keys,
 		Open:     c.Access.cfg.Policy.Open,
 	})
 }

@@ -99,6 +99,7 @@ type Config struct {
 	Version    string // of the program, for support
 	Kernel     receipt.Kernel
 	CAKeys     CAKeys
+	Keys       func(context.Context) terminal.Health // whether the acquirer's keys are there; nil: it wants none
 	Log        *slog.Logger
 }
 
@@ -106,6 +107,7 @@ type Config struct {
 type Status struct {
 	Terminal Terminal          `json:"terminal"`
 	Snapshot terminal.Snapshot `json:"snapshot"`
+	Keys     *terminal.Health  `json:"keys,omitempty"` // the acquirer's, in the secure module; absent where none are wanted
 	Open     bool              `json:"open,omitempty"` // anybody may sell without logging in: for development
 }
 

@@ -96,13 +96,48 @@ func (a *app) keysStatus() *cobra.Command {
 					return err
 				}
 				if a.json {
-					return a.printJSON(s)
+					return a.printJSON(keysJSON(s))
 				}
 				a.printf("%s", keysText(s))
 				return nil
 			})
 		},
 	}
+}
+
+// keysWire is a module's status for programs: names as in all of pos's JSON, serial numbers in hexadecimal.
+type keysWire struct {
+	Production bool      `json:"production"`
+	Where      string    `json:"where"`
+	Memory     string    `json:"memory"`
+	Storage    string    `json:"storage"`
+	OnScreen   string    `json:"on_screen,omitempty"` // socket of the on-screen PIN
+	Warnings   []string  `json:"warnings"`
+	Pending    []string  `json:"pending"`
+	Keys       []keyWire `json:"keys"`
+}
+
+type keyWire struct {
+	Acquirer  string `json:"acquirer"`
+	Use       string `json:"use"`
+	Scheme    string `json:"scheme"`
+	Algorithm string `json:"algorithm"`
+	Check     string `json:"check"`
+	KSN       string `json:"ksn,omitempty"`  // of the next key; DUKPT only
+	Left      uint64 `json:"left,omitempty"` // how many of them
+}
+
+func keysJSON(s secure.Status) keysWire {
+	w := keysWire{
+		Production: s.Production, Where: s.Where, Memory: s.Memory, Storage: s.Storage, OnScreen: s.OnScreen,
+		Warnings: append([]string{}, s.Warnings...), Pending: append([]string{}, s.Pending...), Keys: []keyWire{},
+	}
+	for _, k := range s.Keys {
+		w.Keys = append(w.Keys, keyWire{
+			Acquirer: k.Set, Use: k.Use, Scheme: k.Scheme, Algorithm: string(k.Algorithm), Check: string(k.Check), KSN: fmt.Sprintf("%X", k.KSN), Left: k.Left,
+		})
+	}
+	return w
 }
 
 // keysText is a module's status for people.
@@ -171,7 +206,12 @@ that of the key.`,
 					return err
 				}
 				if a.json {
-					return a.printJSON(l)
+					return a.printJSON(struct {
+						Have  int    `json:"have"`
+						Of    int    `json:"of"`
+						Check string `json:"check"`         // of this component
+						KEK   string `json:"kek,omitempty"` // of the key, once all are there
+					}{l.Have, l.Of, string(l.Check), string(l.KEK)})
 				}
 				a.printf("Component %d of %d taken, check value %s.\n", number, of, l.Check)
 				if l.KEK != "" {

@@ -63,17 +63,19 @@ func TestKeyCeremony(t *testing.T) {
 		{one + "\n", []string{"component", "bank", "1", "2"}, exitUsage, "say who you are"},
 		{"xyz\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "hexadecimal"},
 		{"\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "no secret was given"},
+		{"A1B2\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitUsage, "of 2 bytes, and it has to have 16 or 24"},
 		{one[:8] + " " + one[8:] + "\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitDone, "Component 1 of 2 taken, check value "},
 		{"", []string{"status"}, exitDone, "bank: 1 of 2 components"},
 		{two + "\n", []string{"component", "bank", "2", "2", "--holder", "AMINA"}, exitUsage, "a holder of its own"},
 		{"", []string{"abort", "bank"}, exitDone, "forgotten"},
 		{one + "\n", []string{"component", "bank", "1", "2", "--holder", "Amina"}, exitDone, "1 of 2 are there"},
-		{two + "\n", []string{"component", "bank", "2", "2", "--holder", "Badr", "--json"}, exitDone, `"KEK":"` + kek},
+		{two + "\n", []string{"component", "bank", "2", "2", "--holder", "Badr", "--json"}, exitDone, `"kek":"` + kek},
 		{"", []string{"import", "bank", "pins", blockFile}, exitUsage, "pin, mac, data or master"},
 		{"", []string{"import", "bank", "pin", blockFile}, exitUsage, "not for this use"},
 		{block, []string{"import", "bank", "mac", "-"}, exitDone, "MAC key of bank loaded, check value "},
 		{one, []string{"import", "bank", "pin", "-"}, exitUsage, "key block"},
 		{"", []string{"status"}, exitDone, "check " + kek},
+		{"", []string{"status", "--json"}, exitDone, `"keys":[{"acquirer":"bank","use":"MAC","scheme":"session","algorithm":"TDES","check":"`},
 		{"", []string{"destroy", "bank"}, exitUsage, "--yes"},
 		{"", []string{"decommission", "--yes"}, exitUsage, "still owed"},
 		{"", []string{"destroy", "bank", "--yes"}, exitDone, "destroyed"},
@@ -188,5 +190,16 @@ func TestKeyCeremonyByPeople(t *testing.T) {
 		if said := out.String() + errOut.String(); code != step.code || !strings.Contains(said, step.says) {
 			t.Errorf("%s, %v: %d, %q", step.person, step.argv, code, said)
 		}
+	}
+}
+
+// A serial number is told to programs in hexadecimal, as everywhere else, and not as encoding/json has bytes.
+func TestKeysInJSON(t *testing.T) {
+	got, err := json.Marshal(keysJSON(secure.Status{Keys: []secure.KeyStatus{
+		{Set: "bank", Use: "PIN", Scheme: "DUKPT", Algorithm: secure.TDES, Check: "AF8C07", KSN: []byte{0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xE0, 0, 1}, Left: 7},
+	}}))
+	want := `"keys":[{"acquirer":"bank","use":"PIN","scheme":"DUKPT","algorithm":"TDES","check":"AF8C07","ksn":"FFFF9876543210E00001","left":7}]}`
+	if err != nil || !strings.HasSuffix(string(got), want) {
+		t.Errorf("got %s, %v", got, err)
 	}
 }

@@ -124,9 +124,12 @@ func (a *app) printReversal(ctx context.Context, cl *client, path string) error 
 func (a *app) receipt() *cobra.Command {
 	var copied, format string
 	var width int
+	var original bool
 	c := &cobra.Command{
 		Use: "receipt ID", Short: "Print a sale's receipt again", Args: args("ID"),
-		Long: "receipt prints a sale's receipt again; it says DUPLICATE. The first print comes with the sale itself.",
+		Long: `receipt prints a sale's receipt again; it says DUPLICATE. The first print comes with pos sale itself; who sells with pos sale
+--json draws it here, with --original: of the sale that waits for its signature, or of the one that ended last.`,
+		Example: "  pos receipt 1042\n  pos receipt 1042 --copy merchant --original",
 		RunE: func(c *cobra.Command, argv []string) error {
 			path, err := salePath(argv[0], "/receipt")
 			if err != nil {
@@ -142,6 +145,9 @@ func (a *app) receipt() *cobra.Command {
 				return usage("%w", err)
 			}
 			q := url.Values{"copy": {copied}, "format": {format}, "width": {strconv.Itoa(width)}}
+			if original {
+				q.Set("original", "true")
+			}
 			cl := a.client()
 			defer cl.close()
 			body, err := cl.raw(c.Context(), requestLimit, "GET", path+"?"+q.Encode(), nil)
@@ -152,6 +158,7 @@ func (a *app) receipt() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&original, "original", false, "the first print, without DUPLICATE; of an older sale it is one all the same")
 	c.Flags().StringVar(&copied, "copy", "customer", "customer or merchant")
 	c.Flags().StringVar(&format, "format", "text", "text, html or json")
 	c.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
@@ -338,6 +345,9 @@ func (a *app) printStatus(st till.Status) {
 		a.printf("Stripes   %s\n", health(*s.Stripe))
 	}
 	a.printf("Host      %s\n", health(s.Host))
+	if st.Keys != nil {
+		a.printf("Keys      %s\n", health(*st.Keys))
+	}
 	switch {
 	case s.Owed == 0 && s.Parked == 0:
 		a.printf("Queue     empty\n")

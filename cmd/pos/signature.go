@@ -26,7 +26,7 @@ func (a *app) signature() *cobra.Command {
 		Long: `signature says whether the customer's signature is the card's. The sale waits for it: one that matches is approved, one that
 differs is reversed, and so is one of which nobody says anything in time.
 
-pos receipt ID --copy merchant draws the slip to sign on. Where pos sale runs at a terminal it asks by itself.`,
+pos receipt ID --copy merchant --original draws the slip to sign on. Where pos sale runs at a terminal it asks by itself.`,
 		Example: "  pos signature 1042 matches\n  pos signature 1042 differs",
 		Args:    args("ID", "matches|differs"),
 		RunE: func(c *cobra.Command, argv []string) error {

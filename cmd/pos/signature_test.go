@@ -35,6 +35,11 @@ func TestSignatureByCommand(t *testing.T) {
 				ended := make(chan result, 1)
 				go func() { ended <- posRun(t, w, nil, "sale", "10.525") }()
 				time.Sleep(time.Second)
+				for flag, again := range map[string]bool{"--original": false, "--width=42": true} { // for who sells with --json
+					if got := posRun(t, w, nil, "receipt", "1042", "--copy", "merchant", flag); strings.Contains(got.out, "DUPLICATE") != again || !strings.Contains(got.out, "PLEASE SIGN") {
+						t.Errorf("the slip with %s:\n%s%s", flag, got.out, got.errOut)
+					}
+				}
 				if got := posRun(t, w, nil, "signature", "1042", word); got.code != 0 || !strings.Contains(got.out, "pos show 1042") {
 					t.Errorf("exit %d: %s%s", got.code, got.out, got.errOut)
 				}

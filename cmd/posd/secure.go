@@ -48,6 +48,9 @@ func (k acquirerKeys) lease(m terminal.MACKey) secure.Lease {
 // NextKey implements lane.Macs.
 func (k acquirerKeys) NextKey(ctx context.Context) (terminal.MACKey, error) {
 	l, err := k.module.NextKey(ctx, k.set, secure.UseMAC)
+	if errors.Is(err, secure.ErrNoKey) {
+		err = fmt.Errorf("%w: %w", terminal.ErrNoKeys, err)
+	}
 	return terminal.MACKey{ID: l.ID, KSN: l.KSN}, err
 }
 

@@ -74,7 +74,7 @@ func (c Component) wellFormed() error {
 	case checkName(c.Set) != nil:
 		return fmt.Errorf("set %q: %w", c.Set, ErrName)
 	case !ok:
-		return fmt.Errorf("%s component of %d bytes: %w", c.Algorithm, len(c.Value), ErrComponent)
+		return fmt.Errorf("%s component of %d bytes, and it has to have %s: %w", c.Algorithm, len(c.Value), strings.Trim(strings.Join(strings.Fields(fmt.Sprint(size)), " or "), "[]"), ErrComponent)
 	case c.Of < 2 || c.Of > 3 || c.Number < 1 || c.Number > c.Of:
 		return fmt.Errorf("component %d of %d, two or three make a key: %w", c.Number, c.Of, ErrComponent)
 	case holder == "" || len(holder) > maxHolder:

@@ -38,6 +38,12 @@ func TestTheCashierReadsNoErrors(t *testing.T) {
 			}
 			return "00", true, nil
 		}, "The bank cannot be reached."},
+		"no keys": {approves, nil, func(m string) (string, bool, error) {
+			if m == "sale" {
+				return "", false, fmt.Errorf("%w: MAC key of %q", terminal.ErrNoKeys, raw)
+			}
+			return "00", true, nil
+		}, "The bank cannot be reached. This terminal's keys are not loaded: call the technician."},
 		"reader":         {chip{err: fmt.Errorf("%w\n%s", device.ErrProtocol, raw)}, nil, always("00"), "The card or the reader failed. Card or reader broke the protocol."},
 		"removed":        {chip{err: fmt.Errorf("%w: %s", device.ErrRemoved, raw)}, nil, always("00"), "The card was taken out too early. Card removed."},
 		"card declines":  {chip{first: emv.Declined, reason: raw}, nil, always("00"), "Declined by the card."},

@@ -239,6 +239,8 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	switch {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
+	case err != nil && !sent && errors.Is(err, terminal.ErrNoKeys):
+		return notSent(err.Error(), "This terminal's keys are not loaded: call the technician."), nil
 	case err != nil && !sent:
 		return notSent(err.Error(), ""), nil
 	case err != nil:
