@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tillway/device"
@@ -131,7 +132,7 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 			return refuse("The card is on the list of cards that are not taken.")
 		}
 	}
-	out := emv.Outcome{Decision: emv.Online, Scheme: scheme, Label: scheme}
+	out := emv.Outcome{Decision: emv.Online, Scheme: scheme, Label: strings.ToUpper(scheme)} // a stripe has no label, and paper wants one
 	out.Data.Put(tagTrack2, r.tag57)
 	var err error
 	if out.Method, err = l.verifyStripe(wait, r, limit); err != nil {

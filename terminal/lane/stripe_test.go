@@ -265,7 +265,7 @@ func TestSwipedAndTheHost(t *testing.T) {
 				s, _ := b.watched()
 				time.Sleep(time.Minute)
 				b.end()
-				if s.State != c.state || s.Outcome.Code != c.code || s.Method != emv.OnlinePIN || s.Scheme != "visa" || s.MaskedPAN != "476173******0135" || s.AID != "" {
+				if s.State != c.state || s.Outcome.Code != c.code || s.Method != emv.OnlinePIN || s.Scheme != "visa" || s.Label != "VISA" || s.MaskedPAN != "476173******0135" || s.AID != "" {
 					t.Errorf("%s %+v, %q %q %q %q", s.State, s.Outcome, s.Method, s.Scheme, s.MaskedPAN, s.AID)
 				}
 				if got := strings.Join(slices.DeleteFunc(b.sent(), func(s string) bool { return s == "signon" }), " "); got != c.sent {

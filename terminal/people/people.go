@@ -43,7 +43,7 @@ var (
 	ErrLocked   = errors.New("locked after too many wrong secrets: an administrator unlocks it")
 	ErrNoPerson = errors.New("there is nobody of that name")
 	ErrExists   = errors.New("that name is taken")
-	ErrFirst    = errors.New("there is an administrator already: log in and add people with pos users add")
+	ErrFirst    = errors.New("there is an administrator already")
 	ErrLast     = errors.New("the last administrator who can log in stays one")
 )
 

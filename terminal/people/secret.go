@@ -60,9 +60,9 @@ func CheckSecret(r Role, name string, s Secret) error {
 	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7F }):
 		return fmt.Errorf("%w: control characters", ErrSecret)
 	case characters < shortest(r):
-		return fmt.Errorf("%w: a %s's has at least %d characters", ErrSecret, r, shortest(r))
+		return fmt.Errorf("%w: the role %s takes at least %d characters", ErrSecret, r, shortest(r))
 	case r != Cashier && (!strings.ContainsAny(text, "0123456789") || !strings.ContainsFunc(text, letter)):
-		return fmt.Errorf("%w: a %s's has letters and digits", ErrSecret, r)
+		return fmt.Errorf("%w: the role %s takes letters and digits", ErrSecret, r)
 	case strings.Contains(strings.ToLower(text), name):
 		return fmt.Errorf("%w: it contains the name", ErrSecret)
 	case plain(text):
