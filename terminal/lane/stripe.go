@@ -122,7 +122,7 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 		r.cause = terminal.Refusal(terminal.CodeCardDeclined, happened)
 		return terminal.Refused, nil
 	}
-	scheme, taken := schemeOf(params.Applications, pan)
+	scheme, pinOnly, taken := acceptance(params.Applications, pan)
 	if !taken {
 		return refuse("The shop does not take this kind of card.")
 	}
@@ -135,7 +135,7 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 	out := emv.Outcome{Decision: emv.Online, Scheme: scheme, Label: strings.ToUpper(scheme)} // a stripe has no label, and paper wants one
 	out.Data.Put(tagTrack2, r.tag57)
 	var err error
-	if out.Method, err = l.verifyStripe(wait, r, limit); err != nil {
+	if out.Method, err = l.verifyStripe(wait, r, limit, pinOnly || r.service.PINRequired()); err != nil {
 		return l.cardFailed(ctx, wait, r, err)
 	}
 	if out.Method == emv.NoVerification {
@@ -147,12 +147,12 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 	return l.prepare(ctx, talk, r)
 }
 
-// verifyStripe verifies the cardholder by online PIN where the service code asks for one (ISO/IEC 7813, third digit) or where there
-// is no other method; else by signature, which is due once the host has approved. No method fits: emv.NoVerification.
-func (l *Lane) verifyStripe(ctx context.Context, r *run, limit *cardTime) (emv.Method, error) {
+// verifyStripe verifies the cardholder by online PIN where the service code asks for one (ISO/IEC 7813, third digit), where the
+// application must have it or where there is no other method; else by signature, which is due once the host has approved. No
+// method fits: emv.NoVerification.
+func (l *Lane) verifyStripe(ctx context.Context, r *run, limit *cardTime, must bool) (emv.Method, error) {
 	pin := slices.Contains(l.cfg.Stripe.Methods, emv.OnlinePIN)
 	signature := slices.Contains(l.cfg.Stripe.Methods, emv.Signature)
-	must := r.service.PINRequired()
 	if !pin || signature && !must && !r.service.PINWhereFeasible() {
 		if signature && !must {
 			return emv.Signature, nil
@@ -186,17 +186,27 @@ func (c swipedCard) Complete(_ context.Context, answer emv.HostAnswer) (emv.Outc
 	return out, nil
 }
 
-// schemeOf finds the scheme of a card number among the applications that the terminal takes: one whose numbers are known before
-// one that takes any.
-func schemeOf(applications []emv.Application, pan emv.PAN) (scheme string, taken bool) {
+// acceptance finds the scheme of a card number among the applications that the terminal takes: one whose numbers are known before
+// one that takes any. pinOnly says that an online PIN is the only way to verify the holder: one of the applications that the
+// number fits is taken with nothing else, or the first of them has no signature among its own methods. A stripe names no
+// application, so the strictest counts.
+func acceptance(applications []emv.Application, pan emv.PAN) (scheme string, pinOnly, taken bool) {
 	for _, known := range []bool{true, false} {
 		for _, a := range applications {
-			if emv.BrandKnown(a.AID) == known && emv.BrandFits(a.AID, pan) {
-				return a.Scheme, true
+			if emv.BrandKnown(a.AID) != known || !emv.BrandFits(a.AID, pan) {
+				continue
 			}
+			if own := emv.Capabilities(a.Capabilities); !taken {
+				scheme, taken = a.Scheme, true
+				pinOnly = own != (emv.Capabilities{}) && !own.Has(emv.CapabilitySignature)
+			}
+			pinOnly = pinOnly || a.PINRequired
+		}
+		if taken {
+			break
 		}
 	}
-	return "", false
+	return scheme, pinOnly, taken
 }
 
 // awaitAnother takes the power off a chip that has no application in common with the terminal; the customer is asked for another
