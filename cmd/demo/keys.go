@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"tillway/device/secure"
 )
 
 // acquirer is the name of the acquirer, and so of its set of keys, in both configurations.
@@ -26,7 +25,9 @@ func (w *world) loadKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var st secure.Status
+	var st struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.Unmarshal([]byte(status), &st); err != nil || len(st.Keys) > 0 {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,23 +134,5 @@ func TestNoPrograms(t *testing.T) {
 	s := fake(t, nil)
 	if err := s.startAll(t.Context()); err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("nothing is built, and it said %v", err)
-	}
-}
-
-func TestCopyOnce(t *testing.T) {
-	from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
-	if err := copyOnce(from, to); err == nil {
-		t.Error("copied a file that is not there")
-	}
-	for _, text := range []string{"first", "second"} {
-		if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := copyOnce(from, to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text, err := os.ReadFile(to); err != nil || string(text) != "first" {
-		t.Errorf("the copy holds %q, %v: what a person changed must stay", text, err)
 	}
 }

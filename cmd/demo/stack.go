@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,6 +24,7 @@ type stack struct {
 	requireMAC bool   // the host refuses messages without a MAC
 	keys       string // what keys the host gives its terminals; empty is the host's own default
 	hand       string // what the emulated customer does by itself
+	stripe     bool   // there is a stripe reader too
 	running    []*program
 }
 
@@ -68,7 +67,11 @@ func (s *stack) startHost(ctx context.Context) error {
 }
 
 func (s *stack) startReader(ctx context.Context) error {
-	return s.start(ctx, "readeremu", "gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.path("reader.ctl"))
+	args := []string{"gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.path("reader.ctl")}
+	if s.stripe {
+		args = append(args, "--stripe", s.path("stripe"))
+	}
+	return s.start(ctx, "readeremu", args...)
 }
 
 func (s *stack) startTerminal(ctx context.Context) error {
@@ -127,42 +130,6 @@ func (s *stack) firstToEnd(ctx context.Context) error {
 	}
 }
 
-// stayUp is `demo run`.
-func stayUp(ctx context.Context, programs, folder, config string) error {
-	folder, err := filepath.Abs(folder)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	s := &stack{
-		programs: programs, folder: folder, config: filepath.Join(folder, "posd.toml"), hand: "auto",
-		host: "127.0.0.1:8583", hostHTTP: "127.0.0.1:8584",
-	}
-	for _, address := range []string{s.host, s.hostHTTP} {
-		if err := free(ctx, address); err != nil {
-			return err
-		}
-	}
-	if err := copyOnce(config, s.config); err != nil {
-		return err
-	}
-	defer s.end()
-	if err := s.startAll(ctx); err != nil {
-		return err
-	}
-	if err := newWorld(s, io.Discard).loadKeys(ctx); err != nil {
-		fmt.Println("The bank's test keys are not loaded, so there is neither PIN nor MAC:", err)
-	}
-	fmt.Print(s.next())
-	if err := s.firstToEnd(ctx); err != nil {
-		return err
-	}
-	fmt.Println("\nending")
-	return nil
-}
-
 // free makes sure that an address is nobody's, before anything is started.
 func free(ctx context.Context, address string) error {
 	var lc net.ListenConfig
@@ -176,24 +143,6 @@ func free(ctx context.Context, address string) error {
 	return l.Close()
 }
 
-// next says what to do with a stack that is up.
-func (s *stack) next() string {
-	bin, folder := short(s.programs), short(s.folder)
-	return fmt.Sprintf(`The terminal is up: a virtual card is in a virtual reader, and a simulated bank answers.
-In another window:
-
-  %[1]s/pos sale 10.525          a chip sale; the receipt is printed
-  %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
-  %[1]s/pos sale 10.101          .101 no answer, .104 a wrong MAC: the sale is reversed
-  %[1]s/readeremu ctl insert debit
-                               another card, which wants its PIN: 1234; %[1]s/readeremu cards lists them
-  %[1]s/pos journal              everything that happened
-  %[1]s/pos status               reader, host, what is owed
-
-Configuration, journal and logs are in %[2]s. Ctrl-C ends everything.
-`, bin, folder)
-}
-
 // short is a path as a person in this folder would write it.
 func short(path string) string {
 	here, err := os.Getwd()
@@ -205,17 +154,4 @@ func short(path string) string {
 		return path
 	}
 	return near
-}
-
-// copyOnce copies a file where there is none yet: what a person changed stays.
-func copyOnce(from, to string) error {
-	if _, err := os.Stat(to); err == nil {
-		return nil
-	}
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return fmt.Errorf("no configuration to start from: %w", err)
-	}
-	text = bytes.Replace(text, []byte(`# mac = "off" `), []byte(`mac = "alg3"  `), 1) // this host has the keys for it
-	return os.WriteFile(to, text, 0o600)
 }

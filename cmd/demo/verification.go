@@ -40,6 +40,9 @@ func (s *stack) writeProfile() error {
 		return strings.Replace(in, old, replacement, 1)
 	}
 	whole := change(string(text), `["online_pin", "no_cvm"]`, `["online_pin", "offline_pin_enciphered", "signature", "no_cvm"]`)
+	if s.stripe {
+		whole = change(whole, "\nadditional_capabilities", "\ncard_data_input = [\"chip\", \"stripe\"]\nadditional_capabilities")
+	}
 	before, electron, found := strings.Cut(whole, `"A0000000032010"`)
 	if !found {
 		bad = errors.New("the ready profile has no A0000000032010 any more")
