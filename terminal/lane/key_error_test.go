@@ -47,3 +47,20 @@ func TestReversalThatMeetsAKeyError(t *testing.T) {
 		})
 	}
 }
+
+// TestOldKeysUnderAClockPutBack: keys that came in a time that the clock was put back from are not kept until it comes again.
+func TestOldKeysUnderAClockPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, bank := &vault{inForce: "K0"}, &keyBank{inForce: "K0"}
+		b := start(t, approves, slot{}, bank.answer, session(v, func(o *OwnerConfig) { o.KeyLife = 24 * time.Hour }))
+		defer b.end()
+		pass(1500 * time.Millisecond)
+		b.wire.set(false, nil)
+		pass(10 * time.Second)
+		b.clock.Store(-int64(365 * 24 * time.Hour))
+		pass(25 * time.Hour)
+		if v.now() == "K1" {
+			t.Errorf("25 hours after it came, %s is in force: %v", v.now(), bank.seen())
+		}
+	})
+}

@@ -228,7 +228,7 @@ func (o *Owner) exchangeDue() string {
 	switch k := &o.keys; {
 	case o.cfg.Sessions == nil:
 		return ""
-	case o.cfg.KeyLife > 0 && now.Sub(k.since) >= o.cfg.KeyLife:
+	case o.cfg.KeyLife > 0 && (now.Sub(k.since) >= o.cfg.KeyLife || k.since.Sub(now) > o.cfg.RetryMax): // or the clock was put back
 		o.wantKeys("they are as old as they may become")
 	case o.cfg.KeyMessages > 0 && k.messages >= o.cfg.KeyMessages:
 		o.wantKeys("they have been used as often as they may be")
