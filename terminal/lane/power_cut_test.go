@@ -1,0 +1,119 @@
+package lane
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillway/terminal"
+)
+
+// mortal is a vault that does nothing any more once the power is gone.
+type mortal struct {
+	*vault
+	cut context.Context //nolint:containedctx // the power
+}
+
+func (m mortal) NextKey(ctx context.Context) (terminal.MACKey, error) {
+	k, err := m.vault.NextKey(ctx)
+	return k, orCut(m.cut, err)
+}
+
+func (m mortal) ProposedKey(ctx context.Context) (terminal.MACKey, error) {
+	k, err := m.vault.ProposedKey(ctx)
+	return k, orCut(m.cut, err)
+}
+
+func (m mortal) Held(ctx context.Context) (inForce, proposed bool, err error) {
+	inForce, proposed, err = m.vault.Held(ctx)
+	return inForce, proposed, orCut(m.cut, err)
+}
+
+func (m mortal) Propose(ctx context.Context, keys []terminal.SessionKey) error {
+	if m.cut.Err() != nil {
+		return m.cut.Err()
+	}
+	return m.vault.Propose(ctx, keys)
+}
+
+func (m mortal) Confirm(ctx context.Context) error {
+	if m.cut.Err() != nil {
+		return m.cut.Err()
+	}
+	return m.vault.Confirm(ctx)
+}
+
+func (m mortal) Withdraw(ctx context.Context) error {
+	if m.cut.Err() != nil {
+		return m.cut.Err()
+	}
+	return m.vault.Withdraw(ctx)
+}
+
+func orCut(cut context.Context, err error) error {
+	if cut.Err() != nil {
+		return cut.Err()
+	}
+	return err
+}
+
+// TestPowerCutInAnExchange: wherever in an exchange of keys the power fails, the first or a later one, terminal and host find
+// each other again under one key, and sell.
+func TestPowerCutInAnExchange(t *testing.T) {
+	for _, before := range []string{"", "K0"} {
+		for at := time.Duration(0); at < 6*time.Second; at += 250 * time.Millisecond {
+			synctest.Test(t, func(t *testing.T) {
+				v, bank := &vault{inForce: before}, &keyBank{inForce: before}
+				power, cut := context.WithCancel(t.Context())
+				live := func(power context.Context) func(*Config, *OwnerConfig) {
+					return func(_ *Config, o *OwnerConfig) {
+						m := mortal{v, power}
+						o.Dialect, o.Macs, o.Sessions, o.Random = orders{words: words{macs: true}}, m, m, &challenges{}
+					}
+				}
+				b := start(t, approves, slot{}, bank.answer, live(power))
+				time.Sleep(at)
+				cut()
+				b.end()
+				b = start(t, approves, slot{}, bank.answer, live(t.Context()))
+				defer b.end()
+				for range 6 { // a connection, and another where the first one ended in the middle
+					b.wire.set(v.waits() != "" || len(b.sent()) == 0, nil)
+					b.owner.Poke()
+					pass(3 * time.Second)
+				}
+				b.wire.set(false, nil)
+				if key := sells(t, b, bank); key == "" || v.now() != key || bank.inForce != key {
+					t.Errorf("cut after %v of an exchange from %q: sold under %q, in force are %q and %q: %v", at, before, key, v.now(), bank.inForce, bank.seen())
+				}
+			})
+		}
+	}
+}
+
+// TestPowerCutUnderASignature: a sale that waits for its signature when the power fails is reversed at the next start, once.
+func TestPowerCutUnderASignature(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, signs, slot{}, always("00"))
+		b.sell(1000, "")
+		b.due()
+		left := &memory{rows: b.rows()} // what is on disk
+		b.end()
+		ended, err := Recover(t.Context(), Recovery{Journal: left, Acquirer: "acquirer", Now: time.Now()})
+		if err != nil || len(ended) != 1 || ended[0].State != terminal.Reversed {
+			t.Fatalf("%v: %v", ended, err)
+		}
+		after := start(t, signs, slot{}, always("00"), func(c *Config, o *OwnerConfig) { c.Journal, o.Journal = left, left })
+		defer after.end()
+		pass(time.Minute)
+		due, err := left.Due(t.Context(), "")
+		if err != nil || len(due) != 0 || slices.Index(after.sent(), "reversal") < 0 {
+			t.Errorf("still owed %v, sent %v: %v", due, after.sent(), err)
+		}
+		if n := len(slices.DeleteFunc(after.sent(), func(m string) bool { return m != "reversal" })); n != 1 {
+			t.Errorf("%d reversals", n)
+		}
+	})
+}
