@@ -134,6 +134,7 @@ type kept struct {
 	Terminal   string       `json:"terminal"`
 	Batch      string       `json:"batch"`
 	STAN       string       `json:"stan"`
+	Made       string       `json:"made,omitempty"`
 	Digest     string       `json:"digest"`
 	Card       string       `json:"card"`
 	Account    string       `json:"account,omitempty"`
@@ -169,7 +170,7 @@ func (h *Host) keep(r *record) {
 	}
 	a := r.answer
 	k := kept{
-		Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Digest: hex.EncodeToString(r.digest[:]), Card: hex.EncodeToString(r.card[:]),
+		Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Made: r.made, Digest: hex.EncodeToString(r.digest[:]), Card: hex.EncodeToString(r.card[:]),
 		Account: r.account, Invoice: r.invoice, Amount: r.amount.Minor, State: r.state, RRN: r.rrn, AuthCode: r.authCode, At: r.at, Legs: r.legs,
 		Proof: hex.EncodeToString(r.proof), Answer: keptAnswer{a.code, a.rrn, a.authCode, hex.EncodeToString(a.chip), a.wrongPIN, a.tries, a.at},
 	}
@@ -196,7 +197,7 @@ func (h *Host) restore(name string, body []byte) error {
 		return errors.New("more transactions than a host remembers")
 	}
 	r := &record{
-		key: key{k.Terminal, k.Batch, k.STAN}, account: k.Account, invoice: k.Invoice, amount: money.New(k.Amount, h.cfg.Currency), state: k.State,
+		key: key{k.Terminal, k.Batch, k.STAN}, made: k.Made, account: k.Account, invoice: k.Invoice, amount: money.New(k.Amount, h.cfg.Currency), state: k.State,
 		rrn: k.RRN, authCode: k.AuthCode, at: k.At, legs: k.Legs,
 		answer: answer{code: k.Answer.Code, rrn: k.Answer.RRN, authCode: k.Answer.AuthCode, wrongPIN: k.Answer.WrongPIN, tries: k.Answer.Tries, at: k.Answer.At},
 	}

@@ -47,9 +47,10 @@ func testAmount(a money.Amount) (force string, f fault) {
 
 // replies turns a decision into what happens on the wire.
 func (h *Host) replies(q query, a answer, key *transaction, now time.Time) []Reply {
-	m := h.compose(q, a)
+	m := h.speaks.compose(h, q, a)
 	out := q.message(now, "")
-	out.Direction, out.MTI, out.Code = Out, m.MTI(), a.code
+	out.Direction, out.MTI = Out, m.MTI()
+	out.Code, _ = m.Get(39)
 	if a.fault == faultWrongSTAN {
 		out.STAN = nextSTAN(q.stan)
 		m.Set(11, out.STAN)

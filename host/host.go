@@ -1,8 +1,9 @@
 // Package host is the other end of the wire: acquirer and gateway of a simulated host, with package issuer behind it. It
 // answers the messages of a terminal, keeps a ledger of what it posted, and can be told by test amounts to misbehave.
 //
-// It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean
-// (message.go), so that a mistake on one side is not made on the other too. Its books (package ledger) lie on disk where
+// It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean (message.go,
+// and message1993.go for that version), so that a mistake on one side is not made on the other too. Its books (package
+// ledger) lie on disk where
 // Config.Books opens them: then a host that is started again goes on where it ended, with its answers stored. Keys, orders
 // and PIN tries lie in memory. Settlement and advices are not part of it; such messages are answered with code 12.
 //
@@ -17,10 +18,11 @@
 // opening balances.
 //
 // Sources: ISO 8583:1987 (message classes, DE 39); public terminal messages of the NAC family for which fields stand in
-// answers.
+// answers; ISO 8583:1993 (DE 22, 24, 25, 39 and 56).
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +56,7 @@ type Terminal struct {
 // Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
 type Config struct {
 	Codec      *iso8583.Codec
+	Version    Version          // of ISO 8583 that the codec's messages are; empty: Version1987
 	Clock      func() time.Time // wall clock in the host's own time zone: DE 12, DE 13, expiry
 	Random     io.Reader        // approval codes
 	Accounts   []issuer.Account
@@ -81,6 +84,7 @@ type Reply struct {
 type Host struct {
 	cfg       Config
 	terminals map[string]string // merchant by terminal; never changed
+	speaks    mapping
 
 	mu     sync.Mutex // guards all that follows; held over no I/O
 	issuer *issuer.Issuer
@@ -110,7 +114,11 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	h := &Host{cfg: cfg, issuer: is, terminals: map[string]string{}, ledger: newRecords(), secured: map[string]*secured{}}
+	speaks, known := mappings()[cmp.Or(cfg.Version, Version1987)]
+	if !known {
+		return nil, fmt.Errorf("version %q of ISO 8583: %s or %s: %w", cfg.Version, Version1987, Version1993, ErrConfig)
+	}
+	h := &Host{cfg: cfg, speaks: speaks, issuer: is, terminals: map[string]string{}, ledger: newRecords(), secured: map[string]*secured{}}
 	for _, a := range cfg.Accounts {
 		if a.Balance.Currency != cfg.Currency {
 			return nil, fmt.Errorf("account %q is not in %s: %w", a.Name, cfg.Currency.Code, ErrConfig)
@@ -160,20 +168,11 @@ func (h *Host) addKeys(t Terminal) error {
 
 // tryAnswers packs a specimen, so that a table without the fields of an answer is found at the start and not at a sale.
 func (h *Host) tryAnswers() error {
-	m := iso8583.NewMessage("0210")
-	m.TPDU = make([]byte, 5)
-	for n, v := range map[int]string{
-		3: "000000", 4: "000000010525", 11: "000001", 12: "235959", 13: "1231", 24: "003", 37: "000000000001",
-		38: "000001", 39: "00", 41: "TILL0001", 55: "\x91\x08\x00\x00\x00\x00\x00\x00\x00\x00",
-	} {
-		m.Set(n, v)
+	m := h.speaks.specimen(h)
+	if h.cfg.Codec.HasTPDU() {
+		m.TPDU = make([]byte, 5)
 	}
 	if h.cfg.Security != nil {
-		m.Set(h.cfg.Security.Field, "PT013")
-		m.Set(63, "INCORRECT PIN")
-		if h.cfg.Security.KeyCode != "" {
-			m.Set(h.cfg.Security.KeyField, "PB080")
-		}
 		m.SetBytes(64, make([]byte, 8))
 	}
 	if _, err := h.cfg.Codec.Pack(m); err != nil {
@@ -200,8 +199,8 @@ func (h *Host) Answer(frame []byte) []Reply {
 	if h.cfg.Security != nil {
 		private = h.cfg.Security.Field
 	}
-	q := read(m, h.cfg.Currency, private)
-	if !q.isRequest() {
+	q := h.speaks.read(m, h.cfg.Currency, private)
+	if q.answer == "" {
 		h.note(q.message(now, "dropped: not a request"))
 		return nil
 	}
@@ -217,7 +216,7 @@ func (h *Host) Answer(frame []byte) []Reply {
 	h.mu.Unlock()
 	h.note(q.message(now, a.note))
 	if err := h.book.Sync(); err != nil {
-		h.note(Message{Time: now, Direction: Out, MTI: q.answerMTI(), STAN: q.stan, Note: "not sent: " + err.Error()})
+		h.note(Message{Time: now, Direction: Out, MTI: q.answer, STAN: q.stan, Note: "not sent: " + err.Error()})
 		return nil
 	}
 	return h.replies(q, a, key, now)

@@ -42,6 +42,7 @@ type key struct{ terminal, batch, stan string }
 // record is all the host keeps of one transaction; of its message only the digest.
 type record struct {
 	key        key
+	made       string
 	digest     [sha256.Size]byte
 	invoice    string
 	pan        emv.PAN

@@ -37,8 +37,11 @@ const (
 
 // query is a request in the host's words. wrong is why it gets code 30, empty when it is well formed.
 type query struct {
+	version  Version
 	class    class
 	in       *iso8583.Message
+	answer   string // type of the answer; empty: it is no request, and has none
+	made     string // when the original was, where the version names it by that
 	terminal string // DE 41
 	merchant string // DE 42
 	stan     string // DE 11
@@ -55,16 +58,24 @@ type query struct {
 	wrong    string
 }
 
-// isRequest says whether the message is one that has an answer: a request, advice or repeat of the 1987 version.
-func (q query) isRequest() bool {
-	mti := q.in.MTI()
-	return len(mti) == 4 && mti[0] == '0' && (mti[2] == '0' || mti[2] == '2') && mti[3] <= '1'
-}
-
-// answerMTI is the type of the answer: 0200 and 0201 give 0210.
-func (q query) answerMTI() string {
-	mti := q.in.MTI()
-	return mti[:2] + string(mti[2]+1) + "0"
+// answerMTI is the type of the answer to a request, advice or repeat of a version: 0200 and 0201 give 0210, 1804 gives 1814.
+// Nothing for what has no answer.
+func answerMTI(mti string, version byte) string {
+	if len(mti) != 4 || mti[0] != version || (mti[2] != '0' && mti[2] != '2') {
+		return ""
+	}
+	by := byte('0') // whoever began it, and his repeat
+	switch mti[3] {
+	case '0', '1':
+	case '4', '5':
+		if version == '0' {
+			return ""
+		}
+		by = '4'
+	default:
+		return ""
+	}
+	return mti[:2] + string(mti[2]+1) + string(by)
 }
 
 // reading is how the terminal says that it read the card: the first two digits of DE 22.
@@ -89,9 +100,9 @@ func readingOf(mode string) reading {
 	return otherReading
 }
 
-// read takes a message apart. The order of checks decides which one is named.
-func read(m *iso8583.Message, currency money.Currency, private int) query {
-	q := query{in: m}
+// read1987 takes a message apart. The order of checks decides which one is named.
+func read1987(m *iso8583.Message, currency money.Currency, private int) query {
+	q := query{version: Version1987, in: m, answer: answerMTI(m.MTI(), '0')}
 	text := func(n int) string { s, _ := m.Get(n); return s }
 	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
 	q.batch, q.invoice, q.psn = text(60), text(62), text(23)
@@ -182,7 +193,7 @@ func (q *query) readCard(pan, expiry, track2 string) {
 func digest(m *iso8583.Message, private int) [sha256.Size]byte {
 	b := []byte(m.MTI()[:3])
 	for _, n := range m.Fields() {
-		if n == private || n == 64 {
+		if n == private || n == 64 || n == 128 {
 			continue
 		}
 		v, _ := m.Get(n)
@@ -193,10 +204,10 @@ func digest(m *iso8583.Message, private int) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// compose makes the answer's message: what the request had and answers carry back, and what was decided. at is in the
+// compose1987 makes the answer's message: what the request had and answers carry back, and what was decided. at is in the
 // host's own time.
-func (h *Host) compose(q query, a answer) *iso8583.Message {
-	m := iso8583.NewMessage(q.answerMTI())
+func compose1987(h *Host, q query, a answer) *iso8583.Message {
+	m := iso8583.NewMessage(q.answer)
 	m.TPDU = q.in.TPDU
 	for _, n := range []int{3, 4, 11, 24, 41, 49} {
 		if v, ok := q.in.Get(n); ok {

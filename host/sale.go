@@ -60,7 +60,7 @@ func (h *Host) sell(q query, now time.Time) answer {
 // record begins the record of a request.
 func (h *Host) record(q query, now time.Time) *record {
 	return &record{
-		key: q.key(), digest: h.mark(q), card: h.markCard(q), account: h.accountOf(q.pan), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now,
+		key: q.key(), made: q.made, digest: h.mark(q), card: h.markCard(q), account: h.accountOf(q.pan), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now,
 	}
 }
 
@@ -114,8 +114,8 @@ func (h *Host) reverse(q query, now time.Time) answer {
 		h.ledger.add(first)
 		h.keep(first)
 		a.code, a.note = notFound, "reversal without an original: remembered"
-	case r.card != h.markCard(q) || r.amount != q.amount:
-		a.code, a.note = mismatch, "reversal's card or amount is not the original's"
+	case r.card != h.markCard(q) || r.amount != q.amount || r.made != q.made:
+		a.code, a.note = mismatch, "reversal's card, amount or time is not the original's"
 	case r.state == Posted:
 		r.state, r.reversedAt = Reversed, now
 		h.move(entryReverse, r, now, negated(r.legs))

@@ -184,10 +184,17 @@ func (s *Security) mac(t *transaction, response bool, data []byte) ([]byte, erro
 	return out, err
 }
 
-// lastField says whether field 64 is there, and the last: only then is what stands before it all that there is.
-func lastField(m *iso8583.Message, n int) bool {
+// macField is where a message has its MAC, field 64 or 128, and whether that is the last one: only then is what stands
+// before it all that there is. Zero where it has none.
+func macField(m *iso8583.Message) (field int, last bool) {
 	fields := m.Fields()
-	return len(fields) > 0 && fields[len(fields)-1] == n
+	switch {
+	case m.Has(64):
+		return 64, fields[len(fields)-1] == 64
+	case m.Has(128):
+		return 128, true
+	}
+	return 0, false
 }
 
 // authenticate verifies a request's MAC over the bytes of the wire and gives the key for its answer; nil where the request
@@ -197,14 +204,16 @@ func (h *Host) authenticate(q query, frame []byte) (*transaction, error) {
 	if s == nil || keys == nil {
 		return nil, nil
 	}
-	const tpdu, size = 5, 8
-	if !q.in.Has(64) {
+	const size = 8
+	tpdu := len(q.in.TPDU)
+	field, last := macField(q.in)
+	if field == 0 {
 		if s.Required && q.class != network {
 			return nil, errNoMAC
 		}
 		return nil, nil
 	}
-	if !lastField(q.in, 64) || len(frame) < tpdu+size {
+	if !last || len(frame) < tpdu+size {
 		return nil, errMAC
 	}
 	if keys.session != nil {
@@ -233,7 +242,8 @@ func (h *Host) sign(m *iso8583.Message, t *transaction, spoil bool) ([]byte, err
 	if t == nil {
 		return h.cfg.Codec.Pack(m)
 	}
-	const tpdu, size = 5, 8
+	const size = 8
+	tpdu := len(m.TPDU)
 	m.SetBytes(64, make([]byte, size))
 	frame, err := h.cfg.Codec.Pack(m)
 	if err != nil {
@@ -314,7 +324,14 @@ func decipherPIN(key, block []byte, q query, aes bool) ([]byte, error) {
 
 // private finds a subfield of the private field: two letters, two digits of length, the text.
 func (q query) private(field int, tag string) (string, bool) {
-	rest, _ := q.in.Get(field)
+	if q.version == Version1993 {
+		return q.element(field, tag)
+	}
+	text, _ := q.in.Get(field)
+	return subfield(text, tag)
+}
+
+func subfield(rest, tag string) (string, bool) {
 	for len(rest) >= 4 {
 		n, err := strconv.Atoi(rest[2:4])
 		if err != nil || n < 0 || len(rest) < 4+n {

@@ -29,7 +29,8 @@ const (
 	bdkTDES = "0123456789ABCDEFFEDCBA9876543210"
 	bdkAES  = "FEDCBA9876543210F1F1F1F1F1F1F1F1"
 
-	privateField = 61
+	privateField     = 61
+	privateField1993 = 53
 )
 
 // components are the shares of the key-encrypting key, by number less one.
@@ -63,6 +64,14 @@ func security(o options, terminals []terminal) (*host.Security, error) {
 	}
 	if o.mac != host.MACAlg3 && o.mac != host.MACCMAC || isAES(terminals[0].keys) && o.mac != host.MACCMAC {
 		return nil, fmt.Errorf("%w: --mac %q: write alg3 or cmac; AES has cmac only", errUsage, o.mac)
+	}
+	if o.dialect == dialectV93 {
+		for _, t := range terminals {
+			if t.keys == keysSession || t.keys == keysSessionAES || t.keys == keysSessionECB {
+				return nil, fmt.Errorf("%w: keys %q of terminal %s: the v93 dialect exchanges no session keys: write tdes, aes or none", errUsage, t.keys, t.id)
+			}
+		}
+		return &host.Security{MAC: o.mac, MACBytes: 8, Field: privateField1993, Required: o.requireMAC}, nil
 	}
 	return &host.Security{
 		MAC: o.mac, MACBytes: 8, Field: privateField, Required: o.requireMAC, KeyCode: keyExchangeCode, KeyField: keyField,

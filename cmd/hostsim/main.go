@@ -1,4 +1,4 @@
-// Command hostsim plays acquirer and issuer for a terminal on the same machine: TLS, the NAC dialect, accounts of test
+// Command hostsim plays acquirer and issuer for a terminal on the same machine: TLS, a dialect of ISO 8583, accounts of test
 // cards, a ledger on disk, and test amounts that make it misbehave. It is not a payment host: keys and accounts are published
 // test data.
 package main
@@ -49,7 +49,7 @@ func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hostsim",
 		Short: "Play acquirer and issuer for a terminal on this machine",
-		Long: `hostsim plays the host that a terminal speaks with: TLS, the NAC dialect of ISO 8583, accounts of test cards with
+		Long: `hostsim plays the host that a terminal speaks with: TLS, a dialect of ISO 8583, accounts of test cards with
 KWD 1000.000 each, and a ledger. Its books lie in --state/ledger and survive it (with --memory they end with it); its certificate
 authority is kept in --state too, and terminals trust ca.pem there.
 
@@ -82,6 +82,7 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.StringVar(&o.mac, "mac", host.MACAlg3, "how messages are authenticated: alg3 (ISO 9797-1 algorithm 3) or cmac")
 	f.BoolVar(&o.requireMAC, "require-mac", false, "refuse sales and reversals without a MAC; one that is there is always verified")
 	f.BoolVar(&o.noFallback, "no-fallback", false, "refuse the stripe of a chip card also where the terminal says that the chip failed (58)")
+	f.StringVar(&o.dialect, "dialect", dialectNAC, "what terminals speak: nac (ISO 8583:1987) or v93 (ISO 8583:1993, numbers packed, no TPDU; response codes are then the action codes of that version)")
 	f.StringVar(&o.length, "length", "binary", "how the length before a message is written: binary (two bytes), bcd (two bytes) or ascii (four digits)")
 	f.StringVar(&o.counts, "length-counts", "message", "what it counts: message (TPDU and message), body (without the TPDU) or all (the length too)")
 	f.BoolVar(&o.memory, "memory", false, "keep the books in memory and not in --state/ledger: they end with hostsim")

@@ -21,6 +21,8 @@ import (
 
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
+	v93 "tillway/iso8583/dialect/v93"
+	posd "tillway/terminal"
 	"tillway/terminal/profile"
 )
 
@@ -160,6 +162,43 @@ func TestSignOnOverTLS(t *testing.T) {
 	r.end(t)
 	if log := r.stderr.String(); !strings.Contains(log, "mti=0810") || !strings.Contains(log, "msg=ended") {
 		t.Errorf("log: %s", log)
+	}
+}
+
+// TestSignOnOfLaterDialect: with --dialect v93 a terminal of the 1993 version gets its answer, and one of the other none.
+func TestSignOnOfLaterDialect(t *testing.T) {
+	r := start(t, t.TempDir(), "--dialect", "v93", "--keys", "none")
+	dialect, err := v93.New(v93.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dial(t, r, &tls.Config{RootCAs: trust(t, r.ca), ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := dialect.Network(posd.NetworkRequest{Kind: posd.SignOn, STAN: 1, Time: time.Now(), TerminalID: "TILL0001", MerchantID: "KW0000000000001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(append([]byte{byte(len(b) >> 8), byte(len(b))}, b...)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 2)
+	if _, err := io.ReadFull(c, answer); err != nil {
+		t.Fatal(err)
+	}
+	answer = make([]byte, int(answer[0])<<8|int(answer[1]))
+	if _, err := io.ReadFull(c, answer); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := dialect.Response(answer); err != nil || a.Code != "800" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, args := range [][]string{{"--dialect", "v03"}, {"--dialect", "v93", "--keys", "session"}, {"--dialect", "v93", "--terminal", "T:M:session-ecb"}} {
+		code, _, errs := command(t, append(args, "--state", t.TempDir(), "--listen", "127.0.0.1:0")...)
+		if code != 2 || !strings.Contains(errs, "write") {
+			t.Errorf("%v: exit %d, %s", args, code, errs)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"tillway/host/ledger"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
+	v93 "tillway/iso8583/dialect/v93"
 	"tillway/iso8583/link"
 	"tillway/money"
 )
@@ -33,6 +34,7 @@ const (
 type options struct {
 	listen, state, http, zone, logLevel string
 	length, counts                      string
+	dialect                             string
 
 	late      time.Duration
 	terminals []string
@@ -146,13 +148,13 @@ func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	settings := nac.Settings{}
+	pinBytes := 8
 	if secured != nil && isAES(terminals[0].keys) {
-		settings.PINBytes = 16 // format 4
+		pinBytes = 16 // format 4
 	}
-	codec, err := iso8583.Compile(nac.Table(settings))
+	version, codec, err := speaks(o.dialect, pinBytes)
 	if err != nil {
-		return nil, fmt.Errorf("field table: %w", err)
+		return nil, err
 	}
 	kwd, err := money.ByCode("KWD")
 	if err != nil {
@@ -163,7 +165,7 @@ func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Log
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	cfg := host.Config{
-		Codec: codec, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
+		Codec: codec, Version: version, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
 		Security: secured, NoFallback: o.noFallback, Framing: link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)},
 	}
@@ -186,6 +188,28 @@ func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Log
 		return nil, fmt.Errorf("host: %w", err)
 	}
 	return h, nil
+}
+
+// The dialects.
+const dialectNAC, dialectV93 = "nac", "v93"
+
+// speaks is the version and the field table of a dialect, a line each.
+func speaks(dialect string, pinBytes int) (host.Version, *iso8583.Codec, error) {
+	var version host.Version
+	var table iso8583.Table
+	switch dialect {
+	case dialectNAC, "":
+		version, table = host.Version1987, nac.Table(nac.Settings{PINBytes: pinBytes})
+	case dialectV93:
+		version, table = host.Version1993, v93.Table(v93.Settings{PINBytes: pinBytes})
+	default:
+		return "", nil, fmt.Errorf("%w: --dialect %q: write nac or v93", errUsage, dialect)
+	}
+	codec, err := iso8583.Compile(table)
+	if err != nil {
+		return "", nil, fmt.Errorf("field table: %w", err)
+	}
+	return version, codec, nil
 }
 
 // listen opens a TCP port; its errors say what to do.
