@@ -359,7 +359,9 @@ func TestRotation(t *testing.T) {
 				return a, true
 			}, nil)
 			b.sell(1000, "")
-			b.last()
+			if s := b.last(); s.State != terminal.Declined || !s.Outcome.MayRetry || !strings.Contains(s.Outcome.Do, "new keys") {
+				t.Errorf("%s: %+v", s.State, s.Outcome)
+			}
 			synctest.Wait()
 			bank.turn(nil, nil)
 		}},

@@ -247,8 +247,11 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 		return Reply{Event: terminal.NoAnswer, Note: err.Error()}, nil
 	}
 	r := Reply{Event: terminal.HostDeclined, Response: res, Note: "response code " + res.Code}
-	if res.Verdict == terminal.VerdictApproved {
+	switch {
+	case res.Verdict == terminal.VerdictApproved:
 		r.Event = terminal.HostApproved
+	case res.KeyError && o.cfg.Sessions != nil:
+		r.Response.Advice.Do, r.Response.Advice.MayRetry = "The terminal gets new keys from the bank. Try again in a moment.", true
 	}
 	return r, nil
 }
