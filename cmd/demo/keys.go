@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
 )
 
 // acquirer is the name of the acquirer, and so of its set of keys, in both configurations.

@@ -77,6 +77,7 @@ type Reply struct {
 	Response terminal.Response
 	Note     string // for the journal: a technician's words
 	Detail   string // for the cashier: one whole sentence, or empty
+	Fault    bool   // not sent for the terminal's own fault: the technician's to put right, and no use to try again
 }
 
 // NewOwner makes an owner. Run starts it.
@@ -240,7 +241,7 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	case errors.Is(err, errJournal):
 		return Reply{}, err
 	case err != nil && !sent && errors.Is(err, terminal.ErrNoKeys):
-		return notSent(err.Error(), "This terminal's keys are not loaded: call the technician."), nil
+		return Reply{Event: terminal.NotSent, Note: err.Error(), Detail: "This terminal's keys are not loaded.", Fault: true}, nil
 	case err != nil && !sent:
 		return notSent(err.Error(), ""), nil
 	case err != nil:

@@ -334,6 +334,9 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 		r.cause = res.Advice
 	case terminal.NotSent:
 		r.cause = terminal.Unreachable(r.reply.Detail)
+		if r.reply.Fault {
+			r.cause = terminal.Refusal(terminal.CodeTerminalFault, r.reply.Detail)
+		}
 	default: // the state says it all
 	}
 	return r.reply.Event
