@@ -79,12 +79,22 @@ func (p *Player) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	}
 	e := p.exchanges[p.cursor]
 	if !bytes.Equal(e.Command, command) {
-		p.failed = fmt.Errorf("exchange %d: %s of %d bytes where %s was recorded: %w", p.cursor+1, header(command), len(command), e, ErrUnexpected)
+		p.failed = fmt.Errorf("exchange %d: %s of %d bytes where %s was recorded, the first that differs is byte %d: %w",
+			p.cursor+1, header(command), len(command), e, differs(e.Command, command), ErrUnexpected)
 		return nil, p.failed
 	}
 	p.used[p.cursor] = true
 	p.cursor++
 	return bytes.Clone(e.Response), nil
+}
+
+// differs is the place, from 1, of the first byte in which two commands differ: a place is no card data.
+func differs(a, b []byte) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n + 1
 }
 
 // find looks ahead, then for one that was passed over, then back.

@@ -197,7 +197,7 @@ func TestStrict(t *testing.T) {
 	}
 
 	p = transcript.Strict(tr)
-	if _, err := p.Transmit(t.Context(), unhex("80CA9F3600")); !errors.Is(err, transcript.ErrUnexpected) {
+	if _, err := p.Transmit(t.Context(), unhex("80CA9F3600")); !errors.Is(err, transcript.ErrUnexpected) || !strings.Contains(err.Error(), "the first that differs is byte 1") {
 		t.Errorf("out of order: %v", err)
 	}
 	if _, err := p.Transmit(t.Context(), unhex("00A40400")); !errors.Is(err, transcript.ErrUnexpected) {
