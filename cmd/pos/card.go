@@ -102,6 +102,10 @@ func (a *app) runCard(ctx context.Context, f cardFlags, has given, argv []string
 	}
 	asWas := open.session != nil && plan.repeat(open.session, f, has)
 	result, err := plan.run(ctx, open.card)
+	if errors.Is(err, contact.ErrParams) { // nothing was run, so there is nothing to show
+		_ = open.close() // a recording that was not begun has all of it left
+		return usage("%w", err)
+	}
 	if asWas {
 		result.Replay = compare(open.session, result.ended)
 	}

@@ -186,6 +186,25 @@ func pairLines(label, value string, width int) []string {
 	return out
 }
 
+// bracketed joins what stands in brackets to one word, such as "(code 55)", where it fits a line: a line that is "55)" alone
+// reads badly.
+func bracketed(words []string, width int) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		if strings.HasPrefix(words[i], "(") {
+			for end := i; end < len(words); end++ {
+				if whole := strings.Join(words[i:end+1], " "); strings.HasSuffix(words[end], ")") && len([]rune(whole)) <= width {
+					words[end] = whole
+					i = end
+					break
+				}
+			}
+		}
+		out = append(out, words[i])
+	}
+	return out
+}
+
 // wrap breaks at spaces; a word longer than the line is cut.
 func wrap(text string, width int) []string {
 	if len([]rune(text)) <= width {
@@ -199,7 +218,7 @@ func wrap(text string, width int) []string {
 			cur = nil
 		}
 	}
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range bracketed(strings.Fields(text), width) {
 		w := []rune(word)
 		if len(cur) > 0 && len(cur)+1+len(w) > width {
 			flush()
