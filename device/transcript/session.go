@@ -160,6 +160,9 @@ func checkHead(b []byte) error {
 const most = MaxExchanges
 
 func (s *Session) check() error {
+	if reflect.ValueOf(s.Params.Params).IsZero() {
+		return fmt.Errorf("session: the terminal's parameters are missing: %w", ErrFormat)
+	}
 	for name, n := range map[string]int{
 		"random": len(s.Random), "choices": len(s.Choices), "online_pin": len(s.OnlinePINs), "card_pin": len(s.CardPINs),
 		"earlier_sales": len(s.Sales), "exception_file": len(s.Listed),
