@@ -14,6 +14,7 @@ const (
 	SignOn      NetworkKind = "sign-on"
 	KeyExchange NetworkKind = "key exchange" // asks for new session keys
 	OrderDone   NetworkKind = "order done"   // says that an order of the host is being carried out
+	Echo        NetworkKind = "echo"         // asks whether the host is there
 )
 
 // ChallengeBytes is the length of a sign-on's challenge.

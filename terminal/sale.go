@@ -96,6 +96,9 @@ type Sale struct {
 	AuthCode     string `json:"auth,omitempty"` // DE 38
 	HostText     string `json:"host_text,omitempty"`
 
+	Host     string    `json:"host,omitempty"`     // of several, the one that the request went to
+	HostTime time.Time `json:"host_time,omitzero"` // of the answer: the host's DE 12 and 13, beside our own LocalTime
+
 	Outcome Outcome `json:"outcome,omitzero"` // set with the final state
 }
 

@@ -69,7 +69,7 @@ type Snapshot struct {
 	Last     *Sale        `json:"last,omitempty"`   // the last sale that ended
 	Reader   Health       `json:"reader"`
 	Stripe   *Health      `json:"stripe,omitempty"` // the stripe reader, where there is one
-	Host     Health       `json:"host"`
+	Host     LinkHealth   `json:"host"`
 	Journal  int64        `json:"journal"` // highest committed sequence
 	Owed     int          `json:"owed"`    // debts that wait
 	Parked   int          `json:"parked"`
@@ -93,6 +93,15 @@ type Health struct {
 	Name  string `json:"name"`
 	State string `json:"state"`
 	Cause string `json:"cause,omitempty"`
+}
+
+// LinkHealth is how the link to an acquirer is, and what will not be well for ever.
+type LinkHealth struct {
+	Health
+
+	Host         string   `json:"host,omitempty"`          // which of the acquirer's hosts the connection leads to, or led to last
+	ClockSeconds *int     `json:"clock_seconds,omitempty"` // by how much the host's clock is ahead of this terminal's; nil: it has not said its time
+	Warnings     []string `json:"warnings,omitempty"`      // of certificates and clocks: a sentence each
 }
 
 // Counts is what the journal knows of what waits.

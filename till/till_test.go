@@ -270,7 +270,7 @@ func TestStatusShape(t *testing.T) {
 	}
 	h := handlerFor(t, newScript(t, call{"Snapshot", nil, []any{terminal.Snapshot{
 		Version: 2, State: terminal.Ready, Reader: terminal.Health{OK: true, Name: "twin", State: "no card"},
-		Host: terminal.Health{Name: "nac", State: "down", Cause: "refused"}, Owed: 1,
+		Host: terminal.LinkHealth{Health: terminal.Health{Name: "nac", State: "down", Cause: "refused"}}, Owed: 1,
 	}}}), keys)
 	want := `{"terminal":{"tid":"TILL0001","mid":"KW0000000000001","merchant":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"],` +
 		`"currency":"KWD","exponent":3,"profile":"kuwait","version":"test","kernel":{"name":"contact","version":"1.0.0","checksum":"0123abcd"},"ca_keys":{"environment":"test","keys":12,"revoked":1}},` +

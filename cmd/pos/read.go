@@ -344,7 +344,7 @@ func (a *app) printStatus(st till.Status) {
 	if s.Stripe != nil {
 		a.printf("Stripes   %s\n", health(*s.Stripe))
 	}
-	a.printf("Host      %s\n", health(s.Host))
+	a.printf("Host      %s\n", link(s.Host))
 	if st.Keys != nil {
 		a.printf("Keys      %s\n", health(*st.Keys))
 	}
@@ -366,9 +366,31 @@ func (a *app) printStatus(st till.Status) {
 	if s.Clock != "" {
 		a.printf("WARNING   %s\n", oneLine(s.Clock))
 	}
+	for _, w := range s.Host.Warnings {
+		a.printf("WARNING   %s\n", oneLine(w))
+	}
 	if s.CardLeft {
 		a.printf("Card      is still in the reader: take it out\n")
 	}
+}
+
+// link is how the host is, which one it is, and how far its clock is from ours.
+func link(h terminal.LinkHealth) string {
+	text := health(h.Health)
+	if h.Host != "" {
+		text += ", host " + h.Host
+	}
+	if h.ClockSeconds != nil {
+		switch n := *h.ClockSeconds; {
+		case n > 0:
+			text += fmt.Sprintf(", its clock %d s ahead", n)
+		case n < 0:
+			text += fmt.Sprintf(", its clock %d s behind", -n)
+		default:
+			text += ", its clock the same"
+		}
+	}
+	return oneLine(text)
 }
 
 func health(h terminal.Health) string {

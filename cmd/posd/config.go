@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"tillway/iso8583/link"
+	"tillway/terminal"
 	"tillway/terminal/profile"
 )
 
@@ -51,13 +53,14 @@ type config struct {
 }
 
 type acquirerConfig struct {
-	Name        string `toml:"name"`
-	Dialect     string `toml:"dialect"`
-	Address     string `toml:"address"`
-	CA          string `toml:"ca"`
-	ServerName  string `toml:"server_name"`
-	Certificate string `toml:"certificate"`
-	Key         string `toml:"key"`
+	Name        string   `toml:"name"`
+	Dialect     string   `toml:"dialect"`
+	Address     string   `toml:"address"`
+	Standby     []string `toml:"standby"`
+	CA          string   `toml:"ca"`
+	ServerName  string   `toml:"server_name"`
+	Certificate string   `toml:"certificate"`
+	Key         string   `toml:"key"`
 
 	Length       string `toml:"length"`
 	LengthCounts string `toml:"length_counts"`
@@ -69,6 +72,7 @@ type acquirerConfig struct {
 	Retry          duration `toml:"retry"`
 	RetryMax       duration `toml:"retry_max"`
 	Check          duration `toml:"check"`
+	Echo           duration `toml:"echo"`
 
 	KeyLife     duration `toml:"key_life"`
 	KeyMessages int      `toml:"key_messages"`
@@ -93,6 +97,7 @@ type nacConfig struct {
 	KeyExchange     string `toml:"key_exchange"`
 	KeyExchangeCode string `toml:"key_exchange_code"`
 	KeyField        int    `toml:"key_field"`
+	EchoCode        string `toml:"echo_code"`
 	HostOrders      bool   `toml:"host_orders"`
 }
 
@@ -139,12 +144,13 @@ func defaults() config {
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", "nac"
 	a.Length, a.LengthCounts, a.TPDUAnswer = "binary", "message", "either"
+	a.Standby = []string{}
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
 	a.KeyLife = duration(24 * time.Hour)
 	a.NAC = nacConfig{
 		Track2Filler: "F", Repeat: "0400", Stripe: "90", Fallback: "80", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
-		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48,
+		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48, EchoCode: "990000",
 	}
 	return c
 }
@@ -242,15 +248,34 @@ func (c *config) check() error {
 	if err := c.Transcripts.check(c.Development); err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(a.Address)
-	if err != nil || host == "" || port == "" {
-		return fmt.Errorf("acquirer.address %q: write it as host:port", a.Address)
+	return a.checkHosts()
+}
+
+// maxHosts bounds how long a sale waits for a connection while none of them answers.
+const maxHosts = 4
+
+func (a *acquirerConfig) checkHosts() error {
+	if len(a.Standby) >= maxHosts {
+		return fmt.Errorf("acquirer.standby names %d hosts: at most %d beside acquirer.address", len(a.Standby), maxHosts-1)
 	}
-	if a.ServerName == "" {
-		a.ServerName = host
+	for i, address := range a.hosts() {
+		key := "address"
+		if i > 0 {
+			key = "standby"
+		}
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || host == "" || port == "" {
+			return fmt.Errorf("acquirer.%s %q: write it as host:port", key, address)
+		}
+		if slices.Contains(a.hosts()[:i], address) {
+			return fmt.Errorf("acquirer.standby names %q twice", address)
+		}
 	}
 	return nil
 }
+
+// hosts are the acquirer's addresses in the order in which they are tried.
+func (a *acquirerConfig) hosts() []string { return append([]string{a.Address}, a.Standby...) }
 
 // framing is how the acquirer tells messages apart.
 func (a *acquirerConfig) framing() link.Framing {
@@ -273,22 +298,54 @@ func (c *config) loadProfile() (profile.Profile, error) {
 	return p, nil
 }
 
+// trusted is what the link's TLS rests on.
+type trusted struct {
+	pool         *x509.CertPool
+	own          *tls.Certificate       // the terminal's own; nil: the acquirer wants none
+	certificates []terminal.Certificate // both, for their ends
+}
+
 // trust reads the pinned CA and, where there is one, the terminal's own certificate.
-func (a *acquirerConfig) trust() (*x509.CertPool, *tls.Certificate, error) {
+func (a *acquirerConfig) trust() (trusted, error) {
 	text, err := os.ReadFile(a.CA)
 	if err != nil {
-		return nil, nil, fmt.Errorf("acquirer.ca: %w: put the acquirer's CA certificate (PEM) there", err)
+		return trusted{}, fmt.Errorf("acquirer.ca: %w: put the acquirer's CA certificate (PEM) there", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, nil, fmt.Errorf("acquirer.ca %s holds no certificate: it must be PEM, as the acquirer sent it", a.CA)
+	t := trusted{pool: x509.NewCertPool()}
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if block.Type != "CERTIFICATE" || err != nil {
+			continue
+		}
+		t.pool.AddCert(cert)
+		t.certificates = append(t.certificates, terminal.Certificate{Whose: "the acquirer's CA certificate (acquirer.ca)", Ends: cert.NotAfter})
+	}
+	if len(t.certificates) == 0 {
+		return t, fmt.Errorf("acquirer.ca %s holds no certificate: it must be PEM, as the acquirer sent it", a.CA)
 	}
 	if a.Certificate == "" {
-		return pool, nil, nil
+		return t, nil
 	}
 	pair, err := tls.LoadX509KeyPair(a.Certificate, a.Key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("acquirer.certificate and acquirer.key: %w", err)
+		return t, fmt.Errorf("acquirer.certificate and acquirer.key: %w", err)
 	}
-	return pool, &pair, nil
+	t.own = &pair
+	t.certificates = append(t.certificates, terminal.Certificate{Whose: "this terminal's certificate (acquirer.certificate)", Ends: pair.Leaf.NotAfter})
+	return t, nil
+}
+
+// ways are how the acquirer's hosts are reached, in the order of the config.
+func (a *acquirerConfig) ways(t trusted) []link.Host {
+	var all []link.Host
+	for _, address := range a.hosts() {
+		all = append(all, link.Host{Name: address, Dial: link.TLSDialer(link.TLSConfig{
+			Address: address, ServerName: a.ServerName, RootCAs: t.pool, Certificate: t.own, Timeout: time.Duration(a.ConnectTimeout),
+		})})
+	}
+	return all
 }

@@ -8,10 +8,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,8 +148,12 @@ func (b *bank) terminal(change ...func(*parts)) *stack {
 // terminal that frames otherwise than its host sells nothing, and owes nothing.
 func TestSalesInEveryFraming(t *testing.T) {
 	for _, f := range []link.Framing{
-		{}, {Length: link.BinaryLength, Counts: link.CountBody}, {Length: link.BCDLength}, {Length: link.BCDLength, Counts: link.CountAll},
-		{Length: link.ASCIILength}, {Length: link.ASCIILength, Counts: link.CountBody},
+		{},
+		{Length: link.BinaryLength, Counts: link.CountBody},
+		{Length: link.BCDLength},
+		{Length: link.BCDLength, Counts: link.CountAll},
+		{Length: link.ASCIILength},
+		{Length: link.ASCIILength, Counts: link.CountBody},
 	} {
 		t.Run(strings.TrimSpace(string(f.Length)+" "+string(f.Counts)), func(t *testing.T) {
 			b := newBank(t, nil, func(c *host.Config) { c.Framing = f })
@@ -158,7 +166,10 @@ func TestSalesInEveryFraming(t *testing.T) {
 	}
 	t.Run("another than the host's", func(t *testing.T) {
 		b := newBank(t, nil)
-		s := b.terminal(func(p *parts) { p.acquirer.Length = "ascii"; p.acquirer.AnswerTimeout = duration(200 * time.Millisecond) })
+		s := b.terminal(func(p *parts) {
+			p.acquirer.Length = "ascii"
+			p.acquirer.AnswerTimeout = duration(200 * time.Millisecond)
+		})
 		sale := b.sell(s, 1_300)
 		if sale.State != terminal.Declined || sale.Outcome.Code != terminal.CodeUnreachable || s.lane.Snapshot().Owed != 0 {
 			t.Errorf("%s, %+v, %d owed", sale.State, sale.Outcome, s.lane.Snapshot().Owed)
@@ -178,4 +189,161 @@ func (b *bank) sell(s *stack, minor int64) terminal.Sale {
 		b.t.Fatal(err)
 	}
 	return sale
+}
+
+// When the first host is gone, sales go to the second, and the journal says which host had which sale. A sale whose request the first
+// took and never answered is reversed at the second before anything else goes there: its request is not repeated.
+func TestSalesAtTheSecondHost(t *testing.T) {
+	var dumb atomic.Bool
+	b := newBank(t, nil)
+	gate := newGate(t, b.address, &dumb)
+	way := func(address string) link.Host {
+		return link.Host{Name: address, Dial: link.TLSDialer(link.TLSConfig{
+			Address: address, ServerName: "bank.test", RootCAs: b.trust, Certificate: b.own, Timeout: 5 * time.Second,
+		})}
+	}
+	s := b.terminal(func(p *parts) {
+		p.dial, p.hosts = nil, []link.Host{way(gate), way(b.address)}
+		p.acquirer.AnswerTimeout = duration(300 * time.Millisecond)
+	})
+	if sale := sellOne(t, s, 1_300); sale.Host != gate || sale.HostTime.IsZero() {
+		t.Errorf("first sale at %q, %v", sale.Host, sale.HostTime)
+	}
+	dumb.Store(true)
+	lost := b.sell(s, 1_400)
+	if lost.State != terminal.Reversed || lost.Host != gate {
+		t.Errorf("%s at %q", lost.State, lost.Host)
+	}
+	if sale := sellOne(t, s, 1_500); sale.Host != b.address {
+		t.Errorf("third sale at %q", sale.Host)
+	}
+	if got := b.heard(); got != "0800 0200 0200 0400 0800 0400 0200" {
+		t.Errorf("the bank heard %s", got)
+	}
+	b.settled(s, 2)
+}
+
+// newGate is an address in front of another, which passes bytes on until it is dumb: then what comes back from there is lost.
+func newGate(t *testing.T, to string, dumb *atomic.Bool) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	pass := func(to, from net.Conn, loses bool) {
+		defer func() { _, _ = to.Close(), from.Close() }()
+		buffer := make([]byte, 4096)
+		for {
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			if loses && dumb.Load() {
+				continue
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+	all.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			all.Go(func() { pass(far, near, false) })
+			all.Go(func() { pass(near, far, true) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); all.Wait() })
+	return l.Addr().String()
+}
+
+// heard is what the host was sent, message types in order.
+func (b *bank) heard() string {
+	var all []string
+	for _, m := range b.host.Messages() {
+		if m.Direction == host.In {
+			all = append(all, m.MTI)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// settled waits until nothing is owed, and wants so many sales to stand at the host, with balances to match.
+func (b *bank) settled(s *stack, standing int) {
+	b.t.Helper()
+	for range 500 {
+		if s.lane.Snapshot().Owed == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := s.lane.Snapshot().Owed; n != 0 {
+		b.t.Errorf("%d still owed", n)
+	}
+	var stands, sum, off int64
+	for _, p := range b.host.Ledger() {
+		if p.State == host.Posted && p.ReversedAt == nil {
+			stands++
+			sum += p.Amount.Minor
+		}
+	}
+	for _, a := range b.host.Accounts() {
+		off += a.Opening.Minor - a.Balance.Minor
+	}
+	if stands != int64(standing) || off != sum {
+		b.t.Errorf("%d sales stand with %d fils, %d are wanted, and %d fils have left the accounts", stands, sum, standing, off)
+	}
+}
+
+// The files that the link's TLS rests on are read once, and their ends and the host's certificate's are in the status a month before.
+func TestCertificatesInTheStatus(t *testing.T) {
+	b := newBank(t, nil)
+	s := b.terminal(func(p *parts) {
+		p.certificates = []terminal.Certificate{{Whose: "this terminal's certificate (acquirer.certificate)", Ends: b.own.Leaf.NotAfter}}
+	})
+	sellOne(t, s, 1_300)
+	all := strings.Join(s.lane.Snapshot().Host.Warnings, "\n")
+	for _, part := range []string{"this terminal's certificate (acquirer.certificate) ends on", "in 9 days", "the certificate of the bank's host ends on", "in 19 days"} {
+		if !strings.Contains(all, part) {
+			t.Errorf("warnings %q do not say %q", all, part)
+		}
+	}
+}
+
+// What trust reads are the certificates of the files and nothing else in them.
+func TestTrust(t *testing.T) {
+	b, dir := newBank(t, nil), t.TempDir()
+	file := func(name string, blocks ...*pem.Block) string {
+		var text []byte
+		for _, block := range blocks {
+			text = append(text, pem.EncodeToMemory(block)...)
+		}
+		write(t, filepath.Join(dir, name), string(text))
+		return filepath.Join(dir, name)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(b.own.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &pem.Block{Type: "CERTIFICATE", Bytes: b.own.Certificate[0]}
+	a := defaults().Acquirer
+	a.CA = file("ca.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: key}, own, own)
+	a.Certificate, a.Key = file("own.pem", own), file("own.key", &pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	got, err := a.trust()
+	if err != nil || len(got.certificates) != 3 || got.own == nil || !got.certificates[2].Ends.Equal(b.own.Leaf.NotAfter) {
+		t.Errorf("%+v, %v", got.certificates, err)
+	}
+	a.CA = file("none.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	if _, err := a.trust(); err == nil {
+		t.Error("a file without a certificate was taken for a CA")
+	}
 }

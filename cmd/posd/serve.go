@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +19,6 @@ import (
 
 	"tillway/device/secure"
 	"tillway/emv/contact"
-	"tillway/iso8583/link"
 	"tillway/store"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -70,7 +70,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 
-	pool, certificate, err := c.Acquirer.trust()
+	trust, err := c.Acquirer.trust()
 	if err != nil {
 		return err
 	}
@@ -95,11 +95,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	s, err := assemble(ctx, parts{
 		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
-		dial: link.TLSDialer(link.TLSConfig{
-			Address: c.Acquirer.Address, ServerName: c.Acquirer.ServerName, RootCAs: pool, Certificate: certificate,
-			Timeout: time.Duration(c.Acquirer.ConnectTimeout),
-		}),
-		clock: time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
+		hosts: c.Acquirer.ways(trust), certificates: trust.certificates,
+		jitter: func(most time.Duration) time.Duration { return mathrand.N(most + 1) }, //nolint:gosec // spreads tills in time, guards nothing
+		clock:  time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
 		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
 	})
 	if err != nil {

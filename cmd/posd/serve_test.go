@@ -42,6 +42,18 @@ func TestRefusesToStart(t *testing.T) {
 			},
 			[]string{"acquirer.length", "ebcdic", "ascii"},
 		},
+		"a second host without a port": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "ca = ", "standby = [\"bank.test\"]\nca = ", 1)
+			},
+			[]string{"acquirer.standby", "bank.test", "host:port"},
+		},
+		"one host twice": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "ca = ", "standby = [\"127.0.0.1:1\"]\nca = ", 1)
+			},
+			[]string{"acquirer.standby", "twice"},
+		},
 		"bad log level": {
 			func(t *testing.T, dir string) string { return strings.Replace(base(t, dir), `"error"`, `"loud"`, 1) }, []string{"loud", "debug, info"},
 		},

@@ -49,7 +49,8 @@ type parts struct {
 	journal  lane.Journal
 	sales    lane.Counter
 	traces   lane.Counter
-	dial     func(context.Context) (net.Conn, error)
+	dial     func(context.Context) (net.Conn, error) // of the one host, where hosts is empty
+	hosts    []link.Host
 	clock    func() time.Time
 	random   io.Reader
 	log      *slog.Logger
@@ -59,6 +60,9 @@ type parts struct {
 
 	transcripts *transcripts       // nil: none are kept
 	profileText transcript.Profile // which profile, for them
+
+	certificates []terminal.Certificate                 // that the link needs, beside the host's
+	jitter       func(most time.Duration) time.Duration // of back-offs; nil: none
 
 	audit func(ctx context.Context, done bool, note string) // what a host did or tried with keys; nil: nowhere
 
@@ -97,6 +101,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		MAC: p.acquirer.NAC.MAC, MACBytes: p.acquirer.NAC.MACBytes, MACSignOn: p.acquirer.NAC.MACSignOn,
 		SecurityField: p.acquirer.NAC.SecurityField, PINBytes: p.acquirer.NAC.PINBytes,
 		KeyExchange: p.acquirer.NAC.KeyExchange, KeyExchangeCode: p.acquirer.NAC.KeyExchangeCode, KeyField: p.acquirer.NAC.KeyField,
+		EchoCode:   p.acquirer.NAC.EchoCode,
 		HostOrders: p.acquirer.NAC.HostOrders,
 	}
 	dialect, err := nac.New(settings)
@@ -121,18 +126,20 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
 		macs, pad = keys, keys
 	}
+	session := link.New(link.Config{
+		Dial: p.dial, Hosts: p.hosts, Codec: dialect.Codec(), Framing: p.acquirer.framing(), TPDU: link.TPDUAnswer(p.acquirer.TPDUAnswer),
+		WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
+		Quarantine: func(st link.Stray) {
+			s.owner.Stray(terminal.Stray{Time: p.clock(), MTI: st.MTI, STAN: st.STAN, Code: st.Code, Reason: st.Reason})
+		},
+		Log: p.log,
+	})
 	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
-		Link: link.New(link.Config{
-			Dial: p.dial, Codec: dialect.Codec(), Framing: p.acquirer.framing(), TPDU: link.TPDUAnswer(p.acquirer.TPDUAnswer), WriteTimeout: time.Duration(p.acquirer.WriteTimeout), AnswerTimeout: answer,
-			Quarantine: func(st link.Stray) {
-				s.owner.Stray(terminal.Stray{Time: p.clock(), MTI: st.MTI, STAN: st.STAN, Code: st.Code, Reason: st.Reason})
-			},
-			Log: p.log,
-		}),
+		Link: session, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
-		Clock: p.clock, Debts: p.debts, Log: p.log,
+		Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Log: p.log,
 	}
 	p.keys(&owning)
 	s.owner = lane.NewOwner(owning)

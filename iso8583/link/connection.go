@@ -22,6 +22,7 @@ const (
 type connection struct {
 	cfg  Config
 	net  net.Conn
+	at   int           // which of the session's hosts
 	done chan struct{} // closed when the reading goroutine has ended
 
 	mu         sync.Mutex // guards what follows; held over no I/O
@@ -139,6 +140,13 @@ func (c *connection) end(why error) {
 	}
 	c.mu.Unlock()
 	_ = c.net.Close() // closing twice is harmless
+}
+
+// silent says that the last request on it had no answer, or that none ever had one: its host is not the first to try again.
+func (c *connection) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last == nil || c.unanswered > 0
 }
 
 func (c *connection) ended() bool {

@@ -30,9 +30,11 @@ type Stray struct {
 	Reason string // one sentence: why it was not taken
 }
 
-// Config is what a Session needs. Dial and Codec must be given; a nil Quarantine or Log drops what it would get.
+// Config is what a Session needs. Codec and either Dial or Hosts must be given; a nil Quarantine or Log drops what it would get.
 type Config struct {
-	Dial          func(ctx context.Context) (net.Conn, error)
+	Dial          func(ctx context.Context) (net.Conn, error) // of the one host, where Hosts is empty
+	Hosts         []Host                                      // in the order in which they are tried
+	HostRest      time.Duration                               // a host that did not answer is tried after the others for this long; zero means 5 min
 	Codec         *iso8583.Codec
 	Framing       Framing       // zero: two binary bytes that count TPDU and message
 	TPDU          TPDUAnswer    // of answers; empty: either
@@ -47,14 +49,16 @@ type Config struct {
 type Session struct {
 	cfg Config
 
-	mu   sync.Mutex // guards what follows; held over no I/O
-	conn *connection
+	mu    sync.Mutex // guards what follows; held over no I/O
+	conn  *connection
+	hosts hosts
+	peer  Peer
 }
 
-// New makes a session without a connection; Ready makes one. A Config without Dial or Codec is a defect of the caller.
+// New makes a session without a connection; Ready makes one. A Config without hosts or Codec, or with an unknown framing, is a defect of the caller.
 func New(cfg Config) *Session {
-	if cfg.Dial == nil || cfg.Codec == nil {
-		panic("link: Config without Dial or Codec")
+	if (cfg.Dial == nil) == (len(cfg.Hosts) == 0) || cfg.Codec == nil {
+		panic("link: Config without Codec, or without one of Dial and Hosts")
 	}
 	if err := errors.Join(cfg.Framing.Check(), cfg.TPDU.Check()); err != nil {
 		panic("link: " + err.Error())
@@ -65,16 +69,20 @@ func New(cfg Config) *Session {
 	if cfg.AnswerTimeout <= 0 {
 		cfg.AnswerTimeout = 30 * time.Second
 	}
+	if cfg.HostRest <= 0 {
+		cfg.HostRest = 5 * time.Minute
+	}
 	if cfg.Quarantine == nil {
 		cfg.Quarantine = func(Stray) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Session{cfg: cfg}
+	return &Session{cfg: cfg, hosts: newHosts(cfg)}
 }
 
-// Ready connects where there is no connection, or where the last one has ended; fresh says that it made a new one.
+// Ready connects where there is no connection, or where the last one has ended; fresh says that it made a new one. Of several
+// hosts it takes the first that can be reached, those last whose connection failed lately, or ended with a request unanswered.
 func (s *Session) Ready(ctx context.Context) (fresh bool, err error) {
 	if c := s.current(); c != nil {
 		if !c.ended() {
@@ -82,13 +90,14 @@ func (s *Session) Ready(ctx context.Context) (fresh bool, err error) {
 		}
 		s.drop(c)
 	}
-	raw, err := s.cfg.Dial(ctx)
+	raw, at, err := s.dial(ctx)
 	if err != nil {
-		return false, fmt.Errorf("connect to the host: %w", err)
+		return false, err
 	}
 	c := newConnection(s.cfg, raw)
+	c.at = at
 	s.mu.Lock()
-	s.conn = c
+	s.conn, s.peer = c, peerOf(s.hosts.all[at].Name, raw)
 	s.mu.Unlock()
 	go c.read()
 	return true, nil
@@ -146,8 +155,12 @@ func (s *Session) current() *connection {
 func (s *Session) drop(c *connection) {
 	c.end(ErrClosed)
 	<-c.done
+	silent := c.silent()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if silent {
+		s.hosts.failed[c.at] = time.Now()
+	}
 	if s.conn == c {
 		s.conn = nil
 	}

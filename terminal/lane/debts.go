@@ -75,7 +75,7 @@ func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (event terminal.D
 	case res.KeyError && o.newKeysMayHelp(d.ID):
 		return terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones", nil
 	case res.Verdict == terminal.VerdictApproved:
-		return terminal.DebtAccepted, "acknowledged with code " + res.Code, nil
+		return terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at(), nil
 	case res.Verdict == terminal.VerdictTryLater:
 		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code, nil
 	}

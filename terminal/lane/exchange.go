@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tillway/terminal"
 )
@@ -58,6 +59,8 @@ func (o *Owner) exchangeUnder(ctx context.Context, message []byte, next keySourc
 		return res, true, fmt.Errorf("the answer cannot be read: %w", err)
 	}
 	o.keys.messages++
+	o.lastUsed = time.Now()
+	o.hostSaid(res.Time)
 	if res.KeyError {
 		o.wantKeys("the bank could not work with a key")
 	}

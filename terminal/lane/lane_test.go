@@ -172,7 +172,7 @@ func (words) AnswerMAC(answer []byte) (terminal.Authentication, error) {
 }
 func (words) Repeat(first []byte, _ int) ([]byte, error) { return first, nil }
 func (words) Network(r terminal.NetworkRequest) ([]byte, error) {
-	return []byte(map[terminal.NetworkKind]string{terminal.SignOn: "signon", terminal.KeyExchange: "keys", terminal.OrderDone: "done"}[r.Kind]), nil
+	return []byte(map[terminal.NetworkKind]string{terminal.SignOn: "signon", terminal.KeyExchange: "keys", terminal.OrderDone: "done", terminal.Echo: "echo"}[r.Kind]), nil
 }
 
 func (words) Response(answer []byte) (terminal.Response, error) {

@@ -146,7 +146,7 @@ func (o *Owner) signOnUnder(ctx context.Context, next keySource) error {
 	if err == nil {
 		o.takeOrder(ctx, res, signed, challenge)
 	}
-	return errors.Join(err, o.record(ctx, "signed on", err))
+	return errors.Join(err, o.record(ctx, "signed on"+o.at(), err))
 }
 
 // record writes what came of a message of network management to the journal. Its error is the journal's.

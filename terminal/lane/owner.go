@@ -36,6 +36,12 @@ type OwnerConfig struct {
 	RetryMax time.Duration
 	Check    time.Duration // how often an idle owner looks after its connection
 
+	Jitter func(most time.Duration) time.Duration // 0 to most, at random: taken off every back-off, so that tills do not come back in step; nil: none
+	Echo   time.Duration                          // an echo test goes out after a connection was idle for this long; 0: none
+
+	Peer         func() terminal.Peer   // the other end of the link, from any goroutine; nil: nothing is known of it
+	Certificates []terminal.Certificate // whose end is warned about before it comes, beside the peer's
+
 	Clock func() time.Time
 	Debts []terminal.DebtRow // nil: terminal.DebtTable()
 	Log   *slog.Logger
@@ -51,10 +57,13 @@ type Owner struct {
 	strays chan terminal.Stray
 	done   chan struct{} // closed when Run has ended
 
-	mu     sync.Mutex // guards health
+	mu     sync.Mutex // guards what follows
 	health terminal.Health
+	ahead  *time.Duration // the host's clock, when it was last told
+	warned string         // of clock or certificates, in the log
 
 	failures int           // connection failures in a row; Run's goroutine only
+	lastUsed time.Time     // when an answer last came; Run's goroutine only
 	keys     keyState      // Run's goroutine only
 	renew    chan bool     // somebody asks for new session keys; true: anew
 	quiet    chan struct{} // one slot: a sale runs, or its keys are being changed
@@ -78,6 +87,7 @@ type Reply struct {
 	Note     string // for the journal: a technician's words
 	Detail   string // for the cashier: one whole sentence, or empty
 	Fault    bool   // not sent for the terminal's own fault: the technician's to put right, and no use to try again
+	Host     string // that it went to, where the acquirer has several
 }
 
 // NewOwner makes an owner. Run starts it.
@@ -182,13 +192,6 @@ func (o *Owner) Stray(s terminal.Stray) {
 	}
 }
 
-// Health is how the link is.
-func (o *Owner) Health() terminal.Health {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.health
-}
-
 func (o *Owner) setHealth(ok bool, state, cause string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -245,9 +248,9 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	case err != nil && !sent:
 		return notSent(err.Error(), ""), nil
 	case err != nil:
-		return Reply{Event: terminal.NoAnswer, Note: err.Error()}, nil
+		return Reply{Event: terminal.NoAnswer, Note: err.Error(), Host: o.peer().Host}, nil
 	}
-	r := Reply{Event: terminal.HostDeclined, Response: res, Note: "response code " + res.Code}
+	r := Reply{Event: terminal.HostDeclined, Response: res, Note: "response code " + res.Code, Host: o.peer().Host}
 	switch {
 	case res.Verdict == terminal.VerdictApproved:
 		r.Event = terminal.HostApproved
@@ -275,19 +278,28 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	if err := o.drainStrays(ctx); err != nil {
 		return 0, err
 	}
+	look, err := o.echo(ctx)
+	if err != nil {
+		return 0, err
+	}
 	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
 	if err != nil || len(due) == 0 {
-		return o.cfg.Check, err
+		return look, err
 	}
-	return min(max(o.wait(due[0]), time.Millisecond), o.cfg.Check), nil
+	return min(max(o.wait(due[0]), time.Millisecond), look), nil
 }
 
+// backoff doubles with every failure up to RetryMax; up to half of it is taken off at random.
 func (o *Owner) backoff(failures int) time.Duration {
-	d := o.cfg.Retry
+	d := min(o.cfg.Retry, o.cfg.RetryMax)
 	for range failures - 1 {
 		if d *= 2; d >= o.cfg.RetryMax {
-			return o.cfg.RetryMax
+			d = o.cfg.RetryMax
+			break
 		}
+	}
+	if o.cfg.Jitter != nil {
+		d -= min(max(o.cfg.Jitter(d/2), 0), d/2)
 	}
 	return d
 }

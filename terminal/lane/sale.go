@@ -326,6 +326,7 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 	r.note = r.reply.Note
 	res := r.reply.Response
 	r.rec.ResponseCode, r.rec.RRN, r.rec.AuthCode, r.rec.HostText = res.Code, res.RRN, res.AuthCode, res.Text
+	r.rec.Host, r.rec.HostTime = r.reply.Host, res.Time
 	if l.wrong = (wrongPIN{}); res.WrongPIN {
 		l.wrong = wrongPIN{r.rec.MaskedPAN, res.PINTries}
 	}

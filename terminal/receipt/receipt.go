@@ -184,9 +184,13 @@ func Reason(o terminal.Outcome) string {
 	return "No reason was given."
 }
 
-// when is the time of the request, as host and cryptogram have it; before there was one, the start.
+// when is the host's time of its answer, where it told it: the time under which the acquirer finds the sale. Else it is that of
+// the request, and before there was one, the start.
 func when(sale terminal.Sale, zone *time.Location) time.Time {
-	t := sale.LocalTime
+	t := sale.HostTime
+	if t.IsZero() {
+		t = sale.LocalTime
+	}
 	if t.IsZero() {
 		t = sale.Started
 	}

@@ -359,3 +359,16 @@ func TestWrapKeepsBracketsTogether(t *testing.T) {
 		}
 	}
 }
+
+// The receipt bears the time under which the acquirer has the sale, where the acquirer said it; the record keeps both.
+func TestHostsTimeOnTheReceipt(t *testing.T) {
+	zone := time.FixedZone("KWT", 3*3600)
+	s := approved(t)
+	if got := when(s, zone); !got.Equal(s.LocalTime) {
+		t.Errorf("without a host's time: %v", got)
+	}
+	s.HostTime = time.Date(2026, 11, 23, 6, 18, 30, 0, time.UTC)
+	if got := when(s, zone).Format(time.DateTime); got != "2026-11-23 09:18:30" {
+		t.Errorf("with it: %s", got)
+	}
+}

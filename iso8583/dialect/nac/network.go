@@ -59,6 +59,8 @@ func (s Settings) checkNetwork() error {
 		return fmt.Errorf("key exchange %q is not off, blocks or ecb", s.KeyExchange)
 	case !digits(s.KeyExchangeCode, 6) || s.KeyExchangeCode == signOn:
 		return fmt.Errorf("key exchange code %q is not six digits like 920101, or is that of signing on", s.KeyExchangeCode)
+	case !digits(s.EchoCode, 6) || s.EchoCode == signOn || s.EchoCode == s.KeyExchangeCode:
+		return fmt.Errorf("echo code %q is not six digits like 990000, or is that of another message", s.EchoCode)
 	case s.KeyExchange != exchangeOff && !s.MACSignOn:
 		return errors.New("a key exchange is confirmed by a sign-on under the new key: it takes mac and mac_sign_on")
 	case s.KeyExchange != exchangeOff && (!private || s.KeyField == s.SecurityField || s.KeyField == s.TextField):
@@ -78,6 +80,9 @@ func (d *Dialect) Network(req terminal.NetworkRequest) ([]byte, error) {
 			return nil, fmt.Errorf("%w: the settings have no key exchange", ErrRequest)
 		}
 		fields[processingCode] = d.settings.KeyExchangeCode
+	}
+	if req.Kind == terminal.Echo {
+		fields[processingCode] = d.settings.EchoCode
 	}
 	if err := number(fields, map[int]uint32{stan: req.STAN}); err != nil {
 		return nil, err

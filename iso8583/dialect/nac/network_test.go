@@ -37,6 +37,38 @@ func TestKeyExchangeRequest(t *testing.T) {
 	}
 }
 
+// An echo test is an 0800 of its own code, with the MAC that a sign-on has and without its challenge; its answer is read as one.
+func TestEcho(t *testing.T) {
+	for code, change := range map[string]func(*nac.Settings){"990000": nil, "990001": func(s *nac.Settings) { s.EchoCode = "990001" }} {
+		d := dialect(t, change)
+		b, err := d.Network(network(terminal.Echo, 124))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := d.Codec().Unpack(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := m.Get(3)
+		if trace, _ := m.Get(11); m.MTI() != "0800" || got != code || trace != "000124" || m.Has(61) || d.MACed(b) {
+			t.Errorf("%s, DE 3 %s, DE 11 %s", m, got, trace)
+		}
+		m.SetMTI("0810")
+		m.Set(39, "00")
+		answer, err := d.Codec().Pack(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := d.Response(answer); err != nil || r.Verdict != terminal.VerdictApproved {
+			t.Errorf("its answer: %s, %v", r.Verdict, err)
+		}
+	}
+	req := network(terminal.Echo, 124)
+	if b, err := exchanging(t, "blocks").Network(req); err != nil || !exchanging(t, "blocks").MACed(b) {
+		t.Errorf("with MACs: %v", err)
+	}
+}
+
 // TestChallengeAndOrder: what goes out at sign-on, and which answers are orders.
 func TestChallengeAndOrder(t *testing.T) {
 	const challenge = "0102030405060708"
@@ -164,6 +196,9 @@ func TestNetworkSettings(t *testing.T) {
 		"the field of serial numbers":       func(s *nac.Settings) { s.KeyField = 61 },
 		"the field of text":                 func(s *nac.Settings) { s.KeyField, s.TextField = 48, 48 },
 		"a field for something else":        func(s *nac.Settings) { s.KeyField = 55 },
+		"an echo that is a sign-on":         func(s *nac.Settings) { s.EchoCode = "920000" },
+		"an echo that asks for keys":        func(s *nac.Settings) { s.EchoCode = "920101" },
+		"an echo code that is none":         func(s *nac.Settings) { s.EchoCode = "99" },
 		"orders without a field":            func(s *nac.Settings) { s.SecurityField, s.HostOrders = -1, true },
 		"orders, and sign-on without a MAC": func(s *nac.Settings) { s.KeyExchange, s.MACSignOn, s.HostOrders = "off", false, true },
 	} {

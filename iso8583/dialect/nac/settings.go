@@ -41,6 +41,7 @@ type Settings struct {
 	KeyExchange     string // "off", "blocks" (X9.143) or "ecb"
 	KeyExchangeCode string // DE 3 of the 0800 that asks for keys: "920101"
 	KeyField        int    // field of the 0810 that brings them: 48, 61 or 62
+	EchoCode        string // DE 3 of the 0800 that asks whether the host is there: "990000"
 	HostOrders      bool   // sign-on carries a challenge, and its answer may carry an order
 
 	// How the card was read, the first two digits of DE 22, where it was not by chip; the third, whether a PIN can be entered, is
@@ -59,7 +60,7 @@ func Defaults() Settings {
 	return Settings{
 		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
 		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051", StripeEntry: "90", FallbackEntry: "80",
-		KeyExchange: exchangeOff, KeyExchangeCode: "920101", KeyField: 48,
+		KeyExchange: exchangeOff, KeyExchangeCode: "920101", KeyField: 48, EchoCode: "990000",
 		ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
 			emv.TagTransactionDate, emv.TagTransactionType, emv.TagAmountAuthorised, emv.TagAmountOther,
@@ -85,6 +86,7 @@ func (s Settings) filled() Settings {
 	s.PINEntry = cmp.Or(s.PINEntry, d.PINEntry)
 	s.KeyExchange = cmp.Or(s.KeyExchange, d.KeyExchange)
 	s.KeyExchangeCode = cmp.Or(s.KeyExchangeCode, d.KeyExchangeCode)
+	s.EchoCode = cmp.Or(s.EchoCode, d.EchoCode)
 	s.KeyField = cmp.Or(s.KeyField, d.KeyField)
 	s.StripeEntry = cmp.Or(s.StripeEntry, d.StripeEntry)
 	s.FallbackEntry = cmp.Or(s.FallbackEntry, d.FallbackEntry)
