@@ -171,9 +171,6 @@ func (s *Session) check() error {
 			return fmt.Errorf("session: %d in %s: %w", n, name, ErrFormat)
 		}
 	}
-	if reflect.ValueOf(s.Params.Params).IsZero() {
-		return fmt.Errorf("session: without the params that the kernel was given: %w", ErrFormat)
-	}
 	if len(s.Unanswered) > 0 && s.CardFailure == "" {
 		return fmt.Errorf("session: a command without an answer, and no reason why: %w", ErrFormat)
 	}
