@@ -21,7 +21,7 @@ const calcHelp = `calc reads one JSON object a line on standard input, {"fn": NA
 Bytes are hexadecimal; card numbers and PINs are digits. It is a calculator for test values: what is typed into it is on
 the screen and in the history of the shell. Keys of production do not belong here.
 
-  kcv              key, alg (tdes, aes-cmac, aes-zeros), len
+  kcv              key, alg (tdes, tdes-cmac, aes-cmac, aes-zeros), len
   key_components   components (two or three), alg
   mac              alg (iso9797-alg1, iso9797-alg3, tdes-cmac, aes-cmac, hmac-sha256), key, data, pad (1, 2, 3), len
   tdes_dukpt_ik    bdk, ksn
@@ -41,7 +41,7 @@ the screen and in the history of the shell. Keys of production do not belong her
   tr31_unwrap, tr31_reject
                    kbpk, block
   tr31_wrap        kbpk, header, key, masked_len, pad
-  emv_ac           imk, pan, psn, mk (A, B), sk (common, common_r, mchip, none), r or atc, un, data, pad (80, 00),
+  emv_ac           imk, pan, psn, mk (A, B), sk (common, mchip, visa_sm, none), r or atc, un, data, pad (80, 00),
                    arpc_method (1, 2), arpc_key (mk, sk), arpc_rc, csu, prop_auth_data
   emv_cvn          cvn (visa10, visa18, visa22, mc16, mc17, mc20, mc21, interac133), imk_ac, imk_smi, imk_smc, pan, psn,
                    tags, cvr, iad, counters, arpc_rc, csu, prop_auth_data

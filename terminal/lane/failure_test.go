@@ -291,3 +291,23 @@ func TestTraceNumbersWrap(t *testing.T) {
 		}
 	}
 }
+
+// A bank that just declines leaves cashier and customer in the dark where the card's PIN is blocked: the terminal knows, and says
+// so. A PIN that was left out is no blocked one.
+func TestBlockedPINIsSaid(t *testing.T) {
+	for happened, tvr := range map[string]emv.TVR{"The card's PIN is blocked.": {0, 0, 0x20}, "": {0, 0, 0x08}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, chip{first: emv.Online, second: emv.Declined, tvr: tvr}, slot{}, func(m string) (string, bool, error) {
+				if m == "sale" {
+					return "05", true, nil
+				}
+				return "00", true, nil
+			})
+			defer b.end()
+			b.sell(1000, "")
+			if s := b.last(); s.State != terminal.Declined || s.Outcome.Happened != happened {
+				t.Errorf("%X: %s, %q, want %q", tvr, s.State, s.Outcome.Happened, happened)
+			}
+		})
+	}
+}

@@ -223,6 +223,7 @@ type chip struct {
 	pan           []byte // nil: a good one
 	deaf          bool   // does not look at its context
 	sign          bool   // an approval waits for a signature
+	tvr           emv.TVR
 }
 
 func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
@@ -238,6 +239,7 @@ func (c chip) Begin(ctx context.Context, _ emv.Card, _ emv.Params, _ emv.Cardhol
 		c.pan = []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19}
 	}
 	out.Data.Put(0x5A, c.pan)
+	out.Data.Put(emv.TagTVR, c.tvr[:])
 	return c, out, c.err
 }
 

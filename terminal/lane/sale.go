@@ -333,6 +333,9 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 	switch r.reply.Event {
 	case terminal.HostDeclined:
 		r.cause = res.Advice
+		if pinBlocked(r.kernel) { // the issuer's "declined" alone leaves cashier and customer in the dark
+			r.cause.Happened = strings.TrimSpace(r.cause.Happened + " The card's PIN is blocked.")
+		}
 	case terminal.NotSent:
 		r.cause = terminal.Unreachable(r.reply.Detail)
 		if r.reply.Fault {
@@ -341,6 +344,12 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 	default: // the state says it all
 	}
 	return r.reply.Event
+}
+
+// pinBlocked says that the card takes no PIN any more: its counter of tries is at zero (TVR byte 3, bit 6).
+func pinBlocked(out emv.Outcome) bool {
+	v := out.Data.Value(emv.TagTVR)
+	return len(v) == len(emv.TVR{}) && emv.TVR(v).Has(emv.TVRPINTryLimitExceeded)
 }
 
 // finish has the kernel finish with the card.

@@ -40,7 +40,7 @@ var (
 	ErrSecret   = errors.New("secret refused")
 	ErrHash     = errors.New("stored secret cannot be read")
 	ErrWrong    = errors.New("name or secret is wrong")
-	ErrLocked   = errors.New("locked after too many wrong secrets: an administrator unlocks it")
+	ErrLocked   = errors.New("locked after too many wrong secrets")
 	ErrNoPerson = errors.New("there is nobody of that name")
 	ErrExists   = errors.New("that name is taken")
 	ErrFirst    = errors.New("there is an administrator already")

@@ -350,9 +350,9 @@ func TestReasonsAreForCustomers(t *testing.T) {
 // A code in brackets stays on one line; brackets that are too long, or that never close, break as other words do.
 func TestWrapKeepsBracketsTogether(t *testing.T) {
 	for text, want := range map[string]string{
-		"The PIN was wrong: 2 tries are left. (code 55)": "The PIN was wrong: 2 tries are left.|(code 55)",
+		"The PIN was wrong: 2 tries are left. (code 55)":          "The PIN was wrong: 2 tries are left.|(code 55)",
 		"a (b c d e f g h i j k l m n o p q r s t u v w x y z) z": "a (b c d e f g h i j k l m n o p q r s t u|v w x y z) z",
-		"open (for ever and ever and ever and ever and": "open (for ever and ever and ever and ever|and",
+		"open (for ever and ever and ever and ever and":           "open (for ever and ever and ever and ever|and",
 	} {
 		if got := strings.Join(wrap(text, 42), "|"); got != want {
 			t.Errorf("%q: %q", text, got)
