@@ -139,7 +139,16 @@ type kept struct {
 	Card       string       `json:"card"`
 	Account    string       `json:"account,omitempty"`
 	Invoice    string       `json:"invoice,omitempty"`
+	Kind       Kind         `json:"kind"`
+	Merchant   string       `json:"merchant"`
 	Amount     int64        `json:"amount"`
+	Approved   int64        `json:"approved"`
+	Cash       int64        `json:"cash,omitempty"`
+	Refunded   int64        `json:"refunded,omitempty"`
+	Refers     *[3]string   `json:"refers,omitempty"` // terminal, batch, STAN
+	Cleared    bool         `json:"cleared,omitempty"`
+	Fee        int64        `json:"fee,omitempty"`
+	Uploaded   bool         `json:"uploaded,omitempty"`
 	State      State        `json:"state"`
 	RRN        string       `json:"rrn"`
 	AuthCode   string       `json:"auth_code,omitempty"`
@@ -158,6 +167,8 @@ type keptAnswer struct {
 	Chip     string    `json:"chip,omitempty"`
 	WrongPIN bool      `json:"wrong_pin,omitempty"`
 	Tries    int       `json:"tries,omitempty"`
+	Amounts  string    `json:"amounts,omitempty"`
+	Part     int64     `json:"part,omitempty"`
 	At       time.Time `json:"at"`
 }
 
@@ -172,7 +183,11 @@ func (h *Host) keep(r *record) {
 	k := kept{
 		Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Made: r.made, Digest: hex.EncodeToString(r.digest[:]), Card: hex.EncodeToString(r.card[:]),
 		Account: r.account, Invoice: r.invoice, Amount: r.amount.Minor, State: r.state, RRN: r.rrn, AuthCode: r.authCode, At: r.at, Legs: r.legs,
-		Proof: hex.EncodeToString(r.proof), Answer: keptAnswer{a.code, a.rrn, a.authCode, hex.EncodeToString(a.chip), a.wrongPIN, a.tries, a.at},
+		Proof: hex.EncodeToString(r.proof), Answer: keptAnswer{a.code, a.rrn, a.authCode, hex.EncodeToString(a.chip), a.wrongPIN, a.tries, a.amounts, a.part, a.at},
+		Kind: r.kind, Merchant: r.merchant, Approved: r.approved, Cash: r.cash, Refunded: r.refunded, Cleared: r.cleared, Fee: r.fee, Uploaded: r.uploaded,
+	}
+	if r.refers != (key{}) {
+		k.Refers = &[3]string{r.refers.terminal, r.refers.batch, r.refers.stan}
 	}
 	if !r.reversedAt.IsZero() {
 		k.ReversedAt = &r.reversedAt
@@ -186,6 +201,9 @@ func (h *Host) keep(r *record) {
 
 // restore takes up one record of the ledger.
 func (h *Host) restore(name string, body []byte) error {
+	if strings.HasPrefix(name, batchPrefix) {
+		return h.restoreBatch(body)
+	}
 	if !strings.HasPrefix(name, recordPrefix) {
 		return errors.New("of a kind that this program does not know")
 	}
@@ -199,7 +217,11 @@ func (h *Host) restore(name string, body []byte) error {
 	r := &record{
 		key: key{k.Terminal, k.Batch, k.STAN}, made: k.Made, account: k.Account, invoice: k.Invoice, amount: money.New(k.Amount, h.cfg.Currency), state: k.State,
 		rrn: k.RRN, authCode: k.AuthCode, at: k.At, legs: k.Legs,
-		answer: answer{code: k.Answer.Code, rrn: k.Answer.RRN, authCode: k.Answer.AuthCode, wrongPIN: k.Answer.WrongPIN, tries: k.Answer.Tries, at: k.Answer.At},
+		answer: answer{code: k.Answer.Code, rrn: k.Answer.RRN, authCode: k.Answer.AuthCode, wrongPIN: k.Answer.WrongPIN, tries: k.Answer.Tries, amounts: k.Answer.Amounts, part: k.Answer.Part, at: k.Answer.At},
+		kind:   k.Kind, merchant: k.Merchant, approved: k.Approved, cash: k.Cash, refunded: k.Refunded, cleared: k.Cleared, fee: k.Fee, uploaded: k.Uploaded,
+	}
+	if k.Refers != nil {
+		r.refers = key{k.Refers[0], k.Refers[1], k.Refers[2]}
 	}
 	if k.ReversedAt != nil {
 		r.reversedAt = *k.ReversedAt
@@ -219,6 +241,9 @@ func (h *Host) restore(name string, body []byte) error {
 		return fmt.Errorf("account %q is gone: start with the accounts of before, or with an empty folder", printable(r.account))
 	}
 	h.issuer.Used(r.pan, r.proof)
+	if r.stands() || r.state == Completed {
+		h.issuer.Count(r.pan, r.at, r.spends(), 1)
+	}
 	if n := len(r.rrn); n == 12 {
 		count, _ := strconv.ParseUint(r.rrn[6:], 10, 32)
 		h.rrn = max(h.rrn, uint32(count))

@@ -5,7 +5,8 @@
 // and message1993.go for that version), so that a mistake on one side is not made on the other too. Its books (package
 // ledger) lie on disk where
 // Config.Books opens them: then a host that is started again goes on where it ended, with its answers stored. Keys, orders
-// and PIN tries lie in memory. Settlement and advices are not part of it; such messages are answered with code 12.
+// and PIN tries lie in memory. What other kinds there are than sales, and which messages end a batch, kind.go and batch.go say;
+// the rest is answered with code 12. Of the 1993 version only sales, reversals and sign-on are read.
 //
 // Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire before anything is decided, a key
 // serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
@@ -51,6 +52,7 @@ type Terminal struct {
 	ID       string // DE 41, 1 to 8 characters, without the spaces that fill it up
 	Merchant string // DE 42, 1 to 15 characters, likewise
 	Keys     *Keys  // nil: the terminal has none, and its messages no MAC
+	Partial  bool   // it takes an approval of less than it asked for (10)
 }
 
 // Config is all the host is given. Clock, Random and Log may be used from any goroutine that calls the host.
@@ -62,6 +64,7 @@ type Config struct {
 	Accounts   []issuer.Account
 	Terminals  []Terminal
 	Currency   money.Currency
+	Fees       []ledger.Fee  // what merchants pay; none: nothing
 	NoFallback bool          // refuse the stripe of a chip card also where the terminal says that the chip failed
 	Late       time.Duration // how long the test amount .102 holds its answer back
 	Framing    link.Framing  // zero: two binary bytes that count TPDU and message
@@ -86,12 +89,15 @@ type Host struct {
 	terminals map[string]string // merchant by terminal; never changed
 	speaks    mapping
 
-	mu     sync.Mutex // guards all that follows; held over no I/O
-	issuer *issuer.Issuer
-	ledger records
-	rrn    uint32 // of the last answer
-	book   *ledger.Ledger
-	work   ledger.Batch // what the present decision writes
+	mu        sync.Mutex      // guards all that follows; held over no I/O
+	partial   map[string]bool // terminals that take partial approvals; never changed
+	issuer    *issuer.Issuer
+	ledger    records
+	rrn       uint32 // of the last answer
+	book      *ledger.Ledger
+	work      ledger.Batch      // what the present decision writes
+	batches   map[key]*batch    // by terminal and batch
+	uploading map[string]string // batch by terminal
 
 	secured map[string]*secured // by terminal
 	journal
@@ -118,7 +124,13 @@ func New(cfg Config) (*Host, error) {
 	if !known {
 		return nil, fmt.Errorf("version %q of ISO 8583: %s or %s: %w", cfg.Version, Version1987, Version1993, ErrConfig)
 	}
-	h := &Host{cfg: cfg, speaks: speaks, issuer: is, terminals: map[string]string{}, ledger: newRecords(), secured: map[string]*secured{}}
+	if err := ledger.CheckFees(cfg.Fees); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	h := &Host{
+		cfg: cfg, speaks: speaks, issuer: is, terminals: map[string]string{}, partial: map[string]bool{}, ledger: newRecords(),
+		secured: map[string]*secured{}, batches: map[key]*batch{}, uploading: map[string]string{},
+	}
 	for _, a := range cfg.Accounts {
 		if a.Balance.Currency != cfg.Currency {
 			return nil, fmt.Errorf("account %q is not in %s: %w", a.Name, cfg.Currency.Code, ErrConfig)
@@ -129,6 +141,7 @@ func New(cfg Config) (*Host, error) {
 			return nil, fmt.Errorf("terminal %q with merchant %q: 1 to 8 and 1 to 15 characters: %w", t.ID, t.Merchant, ErrConfig)
 		}
 		h.terminals[fmt.Sprintf("%-8s", t.ID)] = fmt.Sprintf("%-15s", t.Merchant)
+		h.partial[fmt.Sprintf("%-8s", t.ID)] = t.Partial
 		if err := h.addKeys(t); err != nil {
 			return nil, err
 		}
@@ -231,7 +244,10 @@ type answer struct {
 	seen     string // of a sign-on under a MAC: the highest key serial numbers, and an order
 	keys     string // of a key exchange
 	wrongPIN bool
-	tries    int // PIN tries left, where wrongPIN
+	tries    int    // PIN tries left, where wrongPIN
+	amounts  string // DE 54
+	part     int64  // of 10: what was approved, minor units
+	unasked  bool   // refused before anything was decided: not kept
 	at       time.Time
 	fault    fault
 	note     string // for the log
@@ -256,6 +272,18 @@ func (h *Host) decide(q query, now time.Time, authentic bool) answer {
 		return h.sell(q, now)
 	case reversal:
 		return h.reverse(q, now)
+	case preauth, balance:
+		return h.sell(q, now)
+	case refund:
+		return h.refund(q, now)
+	case void:
+		return h.void(q, now)
+	case advice:
+		return h.advice(q, now)
+	case upload:
+		return h.upload(q, now)
+	case batchEnd:
+		return h.endBatch(q, now)
 	case network:
 		return h.network(q, now, authentic)
 	case otherClass:

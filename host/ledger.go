@@ -13,22 +13,28 @@ import (
 // State is what became of a transaction at the host.
 type State string
 
-// The states. A posting can only go from Posted to Reversed.
+// The states. Only what is Posted or OnHold stands; from there it can go to Reversed or Voided, and from OnHold to Completed.
 const (
 	Posted      State = "posted"
 	Reversed    State = "reversed"
 	Declined    State = "declined"
+	OnHold      State = "held"
+	Completed   State = "completed"   // a pre-authorisation, by another transaction
+	Voided      State = "voided"      // by another transaction
+	Inquired    State = "inquired"    // answered, and nothing moved
 	Forestalled State = "forestalled" // its reversal came first: it will not be taken any more
 )
 
-// Posting is one line of the ledger: an approval that took money off an account. The card number masks itself.
+// Posting is one transaction that moved money, now or once. The card number masks itself.
 type Posting struct {
 	Terminal   string       `json:"terminal"`
 	Batch      string       `json:"batch"`
 	STAN       string       `json:"stan"`
 	Invoice    string       `json:"invoice"`
 	Amount     money.Amount `json:"amount"`
-	State      State        `json:"state"` // Posted or Reversed
+	Kind       Kind         `json:"kind"`
+	State      State        `json:"state"` // Posted, Reversed, Voided, OnHold or Completed
+	Cleared    bool         `json:"cleared"`
 	RRN        string       `json:"rrn"`
 	AuthCode   string       `json:"auth_code"`
 	PAN        emv.PAN      `json:"pan"`
@@ -57,16 +63,29 @@ type record struct {
 	account    string            // the issuer's account, empty where it has none
 	legs       []ledger.Leg      // what it moved in the books, when it did
 	proof      []byte            // ATC and cryptogram
+	kind       Kind
+	merchant   string
+	approved   int64 // minor units: the amount, or what of it was approved
+	cash       int64 // of it
+	refunded   int64 // by linked refunds
+	refers     key   // the transaction that it voids, completes or refunds
+	cleared    bool
+	fee        int64 // of the clearing
+	uploaded   bool  // the terminal's batch upload has it
 }
 
 // records holds them. Its owner is the Host, under its lock.
 type records struct {
-	byKey  map[key]*record
-	latest map[key]*record // by terminal and STAN alone, for reversals that name no batch
-	order  []*record
+	byKey   map[key]*record
+	latest  map[key]*record // by terminal and STAN alone, for reversals that name no batch
+	order   []*record
+	byRRN   map[string]*record
+	byBatch map[key][]*record // by terminal and batch
 }
 
-func newRecords() records { return records{byKey: map[key]*record{}, latest: map[key]*record{}} }
+func newRecords() records {
+	return records{byKey: map[key]*record{}, latest: map[key]*record{}, byRRN: map[string]*record{}, byBatch: map[key][]*record{}}
+}
 
 func (l *records) full() bool { return len(l.order) >= maxRecords }
 
@@ -76,6 +95,11 @@ func (l *records) add(r *record) {
 	l.byKey[r.key] = r
 	l.latest[key{terminal: r.key.terminal, stan: r.key.stan}] = r
 	l.order = append(l.order, r)
+	of := key{terminal: r.key.terminal, batch: r.key.batch}
+	l.byBatch[of] = append(l.byBatch[of], r)
+	if r.rrn != "" {
+		l.byRRN[r.rrn] = r
+	}
 }
 
 // find looks a transaction up by terminal, batch and STAN. A reversal that names no batch means the latest with its
@@ -97,14 +121,14 @@ func (h *Host) Ledger() []Posting {
 	defer h.mu.Unlock()
 	out := make([]Posting, 0, len(h.ledger.order))
 	for _, r := range h.ledger.order {
-		if r.state != Posted && r.state != Reversed {
+		if len(r.legs) == 0 {
 			continue
 		}
 		p := Posting{
-			Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Invoice: r.invoice, Amount: r.amount, State: r.state,
+			Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Invoice: r.invoice, Amount: money.New(r.approved, r.amount.Currency), State: r.state, Kind: r.kind, Cleared: r.cleared,
 			RRN: r.rrn, AuthCode: r.authCode, PAN: r.pan, At: r.at,
 		}
-		if r.state == Reversed {
+		if !r.reversedAt.IsZero() {
 			at := r.reversedAt
 			p.ReversedAt = &at
 		}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -19,6 +20,8 @@ const (
 	notFound           = "25" // a reversal without an original: nothing is posted, and never will be
 	terminalRefused    = "58" // terminal known, but not as this merchant's, or the way of reading is not taken
 	securityViolation  = "63" // MAC or key serial number
+	batchClosed        = "80" // the batch number was closed before
+	outOfBalance       = "95" // the host has other totals: upload the batch
 	mismatch           = "76" // a reversal whose original has another card or amount
 	unknownTerminal    = "89"
 	duplicate          = "94" // terminal, batch and STAN were used by another transaction
@@ -30,8 +33,15 @@ type class uint8
 
 const (
 	otherClass class = iota
-	sale             // 0200 or 0201 with DE 3 00xxxx
+	sale             // 0200 or 0201 with DE 3 00xxxx, or 09xxxx with cash
+	refund           // 0200 with 20xxxx
+	void             // 0200 with 02xxxx, of a refund 22xxxx
+	preauth          // 0100 with 00xxxx or 30xxxx
+	balance          // 0100 or 0200 with 31xxxx
+	advice           // 0220 or 0221: approved offline, or a completion
+	upload           // 0320 or 0321
 	reversal         // 0400 or 0401
+	batchEnd         // 0500 with 92xxxx, after an upload 96xxxx
 	network          // 0800: sign-on, echo
 )
 
@@ -55,7 +65,17 @@ type query struct {
 	psn      string // DE 23
 	chip     []byte // DE 55
 	digest   [sha256.Size]byte
-	wrong    string
+
+	said      string // DE 39 of an advice: what was decided without asking
+	condition string // DE 25
+	code      string // DE 3, first two digits
+	cash      int64  // of the amount, DE 54
+	original  string // DE 37: the reference number of an earlier transaction
+	uploadRef string // DE 60 of an upload: type, STAN and reference number of the original
+	reported  string // DE 63: totals
+	final     bool   // the 0500 behind an upload
+
+	wrong string
 }
 
 // answerMTI is the type of the answer to a request, advice or repeat of a version: 0200 and 0201 give 0210, 1804 gives 1814.
@@ -106,27 +126,24 @@ func read1987(m *iso8583.Message, currency money.Currency, private int) query {
 	text := func(n int) string { s, _ := m.Get(n); return s }
 	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
 	q.batch, q.invoice, q.psn = text(60), text(62), text(23)
-	switch kind, code := m.MTI(), text(3); {
-	case kind == "0800":
-		q.class = network
-		q.need(11, 41)
+	q.class = classOf(m.MTI(), text(3))
+	q.need(q.class.needs()...)
+	if q.class == otherClass || q.class == network {
 		return q
-	case (kind == "0200" || kind == "0201") && strings.HasPrefix(code, "00"):
-		q.class = sale
-		q.need(3, 4, 11, 22, 25, 41, 42, 60)
+	}
+	if q.class.asks() {
 		if q.reading = readingOf(text(22)); q.reading == byStripe || q.reading == byFallback {
 			q.need(35)
 		} else {
 			q.need(55)
 		}
-	case (kind == "0400" || kind == "0401") && strings.HasPrefix(code, "00"):
-		q.class = reversal
-		q.need(3, 4, 11, 41, 42)
-	default:
+	}
+	q.readMore(text, currency)
+	q.readNumbers()
+	if q.class == batchEnd {
 		return q
 	}
-	q.readNumbers()
-	q.readAmount(text(4), text(49), currency)
+	q.readAmount(cmp.Or(text(4), "0"), text(49), currency)
 	q.readCard(text(2), text(14), text(35))
 	q.chip, _ = m.Bytes(55)
 	q.digest = digest(m, private)
@@ -153,8 +170,8 @@ func (q *query) refuse(why string) {
 
 // readNumbers checks batch and invoice: six digits where they are there.
 func (q *query) readNumbers() {
-	for _, n := range []int{60, 62} {
-		if v, _ := q.in.Get(n); v != "" && (len(v) != 6 || strings.Trim(v, "0123456789") != "") {
+	for n, v := range map[int]string{60: q.batch, 62: q.invoice} {
+		if v != "" && (len(v) != 6 || strings.Trim(v, "0123456789") != "") {
 			q.refuse(fmt.Sprintf("field %d is not six digits", n))
 		}
 	}
@@ -181,7 +198,7 @@ func (q *query) readCard(pan, expiry, track2 string) {
 		q.track = rest[len(expiry):]
 	}
 	p, err := emv.NewPAN(pan)
-	if err != nil || (len(expiry) != 4 && q.class == sale) {
+	if err != nil || (len(expiry) != 4 && q.class.asks()) {
 		q.refuse("no card number and expiry in fields 35, or 2 and 14")
 		return
 	}
@@ -222,6 +239,16 @@ func compose1987(h *Host, q query, a answer) *iso8583.Message {
 	}
 	if a.authCode != "" {
 		m.Set(38, a.authCode)
+	}
+	if a.amounts != "" {
+		m.Set(54, a.amounts)
+	}
+	if a.part > 0 {
+		m.Set(4, fmt.Sprintf("%012d", a.part)) // what was approved stands where what was asked for stood
+	}
+	if q.class == batchEnd {
+		m.Set(42, q.merchant)
+		m.Set(63, q.reported)
 	}
 	if len(a.chip) > 0 {
 		m.SetBytes(55, a.chip)

@@ -126,7 +126,7 @@ func actionCode(c class, code string) string {
 			return "400"
 		case network:
 			return "800"
-		case sale, otherClass:
+		case sale, refund, void, preauth, balance, advice, upload, batchEnd, otherClass:
 		}
 		return "000"
 	}
@@ -160,6 +160,9 @@ func compose1993(h *Host, q query, a answer) *iso8583.Message {
 	}
 	if a.authCode != "" {
 		m.Set(38, a.authCode)
+	}
+	if a.part > 0 {
+		m.Set(4, fmt.Sprintf("%012d", a.part))
 	}
 	if len(a.chip) > 0 {
 		m.SetBytes(55, a.chip)

@@ -6,61 +6,70 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"tillway/host/issuer"
 	"tillway/host/ledger"
 )
 
-// sell answers an original request or its repeat. The caller holds mu.
+// sell answers a request that the issuer decides on with the card's data: a sale, a pre-authorisation or a balance inquiry. The
+// caller holds mu.
 func (h *Host) sell(q query, now time.Time) answer {
-	if known := h.ledger.find(q); known != nil {
-		if known.state != Forestalled && known.digest == h.mark(q) {
-			again := known.answer
-			again.fault, again.note = faultNone, "repeat: stored answer"
-			return again
+	return h.original(q, now, func(r *record, a *answer) {
+		refuse := func(code, why string) {
+			*a = answer{code: code, at: now, rrn: h.nextRRN(now), note: why, unasked: true}
 		}
-		return answer{code: duplicate, at: now, rrn: h.nextRRN(now), note: "terminal, batch and STAN were used before"}
-	}
-	authCode, err := approvalCode(h.cfg.Random)
-	if err != nil || h.ledger.full() {
-		return answer{code: malfunction, at: now, rrn: h.nextRRN(now), note: "host out of room or of random numbers"}
-	}
-	if why := h.refuses(q); why != "" {
-		return answer{code: terminalRefused, at: now, rrn: h.nextRRN(now), note: why}
-	}
-	var pin []byte
-	block, withPIN := q.in.Bytes(52)
-	if withPIN = withPIN && h.cfg.Security != nil; withPIN {
-		pin, err = h.pin(q, block)
-	}
-	if errors.Is(err, errForeign) || errors.Is(err, errReplay) || errors.Is(err, errPINKey) {
-		return answer{code: securityViolation, at: now, rrn: h.nextRRN(now), note: "PIN: " + err.Error()}
-	}
-	defer clear(pin)
-	force, fault := testAmount(q.amount)
-	d := h.issuer.Authorise(issuer.Request{
-		PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
-		PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
+		if why := h.refuses(q); why != "" {
+			refuse(terminalRefused, why)
+			return
+		}
+		var pin []byte
+		var err error
+		block, withPIN := q.in.Bytes(52)
+		if withPIN = withPIN && h.cfg.Security != nil; withPIN {
+			pin, err = h.pin(q, block)
+		}
+		if errors.Is(err, errForeign) || errors.Is(err, errReplay) || errors.Is(err, errPINKey) {
+			refuse(securityViolation, "PIN: "+err.Error())
+			return
+		}
+		defer clear(pin)
+		force, fault := testAmount(q.amount)
+		d := h.issuer.Authorise(issuer.Request{
+			PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
+			PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
+			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && q.class == sale && q.cash == 0,
+		})
+		*a = answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
+		r.proof = d.Proof
+		switch {
+		case q.class == balance:
+			if r.kind = KindBalance; d.Code == issuer.Approved {
+				a.amounts, r.state = h.balances(r), Inquired
+			}
+		case d.Part > 0:
+			r.approved, a.part, a.amounts = d.Part, d.Part, additional(amountOriginal, q.amount.Minor, h.cfg.Currency)
+			h.take(r, Posted, r.pay(d.Part)...)
+		case d.Code != issuer.Approved:
+		case q.class == preauth:
+			r.kind = KindPreauth
+			h.take(r, OnHold, ledger.Leg{Account: cardAccount + r.account, Minor: -q.amount.Minor}, ledger.Leg{Account: heldAccount + r.account, Minor: q.amount.Minor})
+		default:
+			h.take(r, Posted, r.pay(q.amount.Minor)...)
+		}
 	})
-	a := answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
-	r := h.record(q, now)
-	r.rrn, r.state, r.proof = a.rrn, Declined, d.Proof
-	if d.Code == issuer.Approved {
-		a.authCode, r.authCode, r.state = authCode, authCode, Posted
-		r.legs = []ledger.Leg{{Account: cardAccount + r.account, Minor: -q.amount.Minor}, {Account: settlement, Minor: q.amount.Minor}}
-		h.move("sale", r, now, r.legs)
-	}
-	r.answer = a
-	h.ledger.add(r)
-	h.keep(r)
-	return a
 }
 
 // record begins the record of a request.
 func (h *Host) record(q query, now time.Time) *record {
+	kind := KindSale
+	if q.cash > 0 {
+		kind = KindCashback
+	}
 	return &record{
 		key: q.key(), made: q.made, digest: h.mark(q), card: h.markCard(q), account: h.accountOf(q.pan), invoice: q.invoice, pan: q.pan, amount: q.amount, at: now,
+		kind: kind, approved: q.amount.Minor, cash: q.cash, merchant: strings.TrimSpace(q.merchant),
 	}
 }
 
@@ -116,10 +125,12 @@ func (h *Host) reverse(q query, now time.Time) answer {
 		a.code, a.note = notFound, "reversal without an original: remembered"
 	case r.card != h.markCard(q) || r.amount != q.amount || r.made != q.made:
 		a.code, a.note = mismatch, "reversal's card, amount or time is not the original's"
-	case r.state == Posted:
-		r.state, r.reversedAt = Reversed, now
-		h.move(entryReverse, r, now, negated(r.legs))
-		h.keep(r)
+	case r.stands():
+		if a.note = h.blocked(r); a.note != "" {
+			a.code = invalidTransaction
+			break
+		}
+		h.undo(entryReverse, r, Reversed, now)
 		a.note = "reversed"
 	case r.state == Forestalled:
 		a.code, a.note = notFound, "reversal without an original: repeated"

@@ -23,15 +23,18 @@ import (
 
 // The response codes that the issuer gives (DE 39).
 const (
-	Approved    = "00"
-	DoNotHonour = "05" // also for a wrong cryptogram: the 1987 list has no code of its own for it
-	WrongAmount = "13" // what the chip signed is not what the message asks for
-	NoSuchCard  = "14"
-	FormatError = "30"
-	NoFunds     = "51"
-	CardExpired = "54"
-	WrongPIN    = "55"
-	PINBlocked  = "75"
+	Approved     = "00"
+	ApprovedPart = "10" // for less than was asked
+	OverSum      = "61" // more than the card may spend in a day
+	OverCount    = "65" // more often than the card may pay in a day
+	DoNotHonour  = "05" // also for a wrong cryptogram: the 1987 list has no code of its own for it
+	WrongAmount  = "13" // what the chip signed is not what the message asks for
+	NoSuchCard   = "14"
+	FormatError  = "30"
+	NoFunds      = "51"
+	CardExpired  = "54"
+	WrongPIN     = "55"
+	PINBlocked   = "75"
 )
 
 // Bounds of DE 55: twice what terminals send.
@@ -51,15 +54,17 @@ var ErrAccount = errors.New("account not usable")
 
 // Account is one row of the issuer's table.
 type Account struct {
-	Name    string // what the simulator's own listings call it: "credit"
-	PAN     emv.PAN
-	PSN     string // two digits: PAN sequence number
-	Expiry  string // YYMM: good until the end of that month
-	Balance money.Amount
-	PVV     string // Visa's PIN verification value, under PVK and its index 1; empty: the card has no PIN
-	PVK     []byte // 16 bytes; published test keys only
-	CVK     []byte // 16 bytes, of the card verification value on the stripe; none: it is not checked. Published test keys only
-	IMK     []byte // issuer master key for application cryptograms, 16 bytes; published test keys only
+	Name     string // what the simulator's own listings call it: "credit"
+	PAN      emv.PAN
+	PSN      string // two digits: PAN sequence number
+	Expiry   string // YYMM: good until the end of that month
+	Balance  money.Amount
+	PVV      string // Visa's PIN verification value, under PVK and its index 1; empty: the card has no PIN
+	PVK      []byte // 16 bytes; published test keys only
+	CVK      []byte // 16 bytes, of the card verification value on the stripe; none: it is not checked. Published test keys only
+	MostADay int    // payments that a day may have; 0: any number
+	SumADay  int64  // minor units that a day may sum up to; 0: any
+	IMK      []byte // issuer master key for application cryptograms, 16 bytes; published test keys only
 }
 
 // Statement is how an account stands; the number masks itself wherever it is written out.
@@ -78,6 +83,9 @@ type account struct {
 	keys    cryptogram.Keys
 	tries   int // PIN tries left
 	opening money.Amount
+	day     string // that count and sum are of
+	count   int
+	sum     int64
 	seen    map[[10]byte]struct{} // ATC and ARQC of what was answered: the pair may not come a second time
 }
 
@@ -139,6 +147,10 @@ type Request struct {
 	Now    time.Time
 	Force  string // a response code that overrules the decision; empty in earnest
 
+	Cash    int64 // minor units of Amount that are given out in cash
+	Inquiry bool  // asks for the balance: no amount, nothing is approved but the card
+	Partial bool  // less than Amount may be approved
+
 	Swiped bool   // read by the stripe: there is no chip data
 	Track  string // then: track 2 behind the expiry, service code first
 
@@ -152,6 +164,7 @@ type Decision struct {
 	Chip []byte // DE 55 of the answer: tag 91; nil where no cryptogram was verified
 	Why  string // one sentence for the simulator's log, no card data
 
+	Part  int64  // of ApprovedPart: minor units
 	Proof []byte // ATC and cryptogram that were answered: they may not come again. None where none was verified
 
 	WrongPIN bool // 55 or 75 because of the PIN
@@ -178,16 +191,14 @@ func (is *Issuer) Authorise(r Request) Decision {
 	}
 	code, why := a.decide(r, chip)
 	wrong := code == WrongPIN || code == PINBlocked
-	if r.Force != "" && r.Force != code {
-		code, why = r.Force, "test amount"
-	}
+	code, why, part := a.part(r, code, why)
 	answer, err := a.keys.Answer(chip, reply(code))
 	if err != nil {
 		return Decision{Code: DoNotHonour, Why: "issuer authentication: " + err.Error()}
 	}
 	proof := replayKey(chip)
 	a.seen[proof] = struct{}{}
-	return Decision{Proof: proof[:], Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why, WrongPIN: wrong && r.Force == "", Tries: a.tries}
+	return Decision{Part: part, Proof: proof[:], Code: code, Chip: tlv.Append(nil, emv.TagIssuerAuthenticationData, answer), Why: why, WrongPIN: wrong && r.Force == "", Tries: a.tries}
 }
 
 // forced lets a test amount's code stand for whatever a request without a good cryptogram would have got.
@@ -232,6 +243,9 @@ func (a *account) check(r Request, chip emv.Data) (Decision, bool) {
 	psn, inChip := chip.Get(emv.TagPANSequenceNumber)
 	if (inChip && fmt.Sprintf("%x", psn) != a.PSN) || (r.PSN != "" && r.PSN != "0"+a.PSN) {
 		return Decision{Code: NoSuchCard, Why: "sequence number is not the card's"}, true
+	}
+	if r.Cash > 0 && fmt.Sprintf("%x", chip.Value(emv.TagAmountOther)) != fmt.Sprintf("%012d", r.Cash) {
+		return Decision{Code: WrongAmount, Why: "tag 9F03 is not the cash of DE 54"}, true
 	}
 	if cid := chip.Value(emv.TagCID); len(cid) != 1 || emv.CID(cid[0]).Cryptogram() != emv.ARQC {
 		return Decision{Code: DoNotHonour, Why: "tag 9F27 does not name an ARQC"}, true
@@ -284,8 +298,21 @@ func (a *account) decide(r Request, chip emv.Data) (code, why string) {
 	switch {
 	case r.Amount.Currency != a.Balance.Currency:
 		return WrongAmount, "account has another currency"
-	case r.Amount.Minor <= 0:
-		return WrongAmount, "amount is zero"
+	case r.Inquiry && r.Amount.Minor == 0:
+		return Approved, "balance asked for"
+	case r.Amount.Minor <= 0 || r.Inquiry:
+		return WrongAmount, "amount is zero, or it is none of an inquiry"
+	case r.Cash > r.Amount.Minor:
+		return WrongAmount, "more cash than the amount"
+	}
+	if count, sum := a.spent(r.Now); a.MostADay > 0 && count >= a.MostADay {
+		return OverCount, "as many payments today as the card may make"
+	} else if a.SumADay > 0 && r.Amount.Minor > a.SumADay-sum {
+		return OverSum, "more today than the card may spend"
+	}
+	switch {
+	case r.Partial && r.Amount.Minor > a.Balance.Minor && a.Balance.Minor > 0:
+		return ApprovedPart, "approved for what is left"
 	case r.Amount.Minor > a.Balance.Minor:
 		return NoFunds, "balance too low"
 	}
@@ -331,7 +358,7 @@ func expired(yymm string, now time.Time) bool { return now.Format("0601") > yymm
 // approves (byte 2, bit 8: method 2).
 func reply(code string) cryptogram.Reply {
 	r := cryptogram.Reply{ARC: [2]byte([]byte(code))}
-	if code == Approved {
+	if code == Approved || code == ApprovedPart {
 		r.CSU[1] = 0x80
 	}
 	return r
@@ -361,4 +388,44 @@ func (is *Issuer) Used(pan emv.PAN, proof []byte) {
 	if a := is.byPAN[pan.Clear()]; a != nil && len(proof) == len([10]byte{}) {
 		a.seen[[10]byte(proof)] = struct{}{}
 	}
+}
+
+// part lets a test amount's code stand for what was decided, and says how much of the amount is approved where that is less:
+// what is left, or half of it where the test amount asks for that.
+func (a *account) part(r Request, code, why string) (string, string, int64) {
+	half := r.Amount.Minor / 2
+	switch {
+	case r.Force == ApprovedPart && r.Partial && code == Approved && half > 0:
+		return ApprovedPart, "test amount: half of it", half
+	case r.Force != "" && r.Force != code:
+		return r.Force, "test amount", 0
+	case code == ApprovedPart:
+		return code, why, a.Balance.Minor
+	}
+	return code, why, 0
+}
+
+// Count adds a payment to what its card spent on its day (by is 1), or takes it off (-1). A zero amount does not count. What is of an
+// earlier day than the latest is over.
+func (is *Issuer) Count(pan emv.PAN, at time.Time, minor int64, by int) {
+	a := is.byPAN[pan.Clear()]
+	if a == nil || minor == 0 {
+		return
+	}
+	day := at.Format(time.DateOnly)
+	if day > a.day {
+		a.day, a.count, a.sum = day, 0, 0
+	}
+	if day == a.day {
+		a.count += by
+		a.sum += int64(by) * minor
+	}
+}
+
+// spent is how often and how much the card paid on the day of now.
+func (a *account) spent(now time.Time) (count int, sum int64) {
+	if now.Format(time.DateOnly) != a.day {
+		return 0, 0
+	}
+	return a.count, a.sum
 }

@@ -23,10 +23,9 @@ func (a *account) authoriseStripe(r Request) Decision {
 		code, why = a.decide(r, emv.Data{})
 	}
 	wrong := code == WrongPIN || code == PINBlocked
-	if r.Force != "" && r.Force != code {
-		code, why, wrong = r.Force, "test amount", false
-	}
-	return Decision{Code: code, Why: why, WrongPIN: wrong, Tries: a.tries}
+	code, why, part := a.part(r, code, why)
+	wrong = wrong && r.Force == ""
+	return Decision{Part: part, Code: code, Why: why, WrongPIN: wrong, Tries: a.tries}
 }
 
 // checkStripe verifies that the stripe is the issuer's: its verification value is over the service code, so that neither a changed
