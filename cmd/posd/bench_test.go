@@ -102,7 +102,7 @@ func quickSecured(
 			if keys, err = secured(&a, c); err != nil {
 				return
 			}
-			c.Codec, err = iso8583.Compile(nac.Table(nac.Settings{PINBytes: a.NAC.PINBytes}))
+			c.Codec, err = hostCodec(a)
 		})
 	}
 	codec, err := iso8583.Compile(nac.Table(nac.Settings{TPDU: a.NAC.TPDU, NII: a.NAC.NII}))

@@ -78,6 +78,7 @@ type acquirerConfig struct {
 	KeyMessages int      `toml:"key_messages"`
 
 	NAC nacConfig `toml:"nac"`
+	V93 v93Config `toml:"v93"`
 }
 
 type nacConfig struct {
@@ -142,7 +143,7 @@ func defaults() config {
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
-	a.Name, a.Dialect = "acquirer", "nac"
+	a.Name, a.Dialect = "acquirer", dialectNAC
 	a.Length, a.LengthCounts, a.TPDUAnswer = "binary", "message", "either"
 	a.Standby = []string{}
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
@@ -152,6 +153,7 @@ func defaults() config {
 		Track2Filler: "F", Repeat: "0400", Stripe: "90", Fallback: "80", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
 		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48, EchoCode: "990000",
 	}
+	a.V93 = defaultV93()
 	return c
 }
 
@@ -216,8 +218,8 @@ func (c *config) check() error {
 		return fmt.Errorf("reader.stripe.baud %d is no speed of a serial line: the reader's manual says which, mostly 9600", c.Reader.Stripe.Baud)
 	case c.Reader.Port == "":
 		return errors.New("reader.port is missing: the serial port of the card reader, like /dev/ttyUSB0")
-	case a.Dialect != "nac":
-		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac", a.Dialect)
+	case a.Dialect != dialectNAC && a.Dialect != dialectV93:
+		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac and v93", a.Dialect)
 	case a.Address == "":
 		return errors.New("acquirer.address is missing: the host and port your acquirer gave you, like pos.example.com:8583")
 	case a.CA == "":
@@ -232,7 +234,7 @@ func (c *config) check() error {
 		return errors.New("pin.on_screen takes keys.separate = true")
 	case c.Log.Format != "text" && c.Log.Format != "json":
 		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
-	case a.NAC.KeyExchange == "ecb" && !slices.Contains(c.Keys.Weak, a.Name):
+	case a.Dialect == dialectNAC && a.NAC.KeyExchange == "ecb" && !slices.Contains(c.Keys.Weak, a.Name):
 		return fmt.Errorf("acquirer.nac.key_exchange = \"ecb\" is less than key blocks: name the acquirer in keys.weak = [%q] if it has nothing better", a.Name)
 	case a.KeyMessages < 0:
 		return errors.New("acquirer.key_messages must not be below 0")

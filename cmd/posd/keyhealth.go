@@ -16,7 +16,7 @@ import (
 // them nothing is sold, wherever they come from.
 func keysWanted(a acquirerConfig, p profile.Profile) []secure.Use {
 	var uses []secure.Use
-	if a.NAC.MAC != "off" {
+	if a.mac() != "off" {
 		uses = append(uses, secure.UseMAC)
 	}
 	if p.Terminal.Capabilities.Has(emv.CapabilityEncipheredOnlinePIN) {
@@ -51,9 +51,9 @@ func keysHealth(ctx context.Context, module secure.Keys, a acquirerConfig, uses 
 	switch {
 	case !held[a.Name+"/KEK"]:
 		fix = fmt.Sprintf("pos keys component %s first", a.Name)
-	case a.NAC.sessionKeys() && !held[a.Name+"/master"]:
+	case a.sessionKeys() && !held[a.Name+"/master"]:
 		fix = fmt.Sprintf("pos keys import %s master FILE", a.Name)
-	case a.NAC.sessionKeys():
+	case a.sessionKeys():
 		fix = "they come from the bank; pos keys exchange asks for them"
 	}
 	return terminal.Health{Name: a.Name, State: "not loaded", Cause: strings.Join(missing, " and ") + ": " + fix}

@@ -15,7 +15,6 @@ import (
 	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
-	"tillway/iso8583/dialect/nac"
 	"tillway/iso8583/link"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -94,19 +93,9 @@ type stack struct {
 
 // assemble recovers what the journal holds and puts the terminal together. Nothing runs yet.
 func assemble(ctx context.Context, p parts) (*stack, error) {
-	settings := nac.Settings{
-		TPDU: p.acquirer.NAC.TPDU, NII: p.acquirer.NAC.NII, Track2Filler: p.acquirer.NAC.Track2Filler, Repeat: p.acquirer.NAC.Repeat,
-		StripeEntry: p.acquirer.NAC.Stripe, FallbackEntry: p.acquirer.NAC.Fallback,
-		Zone: p.profile.Zone, Now: p.clock,
-		MAC: p.acquirer.NAC.MAC, MACBytes: p.acquirer.NAC.MACBytes, MACSignOn: p.acquirer.NAC.MACSignOn,
-		SecurityField: p.acquirer.NAC.SecurityField, PINBytes: p.acquirer.NAC.PINBytes,
-		KeyExchange: p.acquirer.NAC.KeyExchange, KeyExchangeCode: p.acquirer.NAC.KeyExchangeCode, KeyField: p.acquirer.NAC.KeyField,
-		EchoCode:   p.acquirer.NAC.EchoCode,
-		HostOrders: p.acquirer.NAC.HostOrders,
-	}
-	dialect, err := nac.New(settings)
+	dialect, err := openDialect(p.acquirer, p.profile, p.clock)
 	if err != nil {
-		return nil, fmt.Errorf("acquirer.nac: %w", err)
+		return nil, err
 	}
 	recovered, err := lane.Recover(ctx, lane.Recovery{
 		Journal: p.journal, Acquirer: p.acquirer.Name, Now: p.clock(), Table: p.table, Debts: p.debts,
@@ -123,7 +112,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	var macs lane.Macs
 	var pad lane.PINPad
 	if p.module != nil {
-		keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
+		keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.mac())}
 		macs, pad = keys, keys
 	}
 	session := link.New(link.Config{
@@ -166,12 +155,12 @@ func (p parts) keys(o *lane.OwnerConfig) {
 	if p.module == nil {
 		return
 	}
-	keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.NAC.MAC)}
+	keys := acquirerKeys{p.module, p.acquirer.Name, macMethod(p.acquirer.mac())}
 	o.Audit = p.audit
-	if p.acquirer.NAC.sessionKeys() {
+	if p.acquirer.sessionKeys() {
 		o.Sessions, o.KeyLife, o.KeyMessages = sessionKeys{keys}, time.Duration(p.acquirer.KeyLife), p.acquirer.KeyMessages
 	}
-	if p.acquirer.NAC.HostOrders {
+	if p.acquirer.hostOrders() {
 		o.Random = p.random
 		o.Destroy = func(ctx context.Context) error { return p.module.Destroy(ctx, keys.set) }
 	}

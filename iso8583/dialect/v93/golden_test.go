@@ -211,6 +211,11 @@ func TestComposed(t *testing.T) {
 		"advice-1220":         func() ([]byte, error) { return d.Advice(offline(t), v93.ICCProcessed) },
 		"reconciliation-1520": func() ([]byte, error) { return d.Reconciliation(batch(t)) },
 		"signon-1804":         func() ([]byte, error) { return d.Network(signOn()) },
+		"echo-1804": func() ([]byte, error) {
+			req := signOn()
+			req.Kind = terminal.Echo
+			return d.Network(req)
+		},
 		"sale-ascii-1200": func() ([]byte, error) {
 			b, _, err := dialect(t, characters).SaleRequest(saleRequest(t))
 			return b, err
@@ -229,7 +234,7 @@ func TestComposed(t *testing.T) {
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
-	if err != nil || len(files) != 23 {
+	if err != nil || len(files) != 24 {
 		t.Fatalf("%d golden messages, %v", len(files), err)
 	}
 	for _, file := range files {

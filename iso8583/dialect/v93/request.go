@@ -37,6 +37,7 @@ const (
 	functionReversal      = "400" // full, the transaction did not complete as approved
 	functionFinal         = "500" // final reconciliation
 	functionSignOn        = "801"
+	functionEcho          = "831" // echo test
 
 	purchase         = "000000"
 	purchaseWithCash = "090000"

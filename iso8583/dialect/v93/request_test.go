@@ -373,6 +373,8 @@ func TestNewRefuses(t *testing.T) {
 		"batch in the amount":         func(s *v93.Settings) { s.BatchField = 4 },
 		"text field":                  func(s *v93.Settings) { s.TextField = 55 },
 		"sign-on":                     func(s *v93.Settings) { s.SignOn = "yes" },
+		"echo":                        func(s *v93.Settings) { s.Echo = "83" },
+		"an echo that is a sign-on":   func(s *v93.Settings) { s.Echo = "801" },
 		"repeat":                      func(s *v93.Settings) { s.Repeat = "1421" },
 		"position of DE 22":           func(s *v93.Settings) { s.PointOfService.Environment = "11" },
 		"input of a brand":            func(s *v93.Settings) { s.Brands = map[string]v93.Brand{"visa": {ChipInput: "-"}} },

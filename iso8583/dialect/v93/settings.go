@@ -35,6 +35,7 @@ type Settings struct {
 	InvoiceField     int    // private field with the invoice number: 62; -1 for none
 	TextField        int    // field of an answer with text for the receipt: 44, 48 or 63; -1 for none
 	SignOn           string // DE 24 of the 1804 that a connection starts with: "801"; "none": there is none
+	Echo             string // DE 24 of the 1804 that asks whether the host is there: "831"
 
 	// DE 22 and DE 55.
 	PointOfService PointOfService   // the positions that are the terminal's own; PointOfServiceOf makes them
@@ -76,7 +77,7 @@ type Brand struct {
 // Defaults is the standard's own way where it has one.
 func Defaults() Settings {
 	return Settings{
-		Encoding: encodingBCD, Track2Filler: "F", TerminalIDLength: 8, BatchField: 60, InvoiceField: 62, TextField: 44, SignOn: functionSignOn,
+		Encoding: encodingBCD, Track2Filler: "F", TerminalIDLength: 8, BatchField: 60, InvoiceField: 62, TextField: 44, SignOn: functionSignOn, Echo: functionEcho,
 		PointOfService: PointOfService{
 			CardInput: "5", Authentication: "1", Capture: "0", Environment: "1", CardOutput: "3", TerminalOutput: "4", PINCapture: "C",
 		},
@@ -110,6 +111,7 @@ func (s Settings) filled() Settings {
 		{&s.Encoding, d.Encoding},
 		{&s.Track2Filler, d.Track2Filler},
 		{&s.SignOn, d.SignOn},
+		{&s.Echo, d.Echo},
 		{&s.Repeat, d.Repeat},
 		{&s.Reconcile, d.Reconcile},
 		{&s.MAC, d.MAC},
@@ -185,6 +187,8 @@ func (s Settings) check() error {
 		return bad("text field %d is not 44, 48, 63 or -1", s.TextField)
 	case s.SignOn != noSignOn && !digits(s.SignOn, 3):
 		return bad("sign-on %q is not a function code of three digits like 801, nor none", s.SignOn)
+	case !digits(s.Echo, 3) || s.Echo == s.SignOn:
+		return bad("echo %q is not a function code of three digits like 831, or is that of signing on", s.Echo)
 	case s.Repeat != repeatMarked && s.Repeat != repeatUnchanged:
 		return bad("repeat %q is not marked or unchanged", s.Repeat)
 	}
