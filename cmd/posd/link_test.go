@@ -24,6 +24,7 @@ import (
 	"tillway/iso8583/dialect/nac"
 	"tillway/iso8583/link"
 	"tillway/money"
+	"tillway/store"
 	"tillway/terminal"
 )
 
@@ -34,8 +35,9 @@ type bank struct {
 	codec   *iso8583.Codec
 	address string
 	trust   *x509.CertPool
-	own     *tls.Certificate // the terminal's
-	stop    func()           // closes the socket and every connection
+	own     *tls.Certificate                        // the terminal's
+	pipe    func(context.Context) (net.Conn, error) // instead of the socket
+	journal *store.Store                            // of the terminal that was made last
 }
 
 // newBank starts one on loopback; it ends with the test. wrap stands between socket and host; nil: nothing does.
@@ -67,9 +69,29 @@ func newBank(t *testing.T, wrap func(net.Conn) net.Conn, change ...func(*host.Co
 			t.Error(err)
 		}
 	}()
-	b.stop = func() { cancel(); <-ended }
-	t.Cleanup(b.stop)
+	t.Cleanup(func() { cancel(); <-ended })
 	return b
+}
+
+// newPipedBank is one without socket and TLS, for a bubble of time.
+func newPipedBank(t *testing.T, wrap func(net.Conn) net.Conn) *bank {
+	t.Helper()
+	codec, err := iso8583.Compile(nac.Table(nac.Settings{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newSimHost(codec, rand.New(rand.NewPCG(1, 1)), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	t.Cleanup(func() { cancel(); serving.Wait() })
+	return &bank{t: t, host: h, codec: codec, pipe: func(context.Context) (net.Conn, error) {
+		near, far := net.Pipe()
+		serving.Go(func() { h.ServeConn(ctx, wrap(far)) })
+		return near, nil
+	}}
 }
 
 // wrapped is a listener whose connections somebody has his hands on.
@@ -136,11 +158,14 @@ func (b *bank) dial() func(context.Context) (net.Conn, error) {
 // terminal is a till at that bank, on a disk of its own, which has a second to answer.
 func (b *bank) terminal(change ...func(*parts)) *stack {
 	b.t.Helper()
-	s, _ := quickSecured(b.t, "credit", answerAll, nil, append([]func(*parts){func(p *parts) {
-		p.dial = b.dial()
-		p.acquirer.AnswerTimeout = duration(time.Second)
+	s, journal := quickSecured(b.t, "credit", answerAll, nil, append([]func(*parts){func(p *parts) {
+		if p.dial = b.pipe; b.pipe == nil {
+			p.dial = b.dial()
+		}
+		p.acquirer.AnswerTimeout = duration(5 * time.Second)
 		p.acquirer.Retry, p.acquirer.RetryMax = duration(10*time.Millisecond), duration(20*time.Millisecond)
 	}}, change...)...)
+	b.journal = journal
 	return s
 }
 
@@ -204,7 +229,7 @@ func TestSalesAtTheSecondHost(t *testing.T) {
 	}
 	s := b.terminal(func(p *parts) {
 		p.dial, p.hosts = nil, []link.Host{way(gate), way(b.address)}
-		p.acquirer.AnswerTimeout = duration(300 * time.Millisecond)
+		p.acquirer.AnswerTimeout = duration(time.Second)
 	})
 	if sale := sellOne(t, s, 1_300); sale.Host != gate || sale.HostTime.IsZero() {
 		t.Errorf("first sale at %q, %v", sale.Host, sale.HostTime)
