@@ -156,6 +156,25 @@ func TestReversalFirstInV93(t *testing.T) {
 	})
 }
 
+// TestAESInV93: AES keys, CMAC, PIN blocks of format 4 and serial numbers of twelve bytes, two of them in field 53.
+func TestAESInV93(t *testing.T) {
+	s, _ := quickSecured(t, "debit", answerAll, func(a *acquirerConfig, h *host.Config) (module, error) {
+		simSecurity(h)
+		h.Version, h.Security.Field, h.Security.MAC = host.Version1993, 53, host.MACCMAC
+		a.Dialect, a.V93.MAC, a.V93.PINBytes, a.V93.MACField = dialectV93, "cmac", 16, 128
+		bdk := simBytes("FEDCBA9876543210F1F1F1F1F1F1F1F1")
+		h.Terminals[0].Keys = &host.Keys{
+			PIN: host.Key{BDK: bdk, KSN: simBytes("123456789012345600000000")}, MAC: host.Key{BDK: bdk, KSN: simBytes("123456789012345700000000")},
+		}
+		return aesModule(t.Context(), t.TempDir(), a.Name, h.Terminals[0].Keys)
+	})
+	for range 2 {
+		if sale := sellOne(t, s, 1_300); sale.Method != emv.OnlinePIN || sale.ResponseCode != "000" {
+			t.Errorf("verified by %q, code %s", sale.Method, sale.ResponseCode)
+		}
+	}
+}
+
 // typed is a keypad at which these PINs are entered, one after the other.
 type typed struct{ pins []string }
 
