@@ -241,6 +241,9 @@ func (c *config) check() error {
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
 		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
 	}
+	if a.Echo > 0 && a.Dialect != "nac" {
+		return fmt.Errorf("acquirer.echo: the dialect %s has no echo test: take it out", a.Dialect)
+	}
 	if err := a.framing().Check(); err != nil {
 		return fmt.Errorf("acquirer.length and length_counts: %w", err)
 	}
