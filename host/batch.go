@@ -162,8 +162,10 @@ func (h *Host) endBatch(q query, now time.Time) answer {
 		mine := sumUp(list)
 		a.code = outOfBalance
 		a.note = fmt.Sprintf("out of balance: here %d sales of %d and %d refunds of %d", mine.sales, mine.salesSum, mine.refunds, mine.refundsSum)
-		b.Uploading, b.At = true, now
-		h.keepBatch(b)
+		if !q.final { // the one that begins an upload, and may begin it again
+			b.Uploading, b.At = true, now
+			h.keepBatch(b)
+		}
 	}
 	return a
 }

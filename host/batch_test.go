@@ -94,6 +94,7 @@ func TestBatchUpload(t *testing.T) {
 	if got := d.code(d.uploaded(3, 1, credit, 10_000, rrn)); got != "12" {
 		t.Errorf("upload before the 95: %s, want 12", got)
 	}
+	d.closes("final before all", d.end("960000", 3, "000001", "000000000000000"), "95")
 	d.closes("out of balance", d.end("920000", 4, "000001", totals), "95")
 	d.closes("final without an upload", d.end("960000", 5, "000001", totals), "95")
 	upload := func(what string, m *iso8583.Message, code string, balance int64) {

@@ -37,6 +37,13 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(seed.pack(m))
 		f.Add(seed.pack(reversal(m, credit)))
 	}
+	for _, m := range []*iso8583.Message{
+		seed.preauthorise(credit, 1, 500), seed.message("0200", "200000", credit, 2, 500), seed.message("0220", "000000", credit, 3, 500),
+		naming(seed.message("0200", "020000", debit, 4, 7_000), seed.one(seed.message("0200", "200000", debit, 5, 100))),
+		seed.uploaded(6, 1, debit, 7_000, "632709000001"), seed.end("920000", 7, "000001", "001000000007000"), seed.end("960000", 8, "000001", "000000000000000"),
+	} {
+		f.Add(seed.pack(m))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := newRig(t)
 		before, _ := r.sale(debit, 1, 7_000)
