@@ -132,3 +132,26 @@ func TestNoHostAnswers(t *testing.T) {
 		}
 	})
 }
+
+// An answer that comes over the next connection, to another host even, is as late as one over its own: while the reversal with its
+// trace number is outstanding, and while nothing is.
+func TestLateAnswerOverTheNextConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		h := r.connect()
+		done := r.exchange(t.Context(), r.sale())
+		h.receive(t)
+		_ = h.Close()
+		r.wantError(<-done, true, link.ErrClosed)
+		h = r.connect()
+		h.send(t, framed(r.approval(nil)))
+		r.stray("0210", "no request is outstanding")
+		reversal := r.pack("0400", with(nil))
+		done = r.exchange(t.Context(), reversal)
+		h.receive(t)
+		h.send(t, framed(r.approval(nil)))
+		r.stray("0210", "does not answer 0400")
+		taken := with(map[int]string{39: "00"})
+		h.send(t, framed(r.pack("0410", taken)))
+		r.want(<-done, r.pack("0410", taken))
+	})
+}
