@@ -29,6 +29,11 @@ func serveHTTP(ctx context.Context, l net.Listener, h *host.Host) error {
 	return nil
 }
 
+// stranger says whether a browser, or another machine by a name that points here, asks: they give no orders.
+func stranger(r *http.Request) bool {
+	return loopback(r.Host) != nil && loopback(r.Host+":80") != nil || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+}
+
 // listings shows what there is, card numbers masked by their type, and takes orders to terminals.
 func listings(h *host.Host) http.Handler {
 	mux := http.NewServeMux()
@@ -49,11 +54,32 @@ func listings(h *host.Host) http.Handler {
 	}
 	show("accounts", func() any { return h.Accounts() })
 	show("ledger", func() any { return h.Ledger() })
+	show("trial", func() any { return h.Trial() })
+	show("entries", func() any { return h.Entries(0) })
+	show("batches", func() any { return h.Batches() })
+	show("statements", func() any { return h.Statements() })
+	mux.HandleFunc("POST /settle", func(w http.ResponseWriter, r *http.Request) {
+		if stranger(r) {
+			http.Error(w, "orders come from programs of this machine", http.StatusForbidden)
+			return
+		}
+		if err := h.Settle(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		body, err := json.MarshalIndent(h.Statements(), "", "  ")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(append(body, '\n'))
+	})
 	show("messages", func() any { return h.Messages() })
 	show("connections", func() any { return h.Connections() })
 	show("terminals", func() any { return h.Held() })
 	mux.HandleFunc("POST /terminals/{terminal}/{order}", func(w http.ResponseWriter, r *http.Request) {
-		if loopback(r.Host) != nil && loopback(r.Host+":80") != nil || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		if stranger(r) {
 			http.Error(w, "orders come from programs of this machine", http.StatusForbidden)
 			return
 		}

@@ -60,10 +60,12 @@ Test amounts, read off the last three decimals of a sale (a repeat or a reversal
   .104  posts, the answer has a wrong MAC
   .105  posts, the answer has another STAN       .106  posts, the answer comes twice
 
-Response codes of its own: 05 cryptogram wrong or used before, 12 no such transaction here, 13 amount or currency is not what
-the chip signed, 14 card not known, 25 nothing to reverse (an original that comes later is refused), 30 malformed, 51 balance
-too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another merchant's terminal or a way of reading that is not taken, 63 MAC, key serial number or PIN key wrong, 75 PIN tries used up, 76 reversal of another card or amount, 89 terminal not known,
-94 STAN used before, 96 out of room.`,
+Response codes of its own: 05 cryptogram wrong or used before, 10 approved for less (--partial), 12 no such transaction here, or
+nothing that it could void or complete, 13 amount or currency is not what the chip signed, 14 card not known, 25 nothing to reverse
+(an original that comes later is refused) or to void, 30 malformed, 51 balance too low, 54 expired, 55 wrong PIN (it is 1234) with the
+tries left, 58 another merchant's terminal or a way of reading that is not taken, 61 and 65 more today than the card may spend, or
+more often (--tables), 63 MAC, key serial number or PIN key wrong, 75 PIN tries used up, 76 reversal, void or upload of another card
+or amount, 80 batch is closed, 89 terminal not known, 94 STAN used before, 95 totals differ: upload the batch, 96 out of room.`,
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -85,6 +87,8 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 	f.StringVar(&o.dialect, "dialect", dialectNAC, "what terminals speak: nac (ISO 8583:1987) or v93 (ISO 8583:1993, numbers packed, no TPDU; response codes are then the action codes of that version)")
 	f.StringVar(&o.length, "length", "binary", "how the length before a message is written: binary (two bytes), bcd (two bytes) or ascii (four digits)")
 	f.StringVar(&o.counts, "length-counts", "message", "what it counts: message (TPDU and message), body (without the TPDU) or all (the length too)")
+	f.StringVar(&o.tables, "tables", "", "TOML file with what merchants pay ([[fee]]: brand, from, basis_points, fixed) and what cards may spend a day ([[limit]]: card, count, sum)")
+	f.BoolVar(&o.partial, "partial", false, "terminals take approvals in part: code 10 for what is left on the account")
 	f.BoolVar(&o.memory, "memory", false, "keep the books in memory and not in --state/ledger: they end with hostsim")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")
@@ -98,6 +102,7 @@ too low, 54 expired, 55 wrong PIN (it is 1234) with the tries left, 58 another m
 		cmd.AddCommand(listing(name, short))
 	}
 	cmd.AddCommand(order())
+	cmd.AddCommand(books()...)
 	return cmd
 }
 

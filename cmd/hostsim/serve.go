@@ -43,6 +43,8 @@ type options struct {
 	requireMAC bool
 	noFallback bool
 	memory     bool
+	partial    bool
+	tables     string
 }
 
 // serve runs the host until ctx ends. It prints one line when it is ready.
@@ -164,13 +166,17 @@ func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
+	fees, err := readTables(o.tables, accounts, kwd)
+	if err != nil {
+		return nil, err
+	}
 	cfg := host.Config{
 		Codec: codec, Version: version, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
-		Security: secured, NoFallback: o.noFallback, Framing: link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)},
+		Security: secured, NoFallback: o.noFallback, Fees: fees, Framing: link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)},
 	}
 	for n, t := range terminals {
-		member := host.Terminal{ID: t.id, Merchant: t.merchant}
+		member := host.Terminal{ID: t.id, Merchant: t.merchant, Partial: o.partial}
 		if t.keys != keysNone {
 			if member.Keys, err = terminalKeys(t.keys, n); err != nil {
 				return nil, err

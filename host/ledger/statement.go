@@ -113,9 +113,5 @@ func (s Statement) WriteCSV(w io.Writer) error {
 
 // decimal writes minor units with their decimals and a sign where they are below zero.
 func decimal(minor int64, exponent int) string {
-	sign := ""
-	if minor < 0 {
-		sign, minor = "-", -minor
-	}
-	return sign + money.New(minor, money.Currency{Exponent: exponent}).String()
+	return money.New(minor, money.Currency{Exponent: exponent}).String()
 }
