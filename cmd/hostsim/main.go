@@ -89,6 +89,7 @@ or amount, 80 batch is closed, 89 terminal not known, 94 STAN used before, 95 to
 	f.StringVar(&o.counts, "length-counts", "message", "what it counts: message (TPDU and message), body (without the TPDU) or all (the length too)")
 	f.StringVar(&o.tables, "tables", "", "TOML file with what merchants pay ([[fee]]: brand, from, basis_points, fixed) and what cards may spend a day ([[limit]]: card, count, sum)")
 	f.BoolVar(&o.partial, "partial", false, "terminals take approvals in part: code 10 for what is left on the account")
+	f.StringVar(&o.settleAt, "settle-at", "", "time of day, like 23:00, at which the day is ended by itself as hostsim settle ends it")
 	f.BoolVar(&o.memory, "memory", false, "keep the books in memory and not in --state/ledger: they end with hostsim")
 	f.StringVar(&o.zone, "zone", "Asia/Kuwait", "the host's time zone")
 	f.StringVar(&o.logLevel, "log", "info", "what is logged to standard error: debug, info, warn, error")

@@ -45,6 +45,7 @@ type options struct {
 	memory     bool
 	partial    bool
 	tables     string
+	settleAt   string
 }
 
 // serve runs the host until ctx ends. It prints one line when it is ready.
@@ -57,6 +58,9 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		return fmt.Errorf("%w: --log %q: write debug, info, warn or error", errUsage, o.logLevel)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	if _, _, _, err := parseTimeOfDay(o.settleAt); err != nil {
+		return err
+	}
 	terminals, err := o.members()
 	if err != nil {
 		return err
@@ -93,10 +97,15 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	if _, err := fmt.Fprintln(stdout, ready); err != nil {
 		return fmt.Errorf("ready line: %w", err)
 	}
+	zone, err := time.LoadLocation(o.zone)
+	if err != nil {
+		return fmt.Errorf("time zone: %w", err)
+	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	return together(ctx, log,
 		func(ctx context.Context) error { return h.Serve(ctx, tls.NewListener(tcp, config)) },
-		func(ctx context.Context) error { return serveHTTP(ctx, web, h) })
+		func(ctx context.Context) error { return serveHTTP(ctx, web, h) },
+		func(ctx context.Context) error { return settleDaily(ctx, h, o.settleAt, zone, log) })
 }
 
 // together runs services; the first to end ends the others. It waits for all.
