@@ -33,7 +33,7 @@ func parseDOL(name string, b []byte) (tlv.DOL, error) {
 func (s *session) fill(dol tlv.DOL) ([]byte, error) {
 	if dol.Has(emv.TagTCHashValue) && s.params.Has(emv.FeatureTCHash) {
 		list, ok := s.data.Get(emv.TagTDOL)
-		if !ok { // a default that the payment system does not give is one of no objects, and it is used all the same
+		if !ok && len(s.app.DefaultTDOL) > 0 { // without one, a list of nothing is taken, and the bit stays off
 			list = s.app.DefaultTDOL
 			s.setTVR(emv.TVRDefaultTDOLUsed, "the card wants a TC hash and brings no TDOL", "Book 3, 9.2.2")
 		}

@@ -183,7 +183,7 @@ func TestBegin(t *testing.T) {
 		{name: "AC refused", section: "Book 3, 10.8", answers: "80AE80=6985", want: emv.Terminated, reason: "6985"},
 		{name: "TC hash", section: "Book 3, 9.2.2", objects: "8C=9814 97=9F0206", want: emv.Online, sent: "80AE800014", tags: "95=8000008000 98=66E714EA8B0BA45FC7106D976E22A635A29CA9D5"},
 		{name: "TC hash by default", section: "Book 3, 9.2.2", objects: "8C=9814", params: func(p *emv.Params) { p.Applications[0].DefaultTDOL = unhex("9F0206") }, want: emv.Online, tags: "95=8000008080 98=66E714EA8B0BA45FC7106D976E22A635A29CA9D5", why: "TVR byte 5 bit 8"},
-		{name: "TC hash by default, without a default", section: "Book 3, 9.2.2", objects: "8C=9814", want: emv.Online, tags: "95=8000008080 98=DA39A3EE5E6B4B0D3255BFEF95601890AFD80709", why: "TVR byte 5 bit 8"},
+		{name: "TC hash by default, without a default", section: "Book 3, 9.2.2", objects: "8C=9814", want: emv.Online, tags: "95=8000008000 98=DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"},
 		{name: "TC hash of a TDOL that makes no sense", section: "Book 3, 5.4", objects: "8C=9814 97=9F02", want: emv.Terminated, reason: "TDOL"},
 	} {
 		r.run(t)
