@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,72 @@ func TestReadsUseTheirIndex(t *testing.T) {
 			!strings.Contains(plan, "USING INDEX owed_open") {
 			t.Errorf("%s reads a whole table: %s", name, plan)
 		}
+	}
+}
+
+// A parked debt stays sealed as it is until somebody decides: sent again it has its message, written off the message is
+// deleted. What was changed on disk is neither.
+func TestParkedDebtKeepsItsMessageUntilItIsWrittenOff(t *testing.T) {
+	f := newFolder(t)
+	s := f.open()
+	for id := terminal.SaleID(1); id <= 3; id++ {
+		newTeller(t, s, id).do(undone...)
+	}
+	d := due(t, s)
+	for i := range 2 {
+		move(t, s, &d[i], terminal.DebtTurn)
+		move(t, s, &d[i], terminal.DebtRefused)
+	}
+	messages := func() string {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { s = f.open() }()
+		return query(t, f.path(), "SELECT group_concat(id) FROM card WHERE purpose = 'message'")
+	}
+	if got := messages(); got != "1,2,3" {
+		t.Errorf("messages %q are kept, want all three", got)
+	}
+	for id, want := range map[int64]error{3: terminal.ErrNotParked, 4: terminal.ErrNoDebt, -1: terminal.ErrNoDebt} {
+		if got, err := s.Parked(t.Context(), id, true); !errors.Is(err, want) || got.Message != nil {
+			t.Errorf("debt %d: %+v (%v), want %v", id, got.State, err, want)
+		}
+	}
+	opened, err := s.Parked(t.Context(), 1, true)
+	if err != nil || string(opened.Message) != string(secret(t).Reversal) || opened.State != terminal.Parked {
+		t.Errorf("to be sent again: %+v (%v)", opened.State, err)
+	}
+	shut, err := s.Parked(t.Context(), 2, false)
+	if err != nil || shut.Message != nil || shut.Sale != 2 {
+		t.Errorf("to be written off: %+v (%v)", shut.State, err)
+	}
+	move(t, s, &shut, terminal.DebtWrittenOff)
+	if got := messages(); got != "1,3" {
+		t.Errorf("messages %q are kept, want no more of what is written off", got)
+	}
+	if _, err := s.Parked(t.Context(), 2, false); !errors.Is(err, terminal.ErrNoDebt) {
+		t.Errorf("written off: %v", err)
+	}
+
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, f.path(), "UPDATE card SET sealed = zeroblob(length(sealed)) WHERE purpose = 'message' AND id = 1")
+	s = f.open()
+	if _, err := s.Parked(t.Context(), 1, true); !errors.Is(err, terminal.ErrQuarantined) {
+		t.Errorf("a message that does not open: %v", err)
+	}
+	lost, err := s.Parked(t.Context(), 1, false)
+	if err != nil {
+		t.Fatalf("it cannot even be written off: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, f.path(), "UPDATE owed SET reason = 'none' WHERE id = 1")
+	s = f.open()
+	if _, err := s.Parked(t.Context(), lost.ID, false); !errors.Is(err, terminal.ErrQuarantined) {
+		t.Errorf("a row that was changed: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,6 +129,36 @@ func (s *Store) Due(ctx context.Context, acquirer string) ([]terminal.Debt, erro
 		due = append(due, f.debt)
 	}
 	return due, nil
+}
+
+// Parked is lane.Journal's. It opens the message only where it is asked for: a parked debt stays sealed otherwise.
+func (s *Store) Parked(ctx context.Context, id int64, message bool) (terminal.Debt, error) {
+	waiting, err := s.waitingDebts(ctx)
+	if err != nil {
+		return terminal.Debt{}, err
+	}
+	at := slices.IndexFunc(waiting, func(f sealedDebt) bool { return f.debt.ID == id })
+	of := place("owed", id)
+	switch {
+	case at < 0 && s.quarantined(of):
+		return terminal.Debt{}, terminal.ErrQuarantined
+	case at < 0:
+		return terminal.Debt{}, terminal.ErrNoDebt
+	case waiting[at].debt.State != terminal.Parked:
+		return terminal.Debt{}, terminal.ErrNotParked
+	case !message:
+		return waiting[at].debt, nil
+	}
+	d := waiting[at].debt
+	d.Message, err = s.open(ctx, waiting[at])
+	bad, err := s.judge(ctx, of, err)
+	if err != nil {
+		return terminal.Debt{}, err
+	}
+	if bad {
+		return terminal.Debt{}, terminal.ErrQuarantined
+	}
+	return d, nil
 }
 
 // waitingDebts are the debts that wait or are parked, of sales that are over. A sale in quarantine does not run: its debt

@@ -75,6 +75,17 @@ func NextDebt(table []DebtRow, s DebtState, e DebtEvent) (DebtRow, error) {
 	return DebtRow{}, noRow(string(e), string(s))
 }
 
+// DebtDecision is what somebody decides about a parked debt: DebtRequeued, to send it again, or DebtWrittenOff, never to.
+type DebtDecision struct {
+	Debt  int64
+	Event DebtEvent
+	By    string // who, as the journal names them
+	Note  string // with DebtWrittenOff: why, 1 to MaxDecisionNote characters on one line, no card number
+}
+
+// MaxDecisionNote is the most characters of a decision's note.
+const MaxDecisionNote = 200
+
 // Debt is one message owed to one acquirer. Message is opened (clear) and never leaves memory but for the wire.
 type Debt struct {
 	ID        int64     `json:"id"` // given by the journal, ascending in the order of owing

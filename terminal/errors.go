@@ -13,6 +13,14 @@ var (
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
 )
 
+// What the acquirer's owner answers to a decision about a debt that it does not carry out. Nothing has changed.
+var (
+	ErrNoDebt        = errors.New("no debt of that number waits or is parked")
+	ErrNotParked     = errors.New("it is not parked")
+	ErrOtherAcquirer = errors.New("the debt is owed to another acquirer, to which this terminal has no link")
+	ErrNote          = errors.New("note refused")
+)
+
 // ErrNoKeys says that the secure module has no key for a message. Nothing was sent; somebody has to load it.
 var ErrNoKeys = errors.New("the acquirer's keys are not loaded")
 

@@ -215,6 +215,11 @@ func (f far) Agree(context.Context, terminal.SaleID, terminal.Agreement) error {
 func (f far) Cancel(context.Context) error    { f.touch(); return nil }
 func (f far) Current() (terminal.Sale, bool)  { f.touch(); return terminal.Sale{}, false }
 func (f far) SendQueue(context.Context) error { f.touch(); return nil }
+func (f far) Decide(context.Context, terminal.DebtDecision) (terminal.Debt, error) {
+	f.touch()
+	return terminal.Debt{}, terminal.ErrNoDebt
+}
+
 func (f far) Snapshot() terminal.Snapshot {
 	f.touch()
 	return terminal.Snapshot{Version: 1, Sale: 7, Last: &terminal.Sale{ID: 6, MaskedPAN: "476173******0119"}}
@@ -265,6 +270,8 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"POST", "/v1/sales/7/signature", `{"matches":true}`, "cs"},
 		{"GET", "/v1/queue", "", "sta"},
 		{"POST", "/v1/queue/send", "", "st"},
+		{"POST", "/v1/queue/3/retry", "", "st"},
+		{"POST", "/v1/queue/3/write-off", `{"note":"x"}`, "s"},
 		{"GET", "/v1/users", "", "a"},
 		{"POST", "/v1/users", `{"name":"x"}`, "a"},
 		{"POST", "/v1/users/nobody", `{"lock":false}`, "a"},
@@ -324,6 +331,8 @@ func TestOpenTillKeepsKeysPeopleAndAuditClosed(t *testing.T) {
 		d.refused("", "GET", path, "", 401, "log_in")
 	}
 	d.refused("", "POST", "/v1/audit/verify", "", 401, "log_in")
+	d.refused("", "POST", "/v1/queue/3/write-off", `{"note":"x"}`, 401, "log_in")
+	d.refused("", "POST", "/v1/queue/3/retry", "", 404, "no_such_debt") // let through, as sending is
 	d.refused("", "POST", "/v1/users", `{"name":"new","role":"administrator","secret":"blue.kettle9"}`, 401, "log_in")
 }
 

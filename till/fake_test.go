@@ -88,7 +88,12 @@ func (s *script) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreeme
 }
 func (s *script) Cancel(context.Context) error    { return errorOf(s.next("Cancel")[0]) }
 func (s *script) SendQueue(context.Context) error { return errorOf(s.next("SendQueue")[0]) }
-func (s *script) Snapshot() terminal.Snapshot     { return as[terminal.Snapshot](s.next("Snapshot")[0]) }
+func (s *script) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
+	r := s.next("Decide", d)
+	return as[terminal.Debt](r[0]), errorOf(r[1])
+}
+
+func (s *script) Snapshot() terminal.Snapshot { return as[terminal.Snapshot](s.next("Snapshot")[0]) }
 
 func (s *script) Current() (terminal.Sale, bool) {
 	r := s.next("Current")

@@ -49,6 +49,10 @@ func problems() []problemRow {
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
 		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Put right what the detail names, then send it again. Nothing was charged."},
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
+		{terminal.ErrNoDebt, http.StatusNotFound, "no_such_debt", "There is no such debt", "Look its number up with pos queue. One that is settled is in the journal of its sale: pos why."},
+		{terminal.ErrNotParked, http.StatusConflict, "not_parked", "The debt is not parked", "The terminal sends it by itself; pos queue send makes it try now."},
+		{terminal.ErrOtherAcquirer, http.StatusConflict, "other_acquirer", "The debt is another acquirer's", "Start posd under that acquirer's name to send it, or write it off."},
+		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},
 		{ErrNoTranscript, http.StatusNotFound, "no_transcript", "There is no transcript of that sale", "See [transcripts] in posd.toml for how many are kept; pos why tells what the journal knows."},
 		{receipt.ErrNotFinal, http.StatusConflict, "still_running", "The sale is still running", "Ask for the receipt when it has ended."},
 	}

@@ -3,7 +3,8 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, GET queue, POST queue/send; POST login, POST logout,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, GET queue, POST queue/send,
+// POST queue/{id}/retry, POST queue/{id}/write-off; POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -48,6 +49,9 @@ type Lane interface {
 	Watch(ctx context.Context, after uint64) (terminal.Snapshot, error)
 	// SendQueue makes what is owed to the host go out now.
 	SendQueue(ctx context.Context) error
+	// Decide carries out what somebody decided about a parked debt; errors terminal.ErrNoDebt, ErrNotParked, ErrQuarantined,
+	// ErrOtherAcquirer, ErrNote.
+	Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error)
 }
 
 // Journal is what the till reads of the journal (store.Store).
@@ -188,6 +192,8 @@ func New(cfg Config) http.Handler {
 		{"POST /v1/sales/{id}/signature", people.Agree, h.signature},
 		{"GET /v1/queue", people.Queue, h.queue},
 		{"POST /v1/queue/send", people.Send, h.send},
+		{"POST /v1/queue/{id}/retry", people.Send, h.retry},
+		{"POST /v1/queue/{id}/write-off", people.WriteOff, h.writeOff},
 		{"POST /v1/login", "", h.logIn},
 		{"POST /v1/logout", "", h.logOut},
 		{"POST /v1/secret", "", h.ownSecret},

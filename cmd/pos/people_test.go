@@ -22,6 +22,7 @@ type counter struct {
 	dir     string
 	store   *store.Store
 	wire    *wire
+	stage   *stage
 	session string
 	all     strings.Builder // everything that was ever printed
 }
@@ -47,6 +48,7 @@ func newCounter(t *testing.T) *counter {
 		r, err := s.Verify(ctx)
 		return till.Verified{Rows: r.Rows, Audit: r.Audit, Findings: r.Findings}, err
 	}
+	c.stage = stage
 	stop := c.wire.serve(t, stage)
 	t.Cleanup(func() {
 		stop()

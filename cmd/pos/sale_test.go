@@ -207,7 +207,7 @@ func TestSaleThatIsNotTaken(t *testing.T) {
 
 func TestNoDaemon(t *testing.T) {
 	for _, args := range [][]string{
-		{"sale", "1"}, {"status"}, {"journal"}, {"show", "1"}, {"receipt", "1"}, {"why", "1"}, {"cancel"}, {"queue"}, {"queue", "send"},
+		{"sale", "1"}, {"status"}, {"journal"}, {"show", "1"}, {"receipt", "1"}, {"why", "1"}, {"cancel"}, {"queue"}, {"queue", "send"}, {"queue", "retry", "3"}, {"queue", "write-off", "3", "--note", "x"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			got := posRun(t, &wire{}, nil, append([]string{"--socket", "/nowhere/posd.sock"}, args...)...)

@@ -32,7 +32,7 @@ func debtNotYet(r terminal.DebtRow) string {
 	case terminal.DebtDischarge:
 		return "the store does it, with the sale's row: -R is switched off instead"
 	case terminal.DebtRefused, terminal.DebtRequeued, terminal.DebtWrittenOff:
-		return "no host refuses a reversal for good; supervisors come with store-and-forward"
+		return "no simulated host refuses a reversal for good: TestParkedDebt… in terminal/lane takes these"
 	case terminal.DebtTryLater:
 		return "the simulated host takes every reversal that reaches it"
 	case terminal.DebtTurn, terminal.DebtAccepted, terminal.DebtNoAnswer, terminal.DebtPowerLost:

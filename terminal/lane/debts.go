@@ -102,6 +102,9 @@ func debtEntry(table []terminal.DebtRow, d *terminal.Debt, event terminal.DebtEv
 		return terminal.Entry{}, err
 	}
 	d.State, d.Reason = row.To, brief(reason)
+	if row.From == terminal.Parked {
+		d.Reason = reason // a person's own words, bounded by Decide, stay whole
+	}
 	after := *d
 	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: after.Reason}, nil
 }

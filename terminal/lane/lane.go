@@ -257,6 +257,11 @@ func (l *Lane) SendQueue(context.Context) error {
 	return nil
 }
 
+// Decide carries out what somebody decided about a parked debt; Owner.Decide.
+func (l *Lane) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
+	return l.cfg.Owner.Decide(ctx, d)
+}
+
 // ExchangeKeys makes the acquirer's owner ask for new session keys as soon as no sale runs; false where the acquirer has
 // none. anew is for a host that has lost the keys in force. What came of it is in the journal, and in the status of the keys.
 func (l *Lane) ExchangeKeys(_ context.Context, anew bool) bool { return l.cfg.Owner.RenewKeys(anew) }

@@ -65,6 +65,22 @@ func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
 	return m.debts(terminal.Owed, terminal.Sent), nil
 }
 
+func (m *memory) Parked(_ context.Context, id int64, message bool) (terminal.Debt, error) {
+	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked) {
+		if d.ID != id {
+			continue
+		}
+		if !message {
+			d.Message = nil
+		}
+		if d.State != terminal.Parked {
+			return terminal.Debt{}, terminal.ErrNotParked
+		}
+		return d, nil
+	}
+	return terminal.Debt{}, terminal.ErrNoDebt
+}
+
 // debts are those in one of the states, of sales that are over.
 func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 	m.mu.Lock()
@@ -74,7 +90,7 @@ func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 		for _, d := range e.Duties {
 			switch d {
 			case terminal.OweReversal:
-				debts[e.Sale.ID] = terminal.Debt{ID: int64(e.Sale.ID), Sale: e.Sale.ID, Kind: terminal.ReversalDebt, STAN: e.Sale.STAN, State: terminal.Owed, Message: e.Secret.Reversal}
+				debts[e.Sale.ID] = terminal.Debt{ID: int64(e.Sale.ID), Sale: e.Sale.ID, Acquirer: e.Sale.Acquirer, Kind: terminal.ReversalDebt, STAN: e.Sale.STAN, State: terminal.Owed, Message: e.Secret.Reversal}
 			case terminal.DischargeReversal:
 				delete(debts, e.Sale.ID)
 			case terminal.OweAdvice:

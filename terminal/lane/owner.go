@@ -53,6 +53,7 @@ type Owner struct {
 	cfg    OwnerConfig
 	debts  []terminal.DebtRow
 	ask    chan question
+	decide chan decision
 	poke   chan struct{}
 	strays chan terminal.Stray
 	done   chan struct{} // closed when Run has ended
@@ -93,7 +94,7 @@ type Reply struct {
 // NewOwner makes an owner. Run starts it.
 func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
-		cfg: cfg, debts: cfg.Debts, ask: make(chan question), poke: make(chan struct{}, 1),
+		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1),
 		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
 	}
 	if cfg.Sessions != nil {
@@ -135,6 +136,11 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 			continue
 		case q := <-o.ask:
 			next, err = o.serve(ctx, q)
+		case d := <-o.decide:
+			if err := o.settleByHand(ctx, d); err != nil {
+				return err
+			}
+			continue
 		case <-o.poke:
 			next, err = o.rest(ctx, true)
 		case anew := <-o.renew:

@@ -22,6 +22,10 @@ type Journal interface {
 	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, messages opened.
 	Due(ctx context.Context, acquirer string) ([]terminal.Debt, error)
 
+	// Parked is one parked debt, of whatever acquirer; with message it has its message, opened. Errors: terminal.ErrNoDebt,
+	// ErrNotParked, ErrQuarantined.
+	Parked(ctx context.Context, id int64, message bool) (terminal.Debt, error)
+
 	// Counts says how many debts wait (Owed or Sent, of final sales), how many are parked, since when the oldest of
 	// both waits, and the highest committed sequence.
 	Counts(ctx context.Context) (terminal.Counts, error)

@@ -25,6 +25,7 @@ const (
 	EventRole    Event = "role"       // a role changed
 	EventSecret  Event = "secret"     // a secret changed
 	EventKeys    Event = "keys"       // something was done with keys
+	EventDebt    Event = "debt"       // somebody decided about a debt that the host had refused
 	EventRefused Event = "refused"    // a command without the role for it
 	EventRow     Event = "quarantine" // a row on disk does not authenticate
 )

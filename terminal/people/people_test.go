@@ -313,6 +313,7 @@ func TestPolicy(t *testing.T) {
 		{people.Journal, "csta", "-csta"},
 		{people.Queue, "sta", "-csta"},
 		{people.Send, "st", "-csta"},
+		{people.WriteOff, "s", "s"},
 		{people.Keys, "ta", "ta"},
 		{people.Users, "a", "a"},
 		{people.Audit, "a", "a"},
@@ -344,7 +345,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 11 {
+	if len(people.Actions()) != 12 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {
@@ -374,6 +375,8 @@ func TestPolicyRefusals(t *testing.T) {
 		{people.Users, []people.Role{people.Supervisor, people.Administrator}, true},
 		{people.Keys, []people.Role{people.Anyone}, false},
 		{people.Audit, []people.Role{people.Supervisor}, true},
+		{people.WriteOff, []people.Role{people.Supervisor, people.Administrator}, true},
+		{people.WriteOff, []people.Role{people.Cashier}, false},
 		{"refund all", []people.Role{people.Supervisor}, false},
 	} {
 		after, err := p.With(c.action, c.roles)

@@ -13,17 +13,18 @@ type Action string
 
 // The actions, each a key of the profile's [roles] table.
 const (
-	Status  Action = "status"    // how terminal, reader, host and queue are
-	Sell    Action = "sale"      // a sale, and following it
-	Cancel  Action = "cancel"    // cancel the running sale
-	Agree   Action = "signature" // say whether a signature matches
-	Receipt Action = "receipt"   // print a receipt again
-	Journal Action = "journal"   // sales and journal rows, and why
-	Queue   Action = "queue"     // what is owed to the host
-	Send    Action = "send"      // send it now
-	Keys    Action = "keys"      // key loading, destruction, decommissioning
-	Users   Action = "users"     // people: add, list, lock, unlock, role, secret
-	Audit   Action = "audit"     // the audit log: list and verify
+	Status   Action = "status"    // how terminal, reader, host and queue are
+	Sell     Action = "sale"      // a sale, and following it
+	Cancel   Action = "cancel"    // cancel the running sale
+	Agree    Action = "signature" // say whether a signature matches
+	Receipt  Action = "receipt"   // print a receipt again
+	Journal  Action = "journal"   // sales and journal rows, and why
+	Queue    Action = "queue"     // what is owed to the host
+	Send     Action = "send"      // send it now
+	WriteOff Action = "write_off" // give up a debt that the host has refused for good
+	Keys     Action = "keys"      // key loading, destruction, decommissioning
+	Users    Action = "users"     // people: add, list, lock, unlock, role, secret
+	Audit    Action = "audit"     // the audit log: list and verify
 )
 
 // Anyone in a list of roles is also somebody who has not logged in.
@@ -46,6 +47,7 @@ func needs() []need {
 		{Journal, []Role{Cashier, Supervisor, Technician, Administrator}, true},
 		{Queue, []Role{Supervisor, Technician, Administrator}, true},
 		{Send, []Role{Supervisor, Technician}, true},
+		{WriteOff, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
 		{Users, []Role{Administrator}, false},
 		{Audit, []Role{Administrator}, false},
@@ -63,8 +65,8 @@ func Actions() []Action {
 
 // Policy is the profile's table of who may do what. The zero value allows nobody anything.
 type Policy struct {
-	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Keys, people
-	// and the audit log ask for their role all the same.
+	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Writing off, keys,
+	// people and the audit log ask for their role all the same.
 	Open bool
 
 	Idle    time.Duration // a session without a request ends after it
@@ -91,8 +93,8 @@ func DefaultPolicy() Policy {
 	return p
 }
 
-// With is the policy with another list of roles for an action. What only some may ever do stays theirs: people, keys and
-// the audit log are for no cashier and never for anyone, and somebody must be able to administer.
+// With is the policy with another list of roles for an action. What only some may ever do stays theirs: writing off, people,
+// keys and the audit log are for no cashier and never for anyone, and somebody must be able to administer.
 func (p Policy) With(a Action, roles []Role) (Policy, error) {
 	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })
 	if at < 0 {

@@ -13,17 +13,18 @@ type roles struct {
 	Idle    any `toml:"session_idle"`
 	Longest any `toml:"session_max"`
 
-	Status  any `toml:"status"`
-	Sell    any `toml:"sale"`
-	Cancel  any `toml:"cancel"`
-	Agree   any `toml:"signature"`
-	Receipt any `toml:"receipt"`
-	Journal any `toml:"journal"`
-	Queue   any `toml:"queue"`
-	Send    any `toml:"send"`
-	Keys    any `toml:"keys"`
-	Users   any `toml:"users"`
-	Audit   any `toml:"audit"`
+	Status   any `toml:"status"`
+	Sell     any `toml:"sale"`
+	Cancel   any `toml:"cancel"`
+	Agree    any `toml:"signature"`
+	Receipt  any `toml:"receipt"`
+	Journal  any `toml:"journal"`
+	Queue    any `toml:"queue"`
+	Send     any `toml:"send"`
+	WriteOff any `toml:"write_off"`
+	Keys     any `toml:"keys"`
+	Users    any `toml:"users"`
+	Audit    any `toml:"audit"`
 }
 
 func (c *checker) roles(r roles) people.Policy {
@@ -40,6 +41,7 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Journal, r.Journal},
 		{people.Queue, r.Queue},
 		{people.Send, r.Send},
+		{people.WriteOff, r.WriteOff},
 		{people.Keys, r.Keys},
 		{people.Users, r.Users},
 		{people.Audit, r.Audit},

@@ -167,6 +167,30 @@ $ pos queue list --json
 $ pos queue send
 ? 0
 Nothing waits.
+$ pos queue retry 5
+? 0
+Debt 5, the reversal of sale 1042, goes to the bank again; pos queue list shows what is left.
+$ pos queue retry 5 --json
+? 0
+{"id":5,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"somebody who has not logged in"}
+$ pos queue retry 3
+? 2
+! pos: debt 3: it is not parked. The terminal sends it by itself; pos queue send makes it try now.
+$ pos queue retry 9
+? 2
+! pos: debt 9: no debt of that number waits or is parked. Look its number up with pos queue. One that is settled is in the journal of its sale: pos why.
+$ pos queue retry x
+? 2
+! pos: "x" is no number of a debt: it is the first one in each line of pos queue
+$ pos queue retry
+? 2
+! pos: pos queue retry takes ID, and was given 0 (pos queue retry --help shows how)
+$ pos queue write-off 5
+? 2
+! pos: --note says in one line of 1 to 200 characters how the money is put right: it stays in the journal
+$ pos queue write-off 5 --note 'x'
+? 2
+! pos: --note says in one line of 1 to 200 characters how the money is put right: it stays in the journal
 $ pos queue empty
 ? 2
 ! pos: "empty" is no command of pos queue: pos queue --help shows what there is

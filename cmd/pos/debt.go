@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"tillway/terminal"
+	"tillway/till"
+)
+
+// debtPath checks a debt's number before anything is asked.
+func debtPath(id, rest string) (string, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 1 {
+		return "", usage("%q is no number of a debt: it is the first one in each line of pos queue", id)
+	}
+	return fmt.Sprintf("/v1/queue/%d/%s", n, rest), nil
+}
+
+// queueRetry has a parked debt sent again.
+func (a *app) queueRetry() *cobra.Command {
+	return &cobra.Command{
+		Use: "retry ID", Short: "Send again what the bank has refused for good",
+		Long: `retry sends a parked debt again: one that the bank has refused for good, and that the terminal does not send any more by itself.
+It goes out at once, and before any sale; when the bank refuses it again, it is parked again. Find out first why it was
+refused: pos queue shows the bank's response code.`,
+		Example: "  pos queue retry 3",
+		Args:    args("ID"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := debtPath(argv[0], "retry")
+			if err != nil {
+				return err
+			}
+			cl := a.client()
+			defer cl.close()
+			var d terminal.Debt
+			if err := cl.post(c.Context(), path, nil, &d); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(d)
+			}
+			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, d.Kind, d.Sale)
+			return nil
+		},
+	}
+}
+
+// queueWriteOff gives a parked debt up.
+func (a *app) queueWriteOff() *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use: "write-off ID --note TEXT", Short: "Give up what the bank has refused for good; the money is put right by hand",
+		Long: `write-off gives a parked debt up: the terminal never sends it again, and deletes the message. It moves no money. A reversal
+that is written off was NOT made: where the bank has booked the sale, the customer stays charged until somebody puts it right
+with the bank. Do that first, and say how in the note; it stays in the journal with your name.`,
+		Example: "  pos queue write-off 3 --note 'refunded by the bank on the phone, their case 8812'",
+		Args:    args("ID"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := debtPath(argv[0], "write-off")
+			if err != nil {
+				return err
+			}
+			if n := utf8.RuneCountInString(note); n < 1 || n > terminal.MaxDecisionNote || !utf8.ValidString(note) || strings.ContainsFunc(note, unicode.IsControl) {
+				return usage("--note says in one line of 1 to %d characters how the money is put right: it stays in the journal", terminal.MaxDecisionNote)
+			}
+			cl := a.client()
+			defer cl.close()
+			var d terminal.Debt
+			if err := cl.post(c.Context(), path, till.WriteOff{Note: note}, &d); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(d)
+			}
+			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, d.Kind, d.Sale)
+			a.printf("No money was moved. The bank may have booked that sale: put it right with the bank by hand.\n")
+			return nil
+		},
+	}
+	c.Flags().StringVar(&note, "note", "", "how the money is put right, for the journal; 1 to 200 characters, no card number")
+	return c
+}

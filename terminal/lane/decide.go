@@ -1,0 +1,101 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"tillway/terminal"
+)
+
+// A debt that the bank has refused for good is parked, and only a person can do something about it: have it sent again,
+// or write it off. The owner does it, between two of its own steps, because nobody else moves debts.
+
+type decision struct {
+	terminal.DebtDecision
+	reply chan decided
+}
+
+type decided struct {
+	debt terminal.Debt
+	err  error
+}
+
+// Decide carries out a decision about a parked debt and returns the debt as it then stands on disk; one that is to be sent
+// again goes out at once, before any request. It waits while the owner is busy with the bank; a context that ends before the
+// owner has taken the decision leaves everything as it was. Errors: terminal.ErrNoDebt, ErrNotParked, ErrQuarantined,
+// ErrOtherAcquirer, ErrNote, or the context's.
+func (o *Owner) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
+	if d.Event == terminal.DebtWrittenOff {
+		if err := checkNote(d.Note); err != nil {
+			return terminal.Debt{}, err
+		}
+	}
+	q := decision{d, make(chan decided, 1)}
+	ended := fmt.Errorf("the terminal is stopping: %w", context.Canceled)
+	select {
+	case o.decide <- q:
+	case <-o.done:
+		return terminal.Debt{}, ended
+	case <-ctx.Done():
+		return terminal.Debt{}, ctx.Err()
+	}
+	select {
+	case r := <-q.reply:
+		return r.debt, r.err
+	case <-o.done: // the journal failed in the middle of it, or it was the last thing that Run did
+		select {
+		case r := <-q.reply:
+			return r.debt, r.err
+		default:
+			return terminal.Debt{}, ended
+		}
+	}
+}
+
+// settleByHand takes a parked debt to where somebody wants it. What is wrong with the wish goes back; the error is the
+// journal's.
+func (o *Owner) settleByHand(ctx context.Context, q decision) error {
+	d, err := o.cfg.Journal.Parked(ctx, q.Debt, q.Event == terminal.DebtRequeued) // one whose message is lost can still be written off
+	if err == nil && q.Event == terminal.DebtRequeued && d.Acquirer != o.cfg.Name {
+		err = terminal.ErrOtherAcquirer
+	}
+	for _, refusal := range []error{terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer} {
+		if errors.Is(err, refusal) {
+			q.reply <- decided{err: fmt.Errorf("debt %d: %w", q.Debt, err)}
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	reason := q.By + " has it sent again"
+	if q.Event == terminal.DebtWrittenOff {
+		reason = "written off by " + q.By + ": " + q.Note
+	}
+	if err := o.debtStep(ctx, &d, q.Event, reason); err != nil {
+		return err
+	}
+	d.Message = nil
+	q.reply <- decided{debt: d}
+	if q.Event == terminal.DebtRequeued {
+		o.Poke()
+	}
+	return nil
+}
+
+// checkNote refuses a note that says nothing, does not fit a line, or holds what a journal never does.
+func checkNote(note string) error {
+	switch n := utf8.RuneCountInString(note); {
+	case strings.TrimSpace(note) == "" || n > terminal.MaxDecisionNote:
+		return fmt.Errorf("%w: it has 1 to %d characters", terminal.ErrNote, terminal.MaxDecisionNote)
+	case !utf8.ValidString(note) || strings.ContainsFunc(note, unicode.IsControl):
+		return fmt.Errorf("%w: it is one line of text, without control characters", terminal.ErrNote)
+	case cardNumberIn(note):
+		return fmt.Errorf("%w: it looks like it holds a card number, which is never kept: name the sale instead", terminal.ErrNote)
+	}
+	return nil
+}
