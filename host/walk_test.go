@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"tillway/host"
@@ -66,8 +67,8 @@ func TestEveryKindWalk(t *testing.T) {
 			}
 			d.books()
 		}
-		for i := len(all) - 1; i >= 0; i-- {
-			d.code(back(all[i].m, all[i].c))
+		for _, one := range slices.Backward(all) {
+			d.code(back(one.m, one.c))
 			d.books()
 		}
 		if d.balance(credit) != opening || d.balance(debit) != opening {
