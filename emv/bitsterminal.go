@@ -76,13 +76,16 @@ func (m *MoreCapabilities) Set(b MoreCapabilityBit) { setBit(m[:], uint8(b)) }
 // Names lists the bits that are set, as the book names them.
 func (m MoreCapabilities) Names() []string { return namesOf(moreBits, m[:]) }
 
-// CodeTable says whether the terminal can show ISO/IEC 8859 part index, 1 to 10.
+// CodeTable says whether the terminal can show the ISO/IEC 8859 part of an Issuer Code Table Index: packed digits, 01 to 10
+// (Book 3, C4).
 func (m MoreCapabilities) CodeTable(index byte) bool {
 	switch {
 	case index >= 1 && index <= 8:
 		return hasBit(m[:], 50+index)
-	case index == 9 || index == 10:
-		return hasBit(m[:], 40+index-8)
+	case index == 0x09:
+		return hasBit(m[:], uint8(MoreCodeTable9))
+	case index == 0x10:
+		return hasBit(m[:], uint8(MoreCodeTable10))
 	}
 	return false
 }

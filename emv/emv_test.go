@@ -225,7 +225,7 @@ func TestBits(t *testing.T) {
 	m.Set(emv.MoreCodeTable6)
 	m.Set(emv.MoreCodeTable10)
 	for i := range byte(20) {
-		if m.CodeTable(i) != (i == 1 || i == 6 || i == 10) {
+		if m.CodeTable(i) != (i == 1 || i == 6 || i == 0x10) {
 			t.Errorf("code table %d", i)
 		}
 	}

@@ -139,14 +139,11 @@ func (s *session) readDirectory(record []byte, dir fci) error {
 
 // tryAIDs selects the terminal's applications one by one (Book 1, 12.3.3).
 func (s *session) tryAIDs(ctx context.Context) (ending, error) {
-	for _, app := range s.params.Applications {
+	for i, app := range s.params.Applications {
 		occurrence := byte(selectFirst)
 		for range maxNextOccurrence {
 			data, err := s.selectFile(ctx, app.AID, occurrence)
-			if errors.Is(err, emv.ErrCardBlocked) {
-				if occurrence == selectNext {
-					break
-				}
+			if i == 0 && occurrence == selectFirst && errors.Is(err, emv.ErrCardBlocked) { // later it only says: not there
 				return s.cardBlocked(), nil
 			}
 			blocked := errors.Is(err, emv.ErrBlocked)
@@ -170,6 +167,7 @@ func (s *session) tryAIDs(ctx context.Context) (ending, error) {
 func (s *session) consider(app emv.Application, data []byte, blocked bool) (more bool) {
 	file, err := parseFCI(data)
 	if err != nil || !bytes.HasPrefix(file.name, app.AID) {
+		s.blocked = s.blocked || blocked
 		return false
 	}
 	exact := len(file.name) == len(app.AID)

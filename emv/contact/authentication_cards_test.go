@@ -161,6 +161,7 @@ func TestDDA(t *testing.T) {
 	none := func(p *emv.Params) { p.Applications[0].DefaultDDOL = nil }
 	off := func(p *emv.Params) { p.Off = []emv.Feature{emv.FeatureDefaultDDOL} }
 	timeless := func(p *emv.Params) { p.Applications[0].DefaultDDOL = unhex("9A03") }
+	part := func(p *emv.Params) { p.Applications[0].DefaultDDOL = unhex("9F3703") }
 	for _, r := range []signed{
 		{card: "oda-dda-format1", want: emv.Approved, tvr: "0000000000", oda: "dda true"},
 		{card: "oda-dda-long-ddol", want: emv.Approved, tvr: "0000000000", oda: "dda true"},
@@ -168,6 +169,7 @@ func TestDDA(t *testing.T) {
 		{card: "oda-dda-no-ddol", params: none, want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", never: "0088"},
 		{card: "oda-dda-no-ddol", params: off, want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", never: "0088"},
 		{card: "oda-dda-no-ddol", params: timeless, want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", never: "0088"},
+		{card: "oda-dda-no-ddol", params: part, want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", never: "0088"},
 		{card: "oda-dda-ddol-no-number", want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", never: "0088"},
 		{card: "oda-dda-hash", want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false", ac: "80AE80"},
 		{card: "oda-dda-format", want: emv.Online, tvr: "0800000000", tsi: "E8", oda: "dda false"},

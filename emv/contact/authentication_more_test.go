@@ -114,6 +114,9 @@ func TestCDAWithoutSignature(t *testing.T) {
 		{"no CID", "oda-cda", drop(emv.TagCID), emv.Terminated, 0x00, "80AE50"},
 		{"no ATC", "oda-cda", drop(emv.TagATC), emv.Terminated, 0x00, "80AE50"},
 		{"issuer application data left out", "oda-cda", drop(emv.TagIssuerApplicationData), emv.Declined, 0x04, "80AE50"},
+		{"AAC with a signature that is none", "cda-declines", inside(emv.TagResponseFormat2, func(items []tlv.Item) []tlv.Item {
+			return append(items, tlv.Item{Tag: emv.TagSignedDynamicApplicationData, Value: make([]byte, 96)})
+		}), emv.Declined, 0x00, "80AE50"},
 		{"AAC without cryptogram", "cda-declines", drop(emv.TagApplicationCryptogram), emv.Terminated, 0x00, "80AE50"},
 	} {
 		first := true

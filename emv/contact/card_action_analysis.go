@@ -96,7 +96,7 @@ func (s *session) generateAC(ctx context.Context, name string, dol tlv.DOL, cda 
 	}
 	cid = emv.CID(s.data.Value(emv.TagCID)[0])
 	s.explain("9F27", fmt.Sprintf("%s: asked for %s, card gave %s", name, s.asked, cid.Cryptogram()), sectionAC)
-	if !cda || !signatureDue(cid, elements) {
+	if !cda || !signatureDue(cid) {
 		return cid, false, nil
 	}
 	s.authenticationPerformed()
@@ -110,10 +110,9 @@ func (s *session) generateAC(ctx context.Context, name string, dol tlv.DOL, cda 
 }
 
 // signatureDue says whether an answer to a request with CDA must have a signature: a TC and an ARQC must, an AAC has none
-// (Book 2, 6.6.1). An AAC with one is judged by it.
-func signatureDue(cid emv.CID, elements []tlv.Item) bool {
-	_, signed := tlv.Find(elements, emv.TagSignedDynamicApplicationData)
-	return signed || cid.Cryptogram() == emv.TC || cid.Cryptogram() == emv.ARQC
+// (Book 2, 6.6.1), whatever stands beside it: the CID in clear says which it is (6.6.2).
+func signatureDue(cid emv.CID) bool {
+	return cid.Cryptogram() == emv.TC || cid.Cryptogram() == emv.ARQC
 }
 
 // takeCryptogram stores an answer of either format over what the answer before it brought, and returns the objects of
@@ -159,6 +158,9 @@ func (s *session) takeFormat2(name string, v []byte, cda bool) ([]tlv.Item, erro
 	}
 	taken := map[tlv.Tag]bool{}
 	for _, it := range items {
+		if len(it.Value) == 0 {
+			continue // absent (Book 3, 5.2)
+		}
 		switch it.Tag {
 		case emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram, emv.TagIssuerApplicationData:
 		case emv.TagSignedDynamicApplicationData:
@@ -176,7 +178,7 @@ func (s *session) takeFormat2(name string, v []byte, cda bool) ([]tlv.Item, erro
 		s.data.Put(it.Tag, it.Value)
 	}
 	needed := []tlv.Tag{emv.TagCID, emv.TagATC, emv.TagApplicationCryptogram}
-	if cda && taken[emv.TagCID] && signatureDue(emv.CID(s.data.Value(emv.TagCID)[0]), items) {
+	if cda && taken[emv.TagCID] && signatureDue(emv.CID(s.data.Value(emv.TagCID)[0])) {
 		needed = needed[:2]
 	}
 	for _, tag := range needed {

@@ -40,8 +40,8 @@ func (s *session) storeFCITemplate(body []byte, in tlv.Tag, depth int) error {
 	}
 	for _, it := range items {
 		if slices.Contains(fciTemplates, it.Tag) {
-			if err := s.storeFCITemplate(it.Value, it.Tag, depth+1); err != nil {
-				return err
+			if err := s.storeFCITemplate(it.Value, it.Tag, depth+1); err != nil { // what stands behind it counts all the same
+				s.explain("selection", "part of the FCI makes no sense: "+err.Error(), "Book 1, 11.3.4")
 			}
 			continue
 		}
@@ -79,6 +79,7 @@ func (s *session) store(body []byte, in tlv.Tag) error {
 		case !e.Fits(len(it.Value)) && decisive[it.Tag]:
 			return fault("Book 3, 7.5", "the card's tag %s has %d bytes", it.Tag, len(it.Value))
 		case !e.Fits(len(it.Value)):
+			s.seen[it.Tag] = true // it is there, and no step can use it
 			s.explain(oddData, fmt.Sprintf("the card's tag %s has %d bytes and is left out", it.Tag, len(it.Value)), "Book 3, 7.5")
 			continue
 		}

@@ -47,7 +47,7 @@ var riskRows = []rehearsal{
 	{card: "res-atm-only", section: "Book 3, 10.4.2", want: emv.Online, tags: "95=0010000000"},
 	{card: "res-no-usage", section: "Book 3, 10.4.2", want: emv.Approved, tags: "95=0000000000"},
 	{card: "res-no-country", section: "Book 3, 10.4.2", want: emv.Approved, tags: "95=0000000000"},
-	{card: "res-month-end", section: "Book 3, 10.4.3", want: emv.Approved, tags: "95=0000000000"},
+	terminates("res-month-end", "Book 3, 7.5"),                                                   // a day 00 is no date
 	{card: "res-no-goods", section: "Book 3, 10.4.2", want: emv.Approved, tags: "95=0000000000"}, // goods or services is one
 	{card: "res-no-cashback", section: "Book 3, 10.4.2", want: emv.Approved, tags: "95=0000000000"},
 	{card: "res-no-cashback", section: "Book 3, 10.4.2", fixed: "9C=09 9F03=000000001000", want: emv.Online, tags: "95=0010000000"},

@@ -76,6 +76,11 @@ func (s *session) takeIssuerData(b []byte) {
 		}
 	}
 	s.scripts = s.readScripts(items)
+	if err != nil && len(s.scripts) < maxScripts {
+		if sc, ok := cutScript(unread(b, items), err); ok {
+			s.scripts = append(s.scripts, sc)
+		}
+	}
 }
 
 // finalCryptogram sends the second GENERATE AC and then the scripts that come after it (Book 3, 10.11). All processing

@@ -55,6 +55,8 @@ func TestComplete(t *testing.T) {
 		{name: "91 too short", section: "Book 3, Annex A", result: approved, issuer: "910711223344556677", want: emv.Approved, never: "0082", why: "issuer data"},
 		{name: "91 too long", section: "Book 3, Annex A", result: approved, issuer: "91111122334455667788112233445566778811", want: emv.Approved, never: "0082"},
 		{name: "91 twice", section: "Book 3, 10.9", result: approved, issuer: auth + "9108AAAAAAAAAAAAAAAA", want: emv.Approved, sent: "008200000A11223344556677883030", never: "0082000008"},
+		{name: "a script longer than the answer", section: "Book 3, Annex E1", result: approved, issuer: "7120" + "9F180411223344" + "860484010000", want: emv.Approved, never: "84", tags: "95=8000008020 9F5B=0011223344"},
+		{name: "a script longer than the answer, after one that is whole", section: "Book 4, 12.2.4", answers: "84=9000", result: approved, issuer: "7206860484010000" + "7220" + "860484020000", want: emv.Approved, sent: "84010000", never: "8402", tags: "95=8000008010 9F5B=20000000000000000000"},
 		{name: "cut", section: "Book 3, 10.9", result: approved, issuer: auth + "72", want: emv.Approved, sent: "00820000", why: "issuer data"},
 		{name: "too much", section: "Book 3, 10.9", result: approved, issuer: auth + strings.Repeat("00", 1000), want: emv.Approved, never: "0082", why: "issuer data"},
 

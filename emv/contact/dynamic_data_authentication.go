@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tillway/emv"
 	"tillway/emv/oda"
@@ -62,8 +63,8 @@ func (s *session) readyForDDA() (oda.Key, tlv.DOL, error) {
 	if err != nil {
 		return oda.Key{}, nil, fmt.Errorf("the DDOL makes no sense: %w", err)
 	}
-	if !ddol.Has(emv.TagUnpredictableNumber) {
-		return oda.Key{}, nil, errors.New("the DDOL lacks the unpredictable number")
+	if !slices.ContainsFunc(ddol, func(w tlv.Want) bool { return w.Tag == emv.TagUnpredictableNumber && w.Length >= 4 }) {
+		return oda.Key{}, nil, errors.New("the DDOL lacks the unpredictable number, or a part of it")
 	}
 	return key, ddol, nil
 }
@@ -88,8 +89,7 @@ func (s *session) internalAuthenticate(ctx context.Context, values []byte) ([]by
 		if err != nil {
 			return nil, fault(section, "%s: %v", name, err)
 		}
-		var ok bool
-		if signed, ok = tlv.Find(inner, emv.TagSignedDynamicApplicationData); !ok {
+		if signed, _ = tlv.Find(inner, emv.TagSignedDynamicApplicationData); len(signed) == 0 { // empty is absent: 5.2
 			return nil, fault(section, "%s: tag %s missing", name, emv.TagSignedDynamicApplicationData)
 		}
 	default:

@@ -96,7 +96,14 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	s.storeFCI(file.body)
 	s.app, s.aid = c.app, c.AID
 	s.explain("selection", fmt.Sprintf("%X is selected, priority %d", c.AID, c.Priority), "Book 1, 12.4")
-	s.label = s.labelOf(s.data.Value(emv.TagApplicationPreferredName), s.data.Value(emv.TagApplicationLabel), file.codeTable())
+	table := file.codeTable()
+	if table == 0 { // what only the directory has counts here too (Book 1, 12.2.2)
+		table = c.CodeTable
+	}
+	if e, _ := emv.Lookup(emv.TagLanguagePreference); !s.data.Has(emv.TagLanguagePreference) && e.Fits(len(c.Language)) {
+		s.data.Put(emv.TagLanguagePreference, []byte(c.Language))
+	}
+	s.label = s.labelOf(s.data.Value(emv.TagApplicationPreferredName), s.data.Value(emv.TagApplicationLabel), table)
 	if s.label == "" {
 		s.label = c.Label
 	}

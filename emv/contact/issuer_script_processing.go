@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,28 @@ func (s *session) readScripts(items []tlv.Item) []script {
 }
 
 // readScript separates the commands. The identifier is read if it can be, also of a script that makes no sense.
+// unread is what stands behind the objects that could be read.
+func unread(b []byte, items []tlv.Item) []byte {
+	for _, it := range items {
+		b = bytes.TrimLeft(b, "\x00")[len(it.Raw):]
+	}
+	return bytes.TrimLeft(b, "\x00")
+}
+
+// cutScript is a script whose own length is wrong: received, and not performed (Book 3, Annex E1, scenario 3).
+func cutScript(b []byte, why error) (script, bool) {
+	if len(b) == 0 || tlv.Tag(b[0]) != emv.TagIssuerScriptTemplate1 && tlv.Tag(b[0]) != emv.TagIssuerScriptTemplate2 {
+		return script{}, false
+	}
+	body := b[min(2, len(b)):]
+	if len(b) > 1 && (b[1] == 0x81 || b[1] == 0x82) { // the length has so many bytes more
+		body = body[min(int(b[1]&0x0F), len(body)):]
+	}
+	sc := readScript(tlv.Item{Tag: tlv.Tag(b[0]), Value: body})
+	sc.fault, sc.commands = why.Error(), nil
+	return sc, true
+}
+
 func readScript(it tlv.Item) script {
 	sc := script{tag: it.Tag}
 	items, err := tlv.Parse(it.Value)

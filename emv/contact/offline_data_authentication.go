@@ -154,6 +154,9 @@ func (s *session) present(tags ...tlv.Tag) error {
 	for _, tag := range tags {
 		if !s.data.Has(tag) {
 			e, _ := emv.Lookup(tag)
+			if s.seen[tag] { // not missing (Book 3, Table 35)
+				return fmt.Errorf("%s %s: the card's has an impossible length", tag, e.Name)
+			}
 			return fmt.Errorf("%s %s: %w", tag, e.Name, errMissing)
 		}
 	}

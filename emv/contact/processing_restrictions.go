@@ -74,8 +74,7 @@ func (s *session) cashback() bool {
 	return kind == typeCashback || kind == typeGoods && other > 0
 }
 
-// applicationDates compares the dates by the calendar; an expiry without a day means the last of the month
-// (Book 3, 10.4.3).
+// applicationDates compares the dates by the calendar (Book 3, 10.4.3).
 func (s *session) applicationDates() error {
 	const section = "Book 3, 10.4.3"
 	today, ok := date(s.data.Value(emv.TagTransactionDate))
@@ -101,7 +100,7 @@ func (s *session) applicationDates() error {
 	return nil
 }
 
-// date reads YYMMDD: years 50 to 99 are of the last century (Book 4, 6.7.3). Day 00 is the month's last.
+// date reads YYMMDD: years 50 to 99 are of the last century (Book 4, 6.7.3). A day 00 is no date (Book 3, 7.5).
 func date(b []byte) (time.Time, bool) {
 	if len(b) != 3 || !decimal(b) {
 		return time.Time{}, false
@@ -112,11 +111,8 @@ func date(b []byte) (time.Time, bool) {
 		year -= 100
 	}
 	last := time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
-	if month < 1 || month > 12 || day > last {
+	if month < 1 || month > 12 || day < 1 || day > last {
 		return time.Time{}, false
-	}
-	if day == 0 {
-		day = last
 	}
 	return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC), true
 }

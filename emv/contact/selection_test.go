@@ -67,6 +67,7 @@ func TestDirectory(t *testing.T) {
 		{"card blocked", "00A404000E=6A81", 0, 0, emv.Terminated},
 		{"no application in common", "00A4040007=6A82", 0, 1, emv.OtherInterface},
 		{"the only application blocked", "00A4040007=" + visaFile[:len(visaFile)-4] + "6283", 0, 1, emv.Terminated},
+		{"the only application blocked, without an FCI", "00A4040007=6283", 0, 1, emv.Terminated},
 		{"card blocked at the AID", "00A4040007=6A81", 0, 1, emv.Terminated},
 		{"other AIDs only", "00A404000E=" + pseFound + " 00B2=6A83 00B2010C=" + directory("4F07A0000000041010") + ",RECORD", 2, 2, emv.Online},
 	} {
@@ -183,6 +184,8 @@ func TestLabel(t *testing.T) {
 		{"preferred name with control characters", "5004564953419F1101019F120443610765", "6000F0A001", "Cae"},
 		{"preferred name too long", "5004564953419F1101019F12114142434445464748494A4B4C4D4E4F5051", "6000F0A001", "VISA"},
 		{"preferred name whose table only this terminal's ASCII has", "5004564953419F1101029F1203436172", "6000F0A003", "Car"},
+		{"preferred name, table 10", "5004564953419F1101109F1203436172", "6000F0A201", "Car"},
+		{"preferred name, a table that is none", "5004564953419F11010A9F1203436172", "6000F0A201", "VISA"},
 		{"label with control characters", "5005564953410A", "6000F0A001", "VISA"},
 		{"nothing", "", "6000F0A001", ""},
 	} {
@@ -212,6 +215,10 @@ func TestCardBlocked(t *testing.T) {
 	_, out := begin(t, card, terminal(apps...), nil)
 	if out.Decision != emv.Terminated || !strings.Contains(out.Reason, "card blocked") || card.sent("00A4040007"+visaAID) != 0 {
 		t.Errorf("%s: %s %v", out.Decision, out.Reason, card.said)
+	}
+	_, out = begin(t, newChip("", "00A4040007A0000000041010=6A82 00A4040007"+visaAID+"=6A81"), terminal(apps...), nil)
+	if out.Decision != emv.OtherInterface { // from the second AID on it only says that the application is not there
+		t.Errorf("6A81 to the second AID: %s %s", out.Decision, out.Reason)
 	}
 }
 
@@ -319,6 +326,20 @@ func TestLanguageOfTheDirectory(t *testing.T) {
 	begin(t, newChip("", "00A404000E="+pse+" 00B2=6A83 00B2010C="+directory("4F07"+visaAID+"5004564953418701819F12054361726420")), terminal(), h)
 	if len(h.asked) != 1 || h.asked[0].Language != "arfr" || h.asked[0].CodeTable != 1 || h.asked[0].Label != "Card" {
 		t.Errorf("%+v", h.asked)
+	}
+}
+
+// TestDirectoryCountsAfterSelection: what only the directory says of language and code table holds for the application too; what
+// the application says itself stands (Book 1, 12.2.2).
+func TestDirectoryCountsAfterSelection(t *testing.T) {
+	pse := file("315041592E5359532E4444463031", "8801015F2D0461726672"+"9F110101")
+	for own, language := range map[string]string{"": "61726672", "5F2D02656E": "656E"} {
+		card := newChip("", "00A404000E="+pse+" 00B2=6A83 00B2010C="+directory("4F07"+visaAID+"500456495341")+
+			" 00A4040007"+visaAID+"="+file(visaAID, "5004564953419F120443617264"+own))
+		_, out := begin(t, card, terminal(), nil)
+		if out.Label != "Card" || fmt.Sprintf("%X", out.Data.Value(emv.TagLanguagePreference)) != language {
+			t.Errorf("%q: label %q, language %X", own, out.Label, out.Data.Value(emv.TagLanguagePreference))
+		}
 	}
 }
 
