@@ -24,8 +24,8 @@ func mutants() []mutant {
 			".", "TestNothingPrintsASecret",
 		},
 		{
-			11, "a PIN block of any format goes to the host", "iso8583/dialect/nac/security.go",
-			"case req.PIN.Layout != 0 && req.PIN.Layout != 3 && req.PIN.Layout != 4:", "case req.PIN.Layout > 9:",
+			11, "a PIN block of any format goes to the host", "terminal/security.go",
+			"case r.PIN.Layout != 0 && r.PIN.Layout != 3 && r.PIN.Layout != 4:", "case r.PIN.Layout > 9:",
 			"iso8583/dialect/nac", "TestPINRefused",
 		},
 		{

@@ -106,7 +106,7 @@ type Application struct {
 	TACOnline       [5]byte
 	TACDefault      [5]byte
 	FloorLimitMinor int64  // 9F1B, in minor units of the terminal's currency
-	DefaultDDOL     []byte // used by offline data authentication, a later part
+	DefaultDDOL     []byte // where the card brings no DDOL (Book 2, 6.5.1)
 	DefaultTDOL     []byte
 	RandomThreshold int64 // biased random selection (Book 3, 10.6.2), minor units
 	RandomTarget    int   // percent 0 to 99

@@ -219,3 +219,12 @@ var elements = []Element{
 	{TagTrack2DataContactless, "Track 2 Data (contactless magnetic stripe mode)", ICC, FormatB, 0, 19, "70 77", true, "Book C-2, A.1.181"},
 	{TagFCIIssuerDiscretionaryData, "File Control Information (FCI) Issuer Discretionary Data", ICC, FormatB, 0, 222, "A5", false, annexA},
 }
+
+// CryptogramTags are the objects without which an issuer cannot check an application cryptogram: no message that carries one may
+// leave any of them out.
+func CryptogramTags() []tlv.Tag {
+	return []tlv.Tag{
+		TagTVR, TagAIP, TagTransactionDate, TagTransactionType, TagTransactionCurrencyCode, TagAmountAuthorised,
+		TagIssuerApplicationData, TagTerminalCountryCode, TagApplicationCryptogram, TagCID, TagATC, TagUnpredictableNumber,
+	}
+}

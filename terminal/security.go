@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -45,6 +46,22 @@ type PINBlock struct {
 
 // IsZero says that there is no PIN block.
 func (b PINBlock) IsZero() bool { return len(b.Block) == 0 }
+
+// CheckPIN holds a request to its PIN: there is a block where the cardholder was verified by it and nowhere else, of the
+// acquirer's length (8 bytes, or 16 in format 4) and in a format for hosts.
+func (r Request) CheckPIN(blockBytes int) error {
+	switch verified := r.Method == emv.OnlinePIN; {
+	case !verified && r.PIN.IsZero():
+		return nil
+	case verified != !r.PIN.IsZero():
+		return errors.New("online PIN without a PIN block, or a PIN block without online PIN")
+	case len(r.PIN.Block) != blockBytes || (r.PIN.Layout == 4) != (blockBytes == 16):
+		return fmt.Errorf("DE 52: PIN block of %d bytes in format %d, the settings have %d bytes", len(r.PIN.Block), r.PIN.Layout, blockBytes)
+	case r.PIN.Layout != 0 && r.PIN.Layout != 3 && r.PIN.Layout != 4: // format 1 binds to no card, format 2 is for the card
+		return fmt.Errorf("DE 52: format %d goes to no host", r.PIN.Layout)
+	}
+	return nil
+}
 
 func (b PINBlock) String() string {
 	if b.IsZero() {

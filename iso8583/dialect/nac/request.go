@@ -208,7 +208,7 @@ func (d *Dialect) chipData(req terminal.Request) ([]byte, error) {
 	for _, tag := range d.settings.ChipTags {
 		v, ok := req.Tags.Get(tag)
 		if !ok {
-			if slices.Contains(cryptogramTags(), tag) {
+			if slices.Contains(emv.CryptogramTags(), tag) {
 				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
 			}
 			continue
@@ -222,15 +222,6 @@ func (d *Dialect) chipData(req terminal.Request) ([]byte, error) {
 		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
 	}
 	return out, nil
-}
-
-// cryptogramTags cannot be left out: without one of them the issuer cannot check the application cryptogram.
-func cryptogramTags() []tlv.Tag {
-	return []tlv.Tag{
-		emv.TagTVR, emv.TagAIP, emv.TagTransactionDate, emv.TagTransactionType, emv.TagTransactionCurrencyCode,
-		emv.TagAmountAuthorised, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode, emv.TagApplicationCryptogram,
-		emv.TagCID, emv.TagATC, emv.TagUnpredictableNumber,
-	}
 }
 
 // Repeat is a reversal for its next sending, the first being attempt 1: unchanged, or as 0401 from the second sending on

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"tillway/emv"
 	"tillway/iso8583"
 	"tillway/terminal"
 )
@@ -59,15 +58,11 @@ func (s Settings) checkSecurity() error {
 
 // setPIN puts the PIN block in where the cardholder was verified by it, and nowhere else.
 func (d *Dialect) setPIN(m *iso8583.Message, req terminal.Request) error {
-	switch verified := req.Method == emv.OnlinePIN; {
-	case !verified && req.PIN.IsZero():
+	if err := req.CheckPIN(d.settings.PINBytes); err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if req.PIN.IsZero() {
 		return nil
-	case verified != !req.PIN.IsZero():
-		return fmt.Errorf("%w: online PIN without a PIN block, or a PIN block without online PIN", ErrRequest)
-	case len(req.PIN.Block) != d.settings.PINBytes || (req.PIN.Layout == 4) != (d.settings.PINBytes == 16):
-		return fmt.Errorf("%w: DE 52: PIN block of %d bytes in format %d, the settings have %d bytes", ErrRequest, len(req.PIN.Block), req.PIN.Layout, d.settings.PINBytes)
-	case req.PIN.Layout != 0 && req.PIN.Layout != 3 && req.PIN.Layout != 4: // format 1 binds to no card, format 2 is for the card
-		return fmt.Errorf("%w: DE 52: format %d goes to no host", ErrRequest, req.PIN.Layout)
 	}
 	m.SetBytes(pinData, req.PIN.Block)
 	return d.addSubfield(m, subPINKey, req.PIN.KSN)

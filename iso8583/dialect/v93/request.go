@@ -258,7 +258,7 @@ func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]
 	for _, tag := range tags {
 		v, ok := req.Tags.Get(tag)
 		if !ok {
-			if whole && slices.Contains(cryptogramTags(), tag) {
+			if whole && slices.Contains(emv.CryptogramTags(), tag) {
 				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
 			}
 			continue
@@ -272,15 +272,6 @@ func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]
 		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
 	}
 	return out, nil
-}
-
-// cryptogramTags cannot be left out: without one of them the issuer cannot check the application cryptogram.
-func cryptogramTags() []tlv.Tag {
-	return []tlv.Tag{
-		emv.TagTVR, emv.TagAIP, emv.TagTransactionDate, emv.TagTransactionType, emv.TagTransactionCurrencyCode,
-		emv.TagAmountAuthorised, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode, emv.TagApplicationCryptogram,
-		emv.TagCID, emv.TagATC, emv.TagUnpredictableNumber,
-	}
 }
 
 func printable(s string) bool {
