@@ -156,6 +156,26 @@ func TestDebtTable(t *testing.T) {
 	same(t, want, got)
 }
 
+// TestBatchTable compares the batches' state table as printed with the one that runs.
+func TestBatchTable(t *testing.T) {
+	var want, got []string
+	for _, r := range terminal.BatchTable() {
+		want = append(want, sentence(string(r.From), string(r.Event), string(r.To), nil, false))
+	}
+	for _, row := range table(t, "Batch", 2) {
+		if row[1] == "" {
+			for s := range strings.SplitSeq(row[0], ", ") {
+				if !terminal.BatchState(s).Final() {
+					t.Errorf("%s is printed as final and is not", s)
+				}
+			}
+			continue
+		}
+		got = append(got, transitions(t, row[0], row[1])...)
+	}
+	same(t, want, got)
+}
+
 // TestPathsInPages: a file or folder that a page names is there.
 func TestPathsInPages(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)

@@ -44,7 +44,7 @@ func TestTerminalDialect(t *testing.T) {
 			if got := ask(d.Network(terminal.NetworkRequest{Kind: terminal.SignOn, STAN: 1, TerminalID: "TILL1", MerchantID: "KW1"})); got.Verdict != terminal.VerdictApproved {
 				t.Errorf("sign-on: %+v", got)
 			}
-			request, reversal, err := d.SaleRequest(r.request(t, credit, 2, 10_525))
+			request, reversal, err := d.Request(r.request(t, credit, 2, 10_525))
 			sold := ask(request, err)
 			if sold.Verdict != terminal.VerdictApproved || len(sold.AuthCode) != 6 || len(sold.RRN) != 12 || len(sold.Issuer) != 12 || r.books() != 1 {
 				t.Errorf("sale: %+v", sold)
@@ -54,7 +54,7 @@ func TestTerminalDialect(t *testing.T) {
 					t.Errorf("reversal, attempt %d: %+v", attempt+1, got)
 				}
 			}
-			request, reversal, err = d.SaleRequest(r.request(t, debit, 3, 10_525))
+			request, reversal, err = d.Request(r.request(t, debit, 3, 10_525))
 			if got := ask(reversal, err); got.Verdict != terminal.VerdictApproved || got.Code != "25" {
 				t.Errorf("reversal without an original: %+v", got)
 			}

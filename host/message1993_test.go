@@ -77,7 +77,7 @@ func TestLaterDialect(t *testing.T) {
 			if got := r.signOn(d); got.Verdict != terminal.VerdictApproved || got.Code != "800" {
 				t.Errorf("sign-on: %+v", got)
 			}
-			request, reversal, err := d.SaleRequest(r.request(t, credit, 2, 10_525))
+			request, reversal, err := d.Request(r.request(t, credit, 2, 10_525))
 			sold := r.ask(d, request, err)
 			if sold.Verdict != terminal.VerdictApproved || sold.Code != "000" || len(sold.AuthCode) != 6 || len(sold.RRN) != 12 || len(sold.Issuer) != 12 || r.books() != 1 {
 				t.Errorf("sale: %+v", sold)
@@ -91,7 +91,7 @@ func TestLaterDialect(t *testing.T) {
 					t.Errorf("reversal, attempt %d: %+v", attempt+1, got)
 				}
 			}
-			request, reversal, err = d.SaleRequest(r.request(t, debit, 3, 10_525))
+			request, reversal, err = d.Request(r.request(t, debit, 3, 10_525))
 			if got := r.ask(d, reversal, err); got.Verdict != terminal.VerdictApproved || got.Code != "914" {
 				t.Errorf("reversal without an original: %+v", got)
 			}
@@ -122,13 +122,13 @@ func TestLaterCodes(t *testing.T) {
 		{unknown, 10_300, terminal.VerdictDeclined, "111"},
 		{credit, opening + 300, terminal.VerdictDeclined, "116"},
 	} {
-		request, _, err := d.SaleRequest(r.request(t, c.card, uint32(10+i), c.amount))
+		request, _, err := d.Request(r.request(t, c.card, uint32(10+i), c.amount))
 		if got := r.ask(d, request, err); got.Verdict != c.verdict || got.Code != c.code {
 			t.Errorf("%s, %d: %s %s, want %s %s", c.card.name, c.amount, got.Verdict, got.Code, c.verdict, c.code)
 		}
 	}
 	for _, amount := range []int64{10_068, 10_009, 10_010} { // they leave open whether it was booked, or approve in part
-		request, _, err := d.SaleRequest(r.request(t, credit, uint32(amount), amount))
+		request, _, err := d.Request(r.request(t, credit, uint32(amount), amount))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestLaterCodes(t *testing.T) {
 // TestLaterRefusals: what a message of the 1993 version must say, each thing by itself; nothing is posted or given back.
 func TestLaterRefusals(t *testing.T) {
 	r, d := later(t, nil)
-	sold, _, err := d.SaleRequest(r.request(t, credit, 2, 10_525))
+	sold, _, err := d.Request(r.request(t, credit, 2, 10_525))
 	if got := r.ask(d, sold, err); got.Code != "000" {
 		t.Fatalf("sale: %+v", got)
 	}
@@ -183,7 +183,7 @@ func TestLaterRefusals(t *testing.T) {
 		if c.reversal {
 			stan = 2
 		}
-		request, reversal, err := d.SaleRequest(r.request(t, credit, stan, 10_525))
+		request, reversal, err := d.Request(r.request(t, credit, stan, 10_525))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestLaterStripe(t *testing.T) {
 	}{{terminal.EnteredStripe, "120"}, {terminal.EnteredFallback, "000"}} {
 		req := r.request(t, credit, uint32(2+i), 10_525)
 		req.Entry, req.Card.PSN = c.entry, ""
-		request, _, err := d.SaleRequest(req)
+		request, _, err := d.Request(req)
 		if got := r.ask(d, request, err); got.Code != c.code {
 			t.Errorf("a chip card, %s: code %s, want %s", c.entry, got.Code, c.code)
 		}
@@ -287,7 +287,7 @@ func TestLaterSecurity(t *testing.T) {
 				}
 				return response, a.MAC
 			}
-			request, reversal, err := d.SaleRequest(r.request(t, credit, 2, 10_525))
+			request, reversal, err := d.Request(r.request(t, credit, 2, 10_525))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -325,7 +325,7 @@ func TestLaterRestart(t *testing.T) {
 		c.Terminals[0] = host.Terminal{ID: "TILL1", Merchant: "KW1"}
 	})
 	d.codec = dialect.Codec()
-	request, reversal, err := dialect.SaleRequest(d.request(t, credit, 2, 10_525))
+	request, reversal, err := dialect.Request(d.request(t, credit, 2, 10_525))
 	if got := d.ask(dialect, request, err); got.Code != "000" {
 		t.Fatalf("sale: %+v", got)
 	}

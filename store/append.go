@@ -130,7 +130,7 @@ func (s *Store) saleRow(ctx context.Context, e *terminal.Entry, r *row) error {
 	}
 	for _, duty := range e.Duties {
 		switch duty {
-		case terminal.OweReversal, terminal.OweAdvice:
+		case terminal.OweReversal, terminal.OweAdvice, terminal.OweDeferred:
 			if err := s.owe(ctx, e, duty, r); err != nil {
 				return err
 			}
@@ -142,13 +142,15 @@ func (s *Store) saleRow(ctx context.Context, e *terminal.Entry, r *row) error {
 	if e.Secret == nil {
 		return nil
 	}
-	plain, err := e.Secret.Card.Plain()
-	if err != nil {
-		return fmt.Errorf("card data of sale %d: %w", sale.ID, err)
-	}
-	defer clear(plain)
-	if err := s.seal(ctx, r, cardPurpose, int64(sale.ID), plain); err != nil {
-		return err
+	if !e.Secret.Card.PAN.IsZero() { // an advice behind a request: the card is there already
+		plain, err := e.Secret.Card.Plain()
+		if err != nil {
+			return fmt.Errorf("card data of sale %d: %w", sale.ID, err)
+		}
+		defer clear(plain)
+		if err := s.seal(ctx, r, cardPurpose, int64(sale.ID), plain); err != nil {
+			return err
+		}
 	}
 	if len(e.Secret.Request) == 0 {
 		return nil
@@ -181,22 +183,30 @@ func (s *Store) giveToken(ctx context.Context, sale *terminal.Sale, secret *term
 	return nil
 }
 
-// owe makes a debt. A reversal's message is sealed with it; an advice may have none yet.
+// owe makes a debt. Its message is sealed with it.
 func (s *Store) owe(ctx context.Context, e *terminal.Entry, duty terminal.Duty, r *row) error {
-	kind, message := terminal.AdviceDebt, []byte(nil)
-	if duty == terminal.OweReversal {
-		if e.Secret == nil || len(e.Secret.Reversal) == 0 {
-			return fmt.Errorf("reversal owed without its message: %w", errEntry)
+	var kind terminal.DebtKind
+	var message []byte
+	if e.Secret != nil {
+		message = e.Secret.Advice
+	}
+	switch duty {
+	case terminal.OweAdvice:
+		kind = terminal.AdviceDebt
+	case terminal.OweDeferred:
+		kind = terminal.DeferredDebt
+	default:
+		if kind, message = terminal.ReversalDebt, nil; e.Secret != nil {
+			message = e.Secret.Reversal
 		}
-		kind, message = terminal.ReversalDebt, e.Secret.Reversal
+	}
+	if len(message) == 0 {
+		return fmt.Errorf("%s owed without its message: %w", kind, errEntry)
 	}
 	s.debts++
 	r.debts = append(r.debts, terminal.Debt{
 		ID: s.debts, Sale: r.sale.ID, Acquirer: r.sale.Acquirer, Kind: kind, STAN: r.sale.STAN, State: terminal.Owed,
 	})
-	if len(message) == 0 {
-		return nil
-	}
 	return s.seal(ctx, r, messagePurpose, s.debts, message)
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -148,12 +149,12 @@ func TestDebtsKeepTheirOrder(t *testing.T) {
 	}
 }
 
-func TestAdviceIsOwedWithoutAMessage(t *testing.T) {
+func TestAdviceIsOwedWithItsMessage(t *testing.T) {
 	s := newFolder(t).open()
 	newTeller(t, s, 1).do(terminal.Start, terminal.Presented, terminal.OfflineApproved)
 	d := due(t, s)
-	if len(d) != 1 || d[0].Kind != terminal.AdviceDebt || d[0].Message != nil {
-		t.Errorf("due %+v, want one advice without a message", d)
+	if len(d) != 1 || d[0].Kind != terminal.AdviceDebt || !bytes.HasPrefix(d[0].Message, []byte("advice ")) {
+		t.Errorf("due %+v, want one advice with its message", d)
 	}
 	if n := s.Quarantined(); n != 0 {
 		t.Errorf("%d in quarantine, want none", n)

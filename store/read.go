@@ -196,9 +196,6 @@ func (s *Store) open(ctx context.Context, f sealedDebt) ([]byte, error) {
 		}
 		return message, err
 	}
-	if f.debt.Kind == terminal.AdviceDebt {
-		return nil, nil // an advice without a message yet
-	}
 	return nil, errNoMessage
 }
 
@@ -366,6 +363,11 @@ func (s *Store) rowOf(ctx context.Context, c cells) (r terminal.JournalRow, err 
 		r.Debt = new(terminal.Debt)
 		if err := json.Unmarshal([]byte(c.text(11)), r.Debt); err != nil {
 			return r, fmt.Errorf("%w: row %d: a debt's record cannot be read", ErrDamaged, r.Seq)
+		}
+	case terminal.BatchEntry:
+		r.Batch = new(terminal.Batch)
+		if err := json.Unmarshal([]byte(c.text(11)), r.Batch); err != nil {
+			return r, fmt.Errorf("%w: row %d: a batch's record cannot be read", ErrDamaged, r.Seq)
 		}
 	case terminal.StrayEntry, terminal.SignOnEntry, terminal.StartEntry:
 	}

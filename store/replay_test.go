@@ -35,6 +35,8 @@ func replay(rows []terminal.JournalRow) (sales, debts []string) {
 					owed = append(owed, debt{r.Sale, terminal.ReversalDebt, terminal.Owed, 0})
 				case terminal.OweAdvice:
 					owed = append(owed, debt{r.Sale, terminal.AdviceDebt, terminal.Owed, 0})
+				case terminal.OweDeferred:
+					owed = append(owed, debt{r.Sale, terminal.DeferredDebt, terminal.Owed, 0})
 				case terminal.DischargeReversal:
 					for i := range owed {
 						if owed[i].sale == r.Sale && owed[i].kind == terminal.ReversalDebt {
@@ -45,7 +47,7 @@ func replay(rows []terminal.JournalRow) (sales, debts []string) {
 			}
 		case terminal.DebtEntry:
 			owed[r.Debt.ID-1].state, owed[r.Debt.ID-1].tries = r.Debt.State, r.Debt.Attempts
-		case terminal.StrayEntry, terminal.SignOnEntry, terminal.StartEntry:
+		case terminal.StrayEntry, terminal.SignOnEntry, terminal.StartEntry, terminal.BatchEntry:
 		}
 	}
 	for _, s := range state {

@@ -56,11 +56,12 @@ func (f *folder) open() *store.Store {
 
 // teller moves a sale through the state table and makes the entries that the lane would make.
 type teller struct {
-	t     testing.TB
-	s     *store.Store
-	sale  terminal.Sale
-	now   time.Time
-	table []terminal.Row
+	t      testing.TB
+	s      *store.Store
+	sale   terminal.Sale
+	now    time.Time
+	table  []terminal.Row
+	carded bool // the card is sealed
 }
 
 func newTeller(t testing.TB, s *store.Store, id terminal.SaleID) *teller {
@@ -78,7 +79,7 @@ func newTeller(t testing.TB, s *store.Store, id terminal.SaleID) *teller {
 		V: terminal.RecordVersion, ID: id, Kind: terminal.KindSale, State: terminal.Ready, Acquirer: acquirer, Batch: batch,
 		Amount: money.New(10_525, kwd), Started: now, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		STAN: uint32(id), Invoice: uint32(id), LocalTime: now, MaskedPAN: "476173******0119",
-	}, now, terminal.Table()}
+	}, now, terminal.Table(), false}
 }
 
 func secret(t testing.TB) *terminal.Secret {
@@ -91,6 +92,7 @@ func secret(t testing.TB) *terminal.Secret {
 		Card:     terminal.CardData{PAN: track.PAN(), Expiry: track.Expiry(), PSN: "01", Track2: track},
 		Request:  []byte("request " + track.Clear()),
 		Reversal: []byte("reversal " + track.PAN().Clear()),
+		Advice:   []byte("advice " + track.PAN().Clear()),
 	}
 }
 
@@ -104,8 +106,14 @@ func (k *teller) entry(event terminal.Event) (terminal.Entry, bool) {
 	k.sale.State, k.sale.Updated = r.To, k.now
 	sale := k.sale
 	e := terminal.Entry{Time: k.now, Kind: terminal.SaleEntry, From: r.From, Event: string(event), Duties: r.Duties, Sale: &sale}
-	if event == terminal.GoOnline {
-		e.Secret = secret(k.t)
+	for _, d := range r.Duties {
+		switch all := secret(k.t); {
+		case d == terminal.DischargeReversal:
+		case e.Secret == nil && (d == terminal.OweReversal || !k.carded):
+			e.Secret, k.carded = all, true
+		case e.Secret == nil:
+			e.Secret = &terminal.Secret{Advice: all.Advice}
+		}
 	}
 	e.Erase = r.From == terminal.Sending
 	return e, r.Commit

@@ -5,10 +5,11 @@ import "time"
 // DebtKind is what is owed to the host.
 type DebtKind string
 
-// The kinds. Advices come with store-and-forward.
+// The kinds.
 const (
 	ReversalDebt DebtKind = "reversal"
-	AdviceDebt   DebtKind = "advice"
+	AdviceDebt   DebtKind = "advice"   // word of what was approved without the host, or captured
+	DeferredDebt DebtKind = "deferred" // a request that is kept: the host may still decline it, and it is parked then
 )
 
 // DebtState is where a debt stands.

@@ -7,18 +7,24 @@ import (
 	"tillway/money"
 )
 
-// Request is what a dialect needs to compose a sale's request and its reversal. It holds clear card data and lives in
-// memory only.
+// Request is what a dialect needs to compose the messages of one transaction. It holds clear card data and lives in memory
+// only.
 type Request struct {
 	Sale       SaleID
 	Kind       Kind
-	Amount     money.Amount
-	STAN       uint32    // 1 to 999999
-	Invoice    uint32    // 1 to 999999
-	Batch      uint32    // 1 to 999999
-	Time       time.Time // terminal's local time
-	TerminalID string    // 8 characters
-	MerchantID string    // 15 characters
+	Amount     money.Amount // all that the card pays; of a void what it takes back, of a balance inquiry zero
+	Tip        money.Amount // of it
+	Cashback   money.Amount // of it
+	Way        Way          // of an advice: how it was approved
+	TwoStep    bool         // of a sale: an authorisation now, a completion advice later; of its advice: that completion
+	AuthCode   string       // of an advice: the approval's, where there is one
+	Original   Original     // that it is about, or the zero value
+	STAN       uint32       // 1 to 999999
+	Invoice    uint32       // 1 to 999999
+	Batch      uint32       // 1 to 999999
+	Time       time.Time    // terminal's local time
+	TerminalID string       // 8 characters
+	MerchantID string       // 15 characters
 	Card       CardData
 	Entry      Entered // empty: EnteredChip
 	Scheme     string  // of the profile's application
@@ -26,6 +32,22 @@ type Request struct {
 	PIN        PINBlock // with Method OnlinePIN; of the request alone, never of its reversal
 	Tags       emv.Data // the kernel's store; the dialect takes what its DE 55 table names
 }
+
+// Original names an earlier transaction as its own messages did. The zero value names none.
+type Original struct {
+	Kind     Kind
+	STAN     uint32
+	Batch    uint32
+	Invoice  uint32
+	Time     time.Time // terminal's local time
+	RRN      string    // DE 37
+	AuthCode string    // DE 38
+	Amount   money.Amount
+	Way      Way
+}
+
+// IsZero says that it names none.
+func (o Original) IsZero() bool { return o == Original{} }
 
 // Verdict is what a response code means.
 type Verdict string
@@ -50,6 +72,14 @@ type Response struct {
 	Advice   Outcome   // what the code means to the cashier
 	WrongPIN bool      // the issuer refused because of the PIN
 	PINTries int       // tries left, where WrongPIN; below 0: the host did not say
+
+	Approved money.Amount // where less was approved than asked for (partial approval), what was; with VerdictApproved
+	Balance  money.Amount // of a balance inquiry: what is available; may be below zero
+
+	InBalance bool         // of totals: the host has the same
+	Closed    bool         // of totals: the batch is closed at the host, in balance or not
+	Upload    bool         // of totals: the host wants the batch, transaction by transaction
+	HostTotal []TotalsLine // of totals: the host's own, where it says them
 
 	// Of a sign-on's answer: the highest key serial numbers that the host has taken, where it says so. To be believed only
 	// under the answer's MAC.

@@ -46,7 +46,7 @@ func Conclude(row Row, cause Outcome, detail string) Outcome {
 		return cancelled(row, detail)
 	case Reversed:
 		return reversed(row, detail)
-	case Ready, AwaitCard, CardTalk, Sending, FinishApproved, FinishDeclined, FinishUnable, FinishUnanswered,
+	case Ready, AwaitCard, CardTalk, Sending, Asking, FinishApproved, FinishDeclined, FinishUnable, FinishUnanswered,
 		AgreementOnline, AgreementOffline:
 	}
 	panic(fmt.Sprintf("terminal: %s is not final", row.To))

@@ -32,13 +32,20 @@ func ParseSaleID(s string) (SaleID, error) {
 // Order is what the cashier asks for.
 type Order struct {
 	Kind      Kind         `json:"kind"`
-	Amount    money.Amount `json:"amount"`
+	Amount    money.Amount `json:"amount"`              // of goods and services; of a void or a balance inquiry zero
+	Tip       money.Amount `json:"tip,omitzero"`        // on top of it; of a sale
+	Cashback  money.Amount `json:"cashback,omitzero"`   // cash given out, on top of it; of a sale
+	Of        SaleID       `json:"of,omitempty"`        // the earlier transaction: of a void, increment or completion always, of a refund where there is one
+	AuthCode  string       `json:"auth,omitempty"`      // of a forced sale: what the issuer said by voice, 1 to 6 letters and digits
 	Reference string       `json:"reference,omitempty"` // the shop's own, at most 64 bytes of UTF-8, printed on the receipt
 	Key       string       `json:"key,omitempty"`       // idempotency key: the same key gives the same sale again
+	By        string       `json:"-"`                   // who asks, for the journal
 }
 
-// Kind is a kind of transaction.
-type Kind string
+// Total is what the card pays: amount, tip and cash.
+func (o Order) Total() money.Amount {
+	return money.New(o.Amount.Minor+o.Tip.Minor+o.Cashback.Minor, o.Amount.Currency)
+}
 
 // Entered is how a card's data came into the terminal.
 type Entered string
@@ -51,8 +58,16 @@ const (
 	EnteredFallback Entered = "fallback"
 )
 
-// KindSale is a purchase of goods or services: the one kind that is run so far.
-const KindSale Kind = "sale"
+// Way is how a transaction came to be approved.
+type Way string
+
+// The ways.
+const (
+	WayOnline   Way = "online"   // the host said so
+	WayOffline  Way = "offline"  // card and terminal did, and the host is told by an advice (TC)
+	WayDeferred Way = "deferred" // nobody yet: the request is kept until the host can be reached, at the merchant's risk
+	WayVoice    Way = "voice"    // the issuer did, by telephone
+)
 
 // RecordVersion is the version of Sale's and Entry's encoding in the journal.
 const RecordVersion = 1
@@ -65,8 +80,13 @@ type Sale struct {
 	Kind      Kind         `json:"kind"`
 	State     State        `json:"state"`
 	Acquirer  string       `json:"acquirer"`
-	Batch     uint32       `json:"batch"` // 1 to 999999
-	Amount    money.Amount `json:"amount"`
+	Batch     uint32       `json:"batch"`             // 1 to 999999
+	Amount    money.Amount `json:"amount"`            // what the card is asked to pay: with tip and cash
+	Tip       money.Amount `json:"tip,omitzero"`      // of it
+	Cashback  money.Amount `json:"cashback,omitzero"` // of it
+	Approved  money.Amount `json:"approved,omitzero"` // where the host approved less than Amount (partial approval): what it approved
+	Of        SaleID       `json:"of,omitempty"`      // the earlier transaction that this one is about
+	By        string       `json:"by,omitempty"`      // who asked for it, where they were logged in
 	Reference string       `json:"reference,omitempty"`
 	Key       string       `json:"key,omitempty"`
 	Started   time.Time    `json:"started"`
@@ -96,10 +116,23 @@ type Sale struct {
 	AuthCode     string `json:"auth,omitempty"` // DE 38
 	HostText     string `json:"host_text,omitempty"`
 
+	Way     Way          `json:"way,omitempty"`    // of an approved one: how
+	TwoStep bool         `json:"two,omitempty"`    // the host was asked for an authorisation; a completion advice takes the money
+	Balance money.Amount `json:"balance,omitzero"` // of a balance inquiry: what is available
+	Twin    SaleID       `json:"twin,omitempty"`   // the same card has paid the same amount a moment ago, in that sale
+
 	Host     string    `json:"host,omitempty"`     // of several, the one that the request went to
 	HostTime time.Time `json:"host_time,omitzero"` // of the answer: the host's DE 12 and 13, beside our own LocalTime
 
 	Outcome Outcome `json:"outcome,omitzero"` // set with the final state
+}
+
+// Taken is the money that an approved transaction moved, or holds: what the host approved.
+func (s Sale) Taken() money.Amount {
+	if s.Approved.Minor > 0 {
+		return s.Approved
+	}
+	return s.Amount
 }
 
 // Agreement is what the cashier says of a signature.
@@ -125,6 +158,7 @@ const (
 	DebtEntry   EntryKind = "debt"   // a transition of a debt
 	StrayEntry  EntryKind = "stray"  // an answer nobody waits for: late, twice, or not ours
 	SignOnEntry EntryKind = "signon" // sign-on to the acquirer, with its result
+	BatchEntry  EntryKind = "batch"  // a transition of a batch
 	StartEntry  EntryKind = "start"  // the daemon started
 )
 
@@ -133,10 +167,11 @@ type Entry struct {
 	Time   time.Time
 	Kind   EntryKind
 	From   State   // SaleEntry
-	Event  string  // Event or DebtEvent
+	Event  string  // Event, DebtEvent or BatchEvent
 	Duties []Duty  // SaleEntry
 	Sale   *Sale   // SaleEntry: the record after the transition
 	Debt   *Debt   // DebtEntry: the debt after the transition
+	Batch  *Batch  // BatchEntry: the batch after the transition
 	Secret *Secret // with the transition into Sending: what is sealed
 	Erase  bool    // the host has answered or will not: the request with its track 2 goes for good in this commit
 	Note   string  // one sentence; no card data
@@ -145,9 +180,10 @@ type Entry struct {
 // Secret is what is sealed apart from the journal under the batch key. However it is printed, logged or marshalled, it
 // shows none of it.
 type Secret struct {
-	Card     CardData
-	Request  []byte // the request's bytes as composed (holds track 2): erased with the answer
-	Reversal []byte // the reversal's bytes as composed: the debt's message
+	Card     CardData // the zero value where the sale's was sealed before
+	Request  []byte   // the request's bytes as composed (holds track 2): erased with the answer
+	Reversal []byte   // the reversal's bytes as composed: the debt's message
+	Advice   []byte   // the bytes of the advice that the transition owes, or of the request that it keeps for later
 }
 
 // String keeps the bytes out of every log.
@@ -202,9 +238,10 @@ type JournalRow struct {
 	Sale   SaleID    `json:"sale,omitempty"`
 	From   State     `json:"from,omitempty"`
 	Event  string    `json:"event,omitempty"`
-	To     string    `json:"to,omitempty"` // State or DebtState
+	To     string    `json:"to,omitempty"` // State, DebtState or BatchState
 	Duties []Duty    `json:"duties,omitempty"`
 	Note   string    `json:"note,omitempty"`
 	Record *Sale     `json:"record,omitempty"` // SaleEntry: the record after the row
 	Debt   *Debt     `json:"debt,omitempty"`
+	Batch  *Batch    `json:"batch,omitempty"` // BatchEntry: the batch after the row
 }

@@ -16,6 +16,7 @@ const (
 	AwaitCard        State = "AwaitCard"        // amount known, no card
 	CardTalk         State = "CardTalk"         // kernel's Begin
 	Sending          State = "Sending"          // request may be on its way
+	Asking           State = "Asking"           // inquiry may be on its way: nothing is owed for it
 	FinishApproved   State = "FinishApproved"   // host approved, card not asked yet
 	FinishDeclined   State = "FinishDeclined"   // host declined, card not told yet
 	FinishUnable     State = "FinishUnable"     // nothing left the terminal
@@ -58,6 +59,13 @@ const (
 	Agreed          Event = "Agreed"          // cashier: it matches
 	NotAgreed       Event = "NotAgreed"       // cashier: it does not
 	PowerLost       Event = "PowerLost"       // found unfinished at start
+
+	Refer         Event = "Refer"         // void or increment: an earlier transaction's card, no card is read
+	Capture       Event = "Capture"       // completion: what is held is taken, and the host told of it
+	Inquire       Event = "Inquire"       // balance inquiry: the host is asked, no money moves
+	VoiceApproved Event = "VoiceApproved" // the issuer approved by voice, and the card did not refuse
+	Deferred      Event = "Deferred"      // nothing left, the card approved nothing, and the request is kept for later
+	CaptureDue    Event = "CaptureDue"    // as CardAgrees or Agreed, of an authorisation that a completion advice captures
 )
 
 // Duty is what a transition leaves owing to the host, written in its own commit.
@@ -68,6 +76,7 @@ const (
 	OweReversal       Duty = "+R"
 	DischargeReversal Duty = "-R"
 	OweAdvice         Duty = "+A"
+	OweDeferred       Duty = "+D" // a request that is kept until the host can be reached
 )
 
 // Row is one transition. Commit means that the row, and all rows waiting before it, are flushed to disk before the new
@@ -88,6 +97,8 @@ type Row struct {
 func Table() []Row {
 	return []Row{
 		{Ready, Start, AwaitCard, nil, false},
+		{Ready, Refer, Sending, []Duty{OweReversal}, true},
+		{Ready, Capture, Approved, []Duty{OweAdvice}, true},
 
 		{AwaitCard, Presented, CardTalk, nil, false},
 		{AwaitCard, Cancel, Cancelled, nil, true},
@@ -95,7 +106,9 @@ func Table() []Row {
 		{AwaitCard, PowerLost, Cancelled, nil, true},
 
 		{CardTalk, GoOnline, Sending, []Duty{OweReversal}, true},
+		{CardTalk, Inquire, Asking, nil, true},
 		{CardTalk, OfflineApproved, Approved, []Duty{OweAdvice}, true},
+		{CardTalk, VoiceApproved, Approved, []Duty{OweAdvice}, true},
 		{CardTalk, AgreementNeeded, AgreementOffline, nil, false},
 		{CardTalk, Refused, Declined, nil, true},
 		{CardTalk, OtherInterface, AwaitCard, nil, false},
@@ -110,7 +123,14 @@ func Table() []Row {
 		{Sending, NoAnswer, FinishUnanswered, nil, false},
 		{Sending, PowerLost, Reversed, nil, true},
 
+		{Asking, HostApproved, Approved, nil, true},
+		{Asking, HostDeclined, Declined, nil, true},
+		{Asking, NotSent, Declined, nil, true},
+		{Asking, NoAnswer, Declined, nil, true},
+		{Asking, PowerLost, Cancelled, nil, true},
+
 		{FinishApproved, CardAgrees, Approved, []Duty{DischargeReversal}, true},
+		{FinishApproved, CaptureDue, Approved, []Duty{DischargeReversal, OweAdvice}, true},
 		{FinishApproved, AgreementNeeded, AgreementOnline, nil, false},
 		{FinishApproved, CardRefuses, Reversed, nil, true},
 		{FinishApproved, Removed, Reversed, nil, true},
@@ -122,6 +142,7 @@ func Table() []Row {
 		{FinishDeclined, PowerLost, Declined, nil, true},
 
 		{FinishUnable, CardApproves, Approved, []Duty{OweAdvice}, true},
+		{FinishUnable, Deferred, Approved, []Duty{OweDeferred}, true},
 		{FinishUnable, AgreementNeeded, AgreementOffline, nil, false},
 		{FinishUnable, CardRefuses, Declined, nil, true},
 		{FinishUnable, Removed, Declined, nil, true},
@@ -134,6 +155,7 @@ func Table() []Row {
 		{FinishUnanswered, PowerLost, Reversed, nil, true},
 
 		{AgreementOnline, Agreed, Approved, []Duty{DischargeReversal}, true},
+		{AgreementOnline, CaptureDue, Approved, []Duty{DischargeReversal, OweAdvice}, true},
 		{AgreementOnline, NotAgreed, Reversed, nil, true},
 		{AgreementOnline, PowerLost, Reversed, nil, true},
 

@@ -76,7 +76,7 @@ func TestEveryPathEndsOwingWhatItShould(t *testing.T) {
 					rv = true
 				case DischargeReversal:
 					rv = false
-				case OweAdvice:
+				case OweAdvice, OweDeferred:
 					ad = true
 				}
 			}

@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 				debts[e.Sale.ID] = terminal.Debt{ID: int64(e.Sale.ID), Sale: e.Sale.ID, Acquirer: e.Sale.Acquirer, Kind: terminal.ReversalDebt, STAN: e.Sale.STAN, State: terminal.Owed, Message: e.Secret.Reversal}
 			case terminal.DischargeReversal:
 				delete(debts, e.Sale.ID)
-			case terminal.OweAdvice:
+			case terminal.OweAdvice, terminal.OweDeferred:
 			}
 		}
 		if e.Debt != nil {
@@ -172,7 +173,27 @@ func (w *wire) Close() error { return nil }
 // its key's number and its MAC, "sale#1#m", and an answer by its MAC, "00#m".
 type words struct{ macs bool }
 
-func (words) SaleRequest(r terminal.Request) (request, reversal []byte, err error) {
+func (words) Can() terminal.Abilities {
+	return terminal.Abilities{Kinds: terminal.Kinds(), Offline: true, Deferred: true, TwoStep: true, Totals: true, Upload: true}
+}
+
+func (words) Advice(r terminal.Request) ([]byte, error) {
+	return fmt.Appendf(nil, "advice %06d", r.STAN), nil
+}
+
+func (words) Deferred(r terminal.Request) ([]byte, error) {
+	return fmt.Appendf(nil, "deferred %06d", r.STAN), nil
+}
+
+func (words) Totals(r terminal.TotalsRequest) ([]byte, error) {
+	return fmt.Appendf(nil, "totals %06d %d", r.STAN, r.Batch), nil
+}
+
+func (words) Upload(r terminal.UploadRequest) ([]byte, error) {
+	return fmt.Appendf(nil, "upload %06d %06d", r.Trace, r.STAN), nil
+}
+
+func (words) Request(r terminal.Request) (request, reversal []byte, err error) {
 	return []byte("sale" + string(r.PIN.Block)), []byte("reversal"), nil
 }
 func (w words) MACed([]byte) bool { return w.macs }

@@ -207,7 +207,7 @@ func (o *Owner) setHealth(ok bool, state, cause string) {
 func (o *Owner) counts() (terminal.Counts, error) { return o.cfg.Journal.Counts(context.Background()) }
 
 func (o *Owner) compose(req terminal.Request) (request, reversal []byte, err error) {
-	return o.cfg.Dialect.SaleRequest(req)
+	return o.cfg.Dialect.Request(req)
 }
 
 func notSent(note, detail string) Reply {

@@ -56,12 +56,27 @@ type Kernel interface {
 
 // Dialect turns the terminal's words into one acquirer's messages and back. It is pure.
 type Dialect interface {
-	// SaleRequest composes a request and the reversal that it would need, from the same data, so that both are on
-	// disk before the first byte leaves. Messages are whole frames without the length prefix.
-	SaleRequest(req terminal.Request) (request, reversal []byte, err error)
+	// Can says what there are messages for. The other methods refuse what it does not name.
+	Can() terminal.Abilities
 
-	// Repeat is a debt's message for its next sending: first as composed, attempt from 1; it changes only what the
-	// dialect says (an MTI, or nothing).
+	// Request composes the message with which a transaction asks the host, and the reversal that it would need, from the same
+	// data, so that both are on disk before the first byte leaves; a balance inquiry has no reversal. Messages are whole
+	// frames without the length prefix.
+	Request(req terminal.Request) (request, reversal []byte, err error)
+
+	// Advice composes word of what was done without asking: an offline approval (with the card's TC and the response code that it
+	// was given, tag 8A), a forced sale, a completion, or the second step of a sale in two. It has no track and no PIN.
+	Advice(req terminal.Request) ([]byte, error)
+
+	// Deferred composes a request that is kept until the host can be reached, with the card's ARQC: no track, no PIN.
+	Deferred(req terminal.Request) ([]byte, error)
+
+	// Totals composes the message that ends a batch, and Upload one transaction of it where the host has other totals.
+	Totals(req terminal.TotalsRequest) ([]byte, error)
+	Upload(req terminal.UploadRequest) ([]byte, error)
+
+	// Repeat is a kept message (a debt's, totals, an upload's) for its next sending: first as composed, attempt from 1; it
+	// changes only what the dialect says (an MTI, or nothing).
 	Repeat(first []byte, attempt int) ([]byte, error)
 
 	// Network composes a message of network management: the sign-on that a fresh connection starts with, what asks for

@@ -83,7 +83,7 @@ func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
 		return l.finish(ctx, r, emv.HostUnable), nil
 	case terminal.AgreementOnline, terminal.AgreementOffline:
 		return l.agreement(ctx, r), nil
-	case terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
+	case terminal.Asking, terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
 	}
 	return "", fmt.Errorf("state %s has no action: defect", r.rec.State)
 }
@@ -131,7 +131,7 @@ func (l *Lane) show(r *run) {
 		}
 	case terminal.CardTalk, terminal.FinishApproved, terminal.FinishDeclined, terminal.FinishUnable, terminal.FinishUnanswered:
 		prompt, advice = terminal.PromptWait, r.leaveIn()
-	case terminal.Sending:
+	case terminal.Sending, terminal.Asking:
 		prompt, advice = terminal.PromptAuthorising, r.leaveIn()
 	case terminal.Approved:
 		prompt, advice = terminal.PromptApproved, r.rec.Outcome.Do

@@ -76,9 +76,9 @@ type heard struct {
 	requests *[]terminal.Request
 }
 
-func (h heard) SaleRequest(r terminal.Request) (request, reversal []byte, err error) {
+func (h heard) Request(r terminal.Request) (request, reversal []byte, err error) {
 	*h.requests = append(*h.requests, r)
-	return h.words.SaleRequest(r)
+	return h.words.Request(r)
 }
 
 // stripes is a lane with two readers.

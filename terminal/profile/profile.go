@@ -174,8 +174,13 @@ func (a Application) clone() emv.Application {
 // transactionType is tag 9C: the first two digits of the processing code (ISO 8583:1987, DE 3).
 func transactionType(k terminal.Kind) byte {
 	switch k {
-	case terminal.KindSale:
+	case terminal.KindSale, terminal.KindForced, terminal.KindPreauth, terminal.KindIncrement, terminal.KindCompletion:
 		return 0x00
+	case terminal.KindRefund:
+		return 0x20
+	case terminal.KindBalance:
+		return 0x31
+	case terminal.KindVoid: // reads no card
 	}
 	panic("profile: no transaction type for kind " + string(k))
 }

@@ -106,7 +106,7 @@ func saleRequest(t testing.TB) terminal.Request {
 }
 
 func TestSaleAndReversal(t *testing.T) {
-	request, reversal, err := dialect(t, nil).SaleRequest(saleRequest(t))
+	request, reversal, err := dialect(t, nil).Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 			if tt.edit != nil {
 				tt.edit(&req)
 			}
-			b, _, err := d.SaleRequest(req)
+			b, _, err := d.Request(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 
 func TestFillerSettingChangesTrack2(t *testing.T) {
 	d := dialect(t, func(s *nac.Settings) { s.Track2Filler = "0" })
-	b, _, err := d.SaleRequest(saleRequest(t))
+	b, _, err := d.Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestSaleIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			req := saleRequest(t)
 			tt.edit(&req)
-			_, _, err := dialect(t, nil).SaleRequest(req)
+			_, _, err := dialect(t, nil).Request(req)
 			if !errors.Is(err, nac.ErrRequest) {
 				t.Fatalf("error %v, want ErrRequest", err)
 			}

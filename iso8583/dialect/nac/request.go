@@ -57,8 +57,8 @@ const maxNumber = 999_999
 // maxChipData is the most that DE 55 of a request carries. ISO 8583:1987 and the networks stay at 255.
 const maxChipData = 255
 
-// SaleRequest composes a sale's 0200 and the 0400 that would reverse it. Errors: ErrRequest.
-func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, err error) {
+// Request composes a sale's 0200 and the 0400 that would reverse it. Errors: ErrRequest.
+func (d *Dialect) Request(req terminal.Request) (request, reversal []byte, err error) {
 	shared, err := d.shared(req)
 	if err != nil {
 		return nil, nil, err

@@ -44,7 +44,7 @@ func pinRequest(t testing.TB) terminal.Request {
 // TestSecuredMessages: byte for byte the golden messages, whose MACs were made by other means.
 func TestSecuredMessages(t *testing.T) {
 	d := secured(t, nil)
-	request, reversal, err := d.SaleRequest(pinRequest(t))
+	request, reversal, err := d.Request(pinRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestHostSaw(t *testing.T) {
 
 func TestShortMAC(t *testing.T) {
 	d := secured(t, func(s *nac.Settings) { s.MACBytes = 4 })
-	request, _, err := d.SaleRequest(saleRequest(t))
+	request, _, err := d.Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,14 +200,14 @@ func TestPINRefused(t *testing.T) {
 	} {
 		req := pinRequest(t)
 		d := secured(t, func(s *nac.Settings) { change(s, &req) })
-		if _, _, err := d.SaleRequest(req); !errors.Is(err, nac.ErrRequest) {
+		if _, _, err := d.Request(req); !errors.Is(err, nac.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	req := pinRequest(t)
 	req.PIN = terminal.PINBlock{Block: make([]byte, 16), KSN: make([]byte, 12), Layout: 4}
 	aes := secured(t, func(s *nac.Settings) { s.PINBytes = 16 })
-	request, _, err := aes.SaleRequest(req)
+	request, _, err := aes.Request(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestPINRefused(t *testing.T) {
 	}
 	req.PIN.KSN = nil // a session key has none
 	session := secured(t, func(s *nac.Settings) { s.PINBytes, s.SecurityField = 16, -1 })
-	if _, _, err := session.SaleRequest(req); err != nil {
+	if _, _, err := session.Request(req); err != nil {
 		t.Errorf("under a session key: %v", err)
 	}
 }
@@ -242,7 +242,7 @@ func TestSecuritySettingsRefused(t *testing.T) {
 // TestNoMACNoMessage: what the module cannot authenticate does not come out at all.
 func TestNoMACNoMessage(t *testing.T) {
 	d, gone := secured(t, nil), errors.New("module gone")
-	request, _, err := d.SaleRequest(saleRequest(t))
+	request, _, err := d.Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}

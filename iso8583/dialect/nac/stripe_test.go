@@ -29,12 +29,12 @@ func swiped(t *testing.T, entry terminal.Entered) terminal.Request {
 // reversal too, which has no track.
 func TestSwipedSales(t *testing.T) {
 	d := dialect(t, nil)
-	request, _, err := d.SaleRequest(swiped(t, terminal.EnteredStripe))
+	request, _, err := d.Request(swiped(t, terminal.EnteredStripe))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sameBytes(t, "sale-stripe-0200", request)
-	request, reversal, err := d.SaleRequest(swiped(t, terminal.EnteredFallback))
+	request, reversal, err := d.Request(swiped(t, terminal.EnteredFallback))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestEntryModes(t *testing.T) {
 			req.Method, req.PIN = emv.OnlinePIN, terminal.PINBlock{Block: make([]byte, 8), KSN: make([]byte, 10)}
 		}
 		d := dialect(t, c.change)
-		request, reversal, err := d.SaleRequest(req)
+		request, reversal, err := d.Request(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestSwipedSaleIsRefused(t *testing.T) {
 	} {
 		req := swiped(t, terminal.EnteredFallback)
 		edit(&req)
-		if _, _, err := dialect(t, nil).SaleRequest(req); !errors.Is(err, nac.ErrRequest) {
+		if _, _, err := dialect(t, nil).Request(req); !errors.Is(err, nac.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -197,18 +197,18 @@ func signOn() terminal.NetworkRequest {
 func TestComposed(t *testing.T) {
 	d := dialect(t, nil)
 	sale := func(req terminal.Request) func() ([]byte, error) {
-		return func() ([]byte, error) { b, _, err := d.SaleRequest(req); return b, err }
+		return func() ([]byte, error) { b, _, err := d.Request(req); return b, err }
 	}
 	for name, compose := range map[string]func() ([]byte, error){
 		"sale-1200":          sale(saleRequest(t)),
-		"reversal-1420":      func() ([]byte, error) { _, b, err := d.SaleRequest(saleRequest(t)); return b, err },
+		"reversal-1420":      func() ([]byte, error) { _, b, err := d.Request(saleRequest(t)); return b, err },
 		"sale-stripe-1200":   sale(swiped(t, terminal.EnteredStripe)),
 		"sale-fallback-1200": sale(swiped(t, terminal.EnteredFallback)),
 		"authorisation-1100": func() ([]byte, error) { return d.Authorisation(saleRequest(t), true) },
 		"reversal-cancelled-1420": func() ([]byte, error) {
 			return d.Reversal(saleRequest(t), "1100", v93.CustomerCancellation)
 		},
-		"advice-1220":         func() ([]byte, error) { return d.Advice(offline(t), v93.ICCProcessed) },
+		"advice-1220":         func() ([]byte, error) { return d.AdviceFor(offline(t), v93.ICCProcessed) },
 		"reconciliation-1520": func() ([]byte, error) { return d.Reconciliation(batch(t)) },
 		"signon-1804":         func() ([]byte, error) { return d.Network(signOn()) },
 		"echo-1804": func() ([]byte, error) {
@@ -217,7 +217,7 @@ func TestComposed(t *testing.T) {
 			return d.Network(req)
 		},
 		"sale-ascii-1200": func() ([]byte, error) {
-			b, _, err := dialect(t, characters).SaleRequest(saleRequest(t))
+			b, _, err := dialect(t, characters).Request(saleRequest(t))
 			return b, err
 		},
 	} {

@@ -49,9 +49,9 @@ const (
 	maxChipData = 255
 )
 
-// SaleRequest composes a sale's 1200 and the 1420 that would reverse it, whose reason is the settings' ReversedAs. Errors:
+// Request composes a sale's 1200 and the 1420 that would reverse it, whose reason is the settings' ReversedAs. Errors:
 // ErrRequest.
-func (d *Dialect) SaleRequest(req terminal.Request) (request, reversal []byte, err error) {
+func (d *Dialect) Request(req terminal.Request) (request, reversal []byte, err error) {
 	if request, err = d.request(req, financialRequest, functionFinancial); err != nil {
 		return nil, nil, err
 	}

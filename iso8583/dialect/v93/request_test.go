@@ -18,7 +18,7 @@ import (
 // composed is a sale's request and reversal, unpacked.
 func composed(t *testing.T, d *v93.Dialect, req terminal.Request) (request, reversal *iso8583.Message) {
 	t.Helper()
-	b, r, err := d.SaleRequest(req)
+	b, r, err := d.Request(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,13 +191,13 @@ func TestAdviceRefused(t *testing.T) {
 	} {
 		req, why := offline(t), v93.ICCProcessed
 		edit(&req, &why)
-		if _, err := dialect(t, nil).Advice(req, why); !errors.Is(err, v93.ErrRequest) {
+		if _, err := dialect(t, nil).AdviceFor(req, why); !errors.Is(err, v93.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	req := offline(t)
 	req.Tags.Put(emv.TagAuthorisationResponseCode, []byte("Y3"))
-	if _, err := dialect(t, nil).Advice(req, v93.UnderFloorLimit); err != nil {
+	if _, err := dialect(t, nil).AdviceFor(req, v93.UnderFloorLimit); err != nil {
 		t.Errorf("after the host could not be reached: %v", err)
 	}
 }
@@ -284,7 +284,7 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 		})
 	}
 	d := dialect(t, func(s *v93.Settings) { s.Track2Filler = "0" })
-	if b, _, err := d.SaleRequest(saleRequest(t)); err != nil || !bytes.Contains(b, unhex(t, "334761739001010119D28122011234567890")) {
+	if b, _, err := d.Request(saleRequest(t)); err != nil || !bytes.Contains(b, unhex(t, "334761739001010119D28122011234567890")) {
 		t.Errorf("track 2 does not end with a zero nibble (%v)", err)
 	}
 }
@@ -327,7 +327,7 @@ func TestSaleIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			req := saleRequest(t)
 			tt.edit(&req)
-			_, _, err := dialect(t, nil).SaleRequest(req)
+			_, _, err := dialect(t, nil).Request(req)
 			if !errors.Is(err, v93.ErrRequest) {
 				t.Fatalf("error %v, want ErrRequest", err)
 			}

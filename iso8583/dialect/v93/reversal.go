@@ -61,11 +61,11 @@ func (d *Dialect) original(m *iso8583.Message, of string) string {
 	return text.String()
 }
 
-// Advice composes the 1220 that tells the host of a sale that was approved without it. The card's tags must hold the
+// AdviceFor composes the 1220 that tells the host of a sale that was approved without it. The card's tags must hold the
 // transaction certificate and, as tag 8A, the authorisation response code that the card was given (Y1, Y3); both go into DE
 // 55. The card is named by number and expiry: track 2 is not kept for it. Errors: ErrRequest, also for a reason that is none
 // of an advice, for a stripe, and where the cryptogram is no TC.
-func (d *Dialect) Advice(req terminal.Request, why Reason) ([]byte, error) {
+func (d *Dialect) AdviceFor(req terminal.Request, why Reason) ([]byte, error) {
 	if !isAdvice(why) {
 		return nil, fmt.Errorf("%w: DE 25: %q is no reason for an advice", ErrRequest, string(why))
 	}

@@ -45,9 +45,9 @@ func pinRequest(t testing.TB) terminal.Request {
 // totals, and four bytes with F behind in characters.
 func TestSecuredMessages(t *testing.T) {
 	d, text := secured(t, nil), dialect(t, characters)
-	request, reversal, err := d.SaleRequest(pinRequest(t))
+	request, reversal, err := d.Request(pinRequest(t))
 	totals, terr := d.Reconciliation(batch(t))
-	_, inCharacters, cerr := text.SaleRequest(saleRequest(t))
+	_, inCharacters, cerr := text.Request(saleRequest(t))
 	if err := errors.Join(err, terr, cerr); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestSecuredMessages(t *testing.T) {
 // TestAlwaysField128: the same MAC rule where the acquirer has it in DE 128 whatever else is there.
 func TestAlwaysField128(t *testing.T) {
 	d := secured(t, func(s *v93.Settings) { s.MACField = 128 })
-	request, _, err := d.SaleRequest(saleRequest(t))
+	request, _, err := d.Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +221,14 @@ func TestPINRefused(t *testing.T) {
 	} {
 		req := pinRequest(t)
 		d := secured(t, func(s *v93.Settings) { change(s, &req) })
-		if _, _, err := d.SaleRequest(req); !errors.Is(err, v93.ErrRequest) {
+		if _, _, err := d.Request(req); !errors.Is(err, v93.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	req := pinRequest(t)
 	req.PIN = terminal.PINBlock{Block: make([]byte, 16), KSN: make([]byte, 12), Layout: 4}
 	aes := secured(t, func(s *v93.Settings) { s.PINBytes = 16 })
-	request, _, err := aes.SaleRequest(req)
+	request, _, err := aes.Request(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestPINRefused(t *testing.T) {
 // TestNoMACNoMessage: what the module cannot authenticate does not come out at all.
 func TestNoMACNoMessage(t *testing.T) {
 	d, gone := secured(t, nil), errors.New("module gone")
-	request, _, err := d.SaleRequest(saleRequest(t))
+	request, _, err := d.Request(saleRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
