@@ -74,13 +74,20 @@ func (h *handler) elsewhere(mux *http.ServeMux) http.HandlerFunc {
 	}
 }
 
-// start begins a sale. The lane gets a context that the client's going away does not end: from here on the sale is the
+// start begins a transaction. The lane gets a context that the client's going away does not end: from here on it is the
 // lane's.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
-	order, err := readOrder(w, r)
+	who := h.cfg.Access.who(r)
+	order, err := readOrder(w, r, h.cfg.Currency)
+	if refused := h.cfg.Access.judge(r.Context(), who, asks(order)); refused != nil { // who may not sell learns nothing of what is wrong with an order
+		err = refused
+	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
+	}
+	if who.name != people.Nobody {
+		order.By = who.name
 	}
 	sale, err := h.cfg.Lane.Start(context.WithoutCancel(r.Context()), order)
 	if err != nil {

@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, GET queue, POST queue/send,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement, GET queue, POST queue/send,
 // POST queue/{id}/retry, POST queue/{id}/write-off; POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
@@ -178,7 +178,7 @@ func New(cfg Config) http.Handler {
 		needs   people.Action // empty: the handler asks itself
 		serve   http.HandlerFunc
 	}{
-		{"POST /v1/sales", people.Sell, h.start},
+		{"POST /v1/sales", "", h.start},
 		{"GET /v1/sales", people.Journal, h.last},
 		{"GET /v1/sales/{id}", people.Journal, h.sale},
 		{"GET /v1/sales/{id}/receipt", people.Receipt, h.receipt},
@@ -189,7 +189,8 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},
 		{"POST /v1/cancel", people.Cancel, h.cancel},
-		{"POST /v1/sales/{id}/signature", people.Agree, h.signature},
+		{"POST /v1/sales/{id}/signature", people.Agree, h.agree(signatureQuestion)},
+		{"POST /v1/sales/{id}/agreement", people.Agree, h.agree(agreementQuestion)},
 		{"GET /v1/queue", people.Queue, h.queue},
 		{"POST /v1/queue/send", people.Send, h.send},
 		{"POST /v1/queue/{id}/retry", people.Send, h.retry},

@@ -42,6 +42,30 @@ func TestStartGivesTheSaleAndItsPlace(t *testing.T) {
 	}
 }
 
+// Every kind's order reaches the lane as it was sent; a void and a balance inquiry have no amount of their own.
+func TestOrdersOfEveryKind(t *testing.T) {
+	amount := func(minor int64) money.Amount { return money.New(minor, kwd(t)) }
+	for body, want := range map[string]terminal.Order{
+		`{"kind":"sale","amount":{"minor":9000,"currency":"KWD"},"tip":{"minor":1000,"currency":"KWD"},"cashback":{"minor":5000,"currency":"KWD"}}`: {
+			Kind: terminal.KindSale, Amount: amount(9000), Tip: amount(1000), Cashback: amount(5000),
+		},
+		`{"kind":"refund","amount":{"minor":9000,"currency":"KWD"}}`:               {Kind: terminal.KindRefund, Amount: amount(9000)},
+		`{"kind":"refund","amount":{"minor":9000,"currency":"KWD"},"of":1041}`:     {Kind: terminal.KindRefund, Amount: amount(9000), Of: 1041},
+		`{"kind":"void","of":1041}`:                                                {Kind: terminal.KindVoid, Amount: amount(0), Of: 1041},
+		`{"kind":"preauth","amount":{"minor":9000,"currency":"KWD"}}`:              {Kind: terminal.KindPreauth, Amount: amount(9000)},
+		`{"kind":"increment","amount":{"minor":9000,"currency":"KWD"},"of":1041}`:  {Kind: terminal.KindIncrement, Amount: amount(9000), Of: 1041},
+		`{"kind":"completion","amount":{"minor":9000,"currency":"KWD"},"of":1041}`: {Kind: terminal.KindCompletion, Amount: amount(9000), Of: 1041},
+		`{"kind":"balance"}`: {Kind: terminal.KindBalance, Amount: amount(0)},
+		`{"kind":"forced","amount":{"minor":9000,"currency":"KWD"},"auth":"A12345"}`: {Kind: terminal.KindForced, Amount: amount(9000), AuthCode: "A12345"},
+	} {
+		sale := aSale(t, 1042, terminal.AwaitCard)
+		h := handlerFor(t, newScript(t, call{"Start", []any{want}, []any{sale, nil}}))
+		if w := ask(t, h, "POST", "/v1/sales", body); w.Code != http.StatusCreated {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
 // What the lane refuses reaches the client with a status, a word and advice; its own trouble is not told in detail.
 func TestRefusalsOfTheLane(t *testing.T) {
 	for _, row := range []struct {
@@ -78,7 +102,17 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		{"cut off", goodOrder[:30], "application/json", 400, "bad_order"},
 		{"another order behind it", goodOrder + goodOrder, "application/json", 400, "bad_order"},
 		{"a list", "[" + goodOrder + "]", "application/json", 400, "bad_order"},
-		{"unknown member", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tip":1}`, "application/json", 400, "bad_order"},
+		{"unknown member", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tips":1}`, "application/json", 400, "bad_order"},
+		{"tip as a number", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tip":1}`, "application/json", 400, "bad_order"},
+		{"tip without currency", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tip":{"minor":1}}`, "application/json", 400, "bad_order"},
+		{"tip in another currency", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tip":{"minor":1,"currency":"USD"}}`, "application/json", 400, "bad_order"},
+		{"cashback in another currency", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"cashback":{"minor":1,"currency":"USD"}}`, "application/json", 400, "bad_order"},
+		{"of nothing", `{"kind":"void","of":0}`, "application/json", 400, "bad_order"},
+		{"of less than nothing", `{"kind":"void","of":-1}`, "application/json", 400, "bad_order"},
+		{"of past 63 bits", `{"kind":"void","of":9223372036854775808}`, "application/json", 400, "bad_order"},
+		{"of as text", `{"kind":"void","of":"1041"}`, "application/json", 400, "bad_order"},
+		{"a refund without an amount", `{"kind":"refund","of":1041}`, "application/json", 400, "bad_order"},
+		{"somebody else's name", `{"kind":"void","of":1041,"by":"sara"}`, "application/json", 400, "bad_order"},
 		{"unknown member of the amount", `{"kind":"sale","amount":{"minor":1,"currency":"KWD","exponent":2}}`, "application/json", 400, "bad_order"},
 		{"amount twice", `{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"amount":{"minor":9,"currency":"KWD"}}`, "application/json", 400, "bad_order"},
 		{"minor twice, in two cases", `{"kind":"sale","amount":{"minor":1,"MINOR":9,"currency":"KWD"}}`, "application/json", 400, "bad_order"},
@@ -378,11 +412,18 @@ func FuzzOrder(f *testing.F) {
 	f.Add([]byte(`{"kind":"sale","amount":{"minor":1,"minor":2,"currency":"KWD"}}`))
 	f.Add([]byte(`{"Kind":"sale","amount":{"minor":-1,"currency":"USD"},"key":"é"}`))
 	f.Add([]byte(`[[[{"a":1}]]]`))
+	f.Add([]byte(`{"kind":"sale","amount":{"minor":1,"currency":"KWD"},"tip":{"minor":2,"currency":"KWD"},"cashback":{"minor":3,"currency":"KWD"}}`))
+	f.Add([]byte(`{"kind":"void","of":1041}`))
+	f.Add([]byte(`{"kind":"forced","amount":{"minor":1,"currency":"KWD"},"auth":"A12345"}`))
+	own, err := money.ByCode("KWD")
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > MaxBody {
 			return
 		}
-		order, err := parseOrder(body)
+		order, err := parseOrder(body, own)
 		if err != nil {
 			if p := (*Problem)(nil); !errors.As(err, &p) || p.Do == "" || p.Status != 400 {
 				t.Fatalf("refused without a problem: %v", err)
@@ -396,7 +437,7 @@ func FuzzOrder(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := parseOrder(again)
+		back, err := parseOrder(again, own)
 		if err != nil || back != order {
 			t.Fatalf("%+v came back as %+v, %v", order, back, err)
 		}
