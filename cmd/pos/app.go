@@ -141,7 +141,8 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "path of the daemon's socket")
 	root.SetFlagErrorFunc(flagError)
 	root.Args, root.RunE = cobra.ArbitraryArgs, onlyHolds
-	root.AddCommand(a.sale(), a.signature(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue(), a.reports(), a.transcript())
+	root.AddCommand(a.starting()...)
+	root.AddCommand(a.signature(), a.agreement(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue(), a.reports(), a.transcript())
 	root.AddCommand(a.login(), a.logout(), a.users(), a.audit(), a.keysCommand())
 	root.AddCommand(a.card(), a.decode(), a.calc())
 	return root

@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/receipt"
 	"tillway/till"
@@ -22,52 +19,6 @@ const (
 	reattachEvery = 300 * time.Millisecond
 	reattachFor   = 60 * time.Second
 )
-
-func (a *app) sale() *cobra.Command {
-	var reference, pinFile string
-	c := &cobra.Command{
-		Use:   "sale AMOUNT",
-		Short: "Sell: ask for a card and charge it",
-		Long: `sale charges AMOUNT, in the terminal's currency with at most its decimals: 10.525 or 5 in Kuwaiti dinars.
-
-What the terminal says goes to standard error as it changes; the customer's receipt goes to standard output. Ctrl-C asks
-to cancel, and then still waits for the outcome: until the card's answer has gone to the bank the sale is cancelled, after
-that it is too late. Where a PIN is wanted and the terminal has its development keypad on, it is typed here without being
-shown, and goes straight to the secure module. Where a signature is wanted the merchant's copy comes before the outcome, to be
-signed, and the sale waits for the answer to "Signature matches?", or for pos signature; with --json it neither prints the slip nor asks. If the connection to the daemon breaks, pos finds the same sale again.`,
-		Example: "  pos sale 10.525\n  pos sale 5 --reference table-7",
-		Args:    args("AMOUNT"),
-		RunE: func(c *cobra.Command, argv []string) error {
-			cl := a.client()
-			defer cl.close()
-			var st till.Status
-			if err := cl.get(c.Context(), "/v1/status", &st); err != nil {
-				return err
-			}
-			currency, err := money.ByCode(st.Terminal.Currency)
-			if err != nil {
-				return &exit{exitUnreachable, fmt.Errorf("the daemon's currency: %w", err)}
-			}
-			amount, err := money.Parse(latin(argv[0]), currency)
-			if err != nil {
-				return usage("amount %w", err)
-			}
-			if amount.Minor == 0 {
-				return usage("amount %q: there is nothing to charge", argv[0])
-			}
-			if len(reference) > till.MaxBody/8 { // what is shorter the terminal judges itself
-				return usage("the reference has %d bytes: shorten it", len(reference))
-			}
-			s := &selling{app: a, client: cl, pinFile: pinFile, order: terminal.Order{
-				Kind: terminal.KindSale, Amount: amount, Reference: reference, Key: newKey(),
-			}}
-			return s.run(c.Context())
-		},
-	}
-	c.Flags().StringVar(&pinFile, "pin-file", "", "development: the PIN and a line end, from this file or - for standard input, instead of the keyboard")
-	c.Flags().StringVar(&reference, "reference", "", "the shop's own number or words, printed on the receipt")
-	return c
-}
 
 // latin writes Arabic-Indic and Eastern Arabic-Indic digits and the Arabic decimal separator as Latin ones.
 func latin(s string) string {
@@ -113,10 +64,10 @@ type selling struct {
 	shown  string          // the last line that was shown
 
 	pinFile string         // where a PIN is read instead of the keyboard
-	entry   sync.WaitGroup // the PIN entry, and the question whether a signature matches
+	entry   sync.WaitGroup // the PIN entry, and the question whether the sale stands
 	entered int            // the number of the last PIN entry that was begun
 	source  keySource      // of --pin-file: the next PIN is what follows the last
-	signing bool           // the slip was printed
+	asked   bool           // the slip was printed, and the question asked
 }
 
 // run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
@@ -176,7 +127,7 @@ func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
 		}
 		s.show(snap)
 		if snap.State == terminal.AgreementOnline || snap.State == terminal.AgreementOffline {
-			s.sign(ctx)
+			s.agree(ctx)
 		}
 		if snap.PIN != nil && snap.PIN.Socket != "" && snap.PIN.Entry != s.entered {
 			s.entered = snap.PIN.Entry
@@ -315,6 +266,9 @@ func (s *selling) finish(ctx context.Context, sale terminal.Sale) error {
 		s.app.printf("%s", text)
 	}
 	s.app.tell(strings.TrimSpace(receipt.Reason(sale.Outcome) + " " + sale.Outcome.Do))
+	if sale.Twin != 0 && sale.State == terminal.Approved {
+		s.app.tell(fmt.Sprintf("LOOK: the same card paid the same amount a moment ago, in sale %s. If this was one purchase, take one back: pos void %s", sale.Twin, sale.ID))
+	}
 	return outcome(sale)
 }
 

@@ -139,7 +139,8 @@ func (s *stage) Current() (terminal.Sale, bool) {
 	if s.at >= len(s.shows) || s.shows[s.at].State != terminal.AgreementOnline {
 		return terminal.Sale{}, false
 	}
-	running.State, running.Outcome, running.Method, running.Signature = terminal.AgreementOnline, terminal.Outcome{}, emv.Signature, true
+	running.State, running.Outcome, running.Method = terminal.AgreementOnline, terminal.Outcome{}, emv.Signature
+	running.Signature = running.Signature || running.Approved.Minor == 0
 	return running, true
 }
 

@@ -287,9 +287,9 @@ $ pos receipt 1042 --json --format text
 $ pos receipt 1042 --json
 ? 0
 {"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"NO CARDHOLDER VERIFICATION","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007","chip":[{"name":"AC","tag":"9F26","value":"8CC495A66CACA38E"},{"name":"CID","tag":"9F27","value":"40 TC"},{"name":"TVR","tag":"95","value":"8000008040"},{"name":"TSI","tag":"9B","value":"7800"},{"name":"CVM RESULTS","tag":"9F34","value":"1F0002"},{"name":"ARC","tag":"8A","value":"00"}]}
-$ pos refund 1.000
+$ pos refnud 1.000
 ? 2
-! pos: "refund" is no command of pos: pos --help shows what there is
+! pos: "refnud" is no command of pos: did you mean refund? pos --help shows what there is
 $ pos sale
 ? 2
 ! pos: pos sale takes AMOUNT, and was given 0 (pos sale --help shows how)

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/creack/pty"
+
+	"tillway/terminal"
+)
+
+// TestKinds: each command makes the order of its kind, from what was typed and nothing else.
+func TestKinds(t *testing.T) {
+	for line, want := range map[string]terminal.Order{
+		"sale 18.000 --tip 2 --cashback 5.5":    {Kind: terminal.KindSale, Amount: kwd(t, 18_000), Tip: kwd(t, 2_000), Cashback: kwd(t, 5_500)},
+		"sale ١٨ --tip ٢٫٥ --cashback 0":        {Kind: terminal.KindSale, Amount: kwd(t, 18_000), Tip: kwd(t, 2_500)},
+		"refund 3":                              {Kind: terminal.KindRefund, Amount: kwd(t, 3_000)},
+		"refund 3 --of 1041 --reference case-9": {Kind: terminal.KindRefund, Amount: kwd(t, 3_000), Of: 1041, Reference: "case-9"},
+		"void 1041":                             {Kind: terminal.KindVoid, Amount: kwd(t, 0), Of: 1041},
+		"preauth 100":                           {Kind: terminal.KindPreauth, Amount: kwd(t, 100_000)},
+		"increment 1041 50":                     {Kind: terminal.KindIncrement, Amount: kwd(t, 50_000), Of: 1041},
+		"complete 1041 132.5":                   {Kind: terminal.KindCompletion, Amount: kwd(t, 132_500), Of: 1041},
+		"balance":                               {Kind: terminal.KindBalance, Amount: kwd(t, 0)},
+		"forced 10.525 --auth A12345":           {Kind: terminal.KindForced, Amount: kwd(t, 10_525), AuthCode: "A12345"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, sale := &wire{}, saleOf(t, terminal.Approved)
+				sale.Kind = want.Kind
+				s := newStage(t, sale, append([]terminal.Snapshot{}, twoPrompts...)...)
+				s.want = want
+				defer w.serve(t, s)()
+				if got := posRun(t, w, nil, strings.Fields(line)...); got.code != 0 || len(s.started) != 1 || !strings.Contains(got.out, "TILLWAY TEST SHOP") {
+					t.Errorf("exit %d, %d started: %s%s", got.code, len(s.started), got.out, got.errOut)
+				}
+			})
+		})
+	}
+}
+
+// inPart is a sale of 10.525 that the bank approves for 4.000 only.
+func inPart(t *testing.T, state terminal.State, signed bool) *stage {
+	t.Helper()
+	sale := saleOf(t, state)
+	sale.Approved, sale.Signature = kwd(t, 4_000), signed
+	s := newStage(t, sale, terminal.Snapshot{State: terminal.AgreementOnline, Text: "APPROVED IN PART"})
+	s.hold = make(chan struct{})
+	return s
+}
+
+// What is left to pay is said with the question; without somebody at a terminal the answer is a command of its own.
+func TestApprovalInPartByCommand(t *testing.T) {
+	for word, c := range map[string]struct {
+		state terminal.State
+		code  int
+	}{"yes": {terminal.Approved, 0}, "no": {terminal.Reversed, 5}} {
+		synctest.Test(t, func(t *testing.T) {
+			w, s := &wire{}, inPart(t, c.state, false)
+			defer w.serve(t, s)()
+			ended := make(chan result, 1)
+			go func() { ended <- posRun(t, w, nil, "sale", "10.525") }()
+			time.Sleep(time.Second)
+			if got := posRun(t, w, nil, "agree", "1042", word); got.code != 0 || !strings.Contains(got.out, "pos show 1042") {
+				t.Errorf("exit %d: %s%s", got.code, got.out, got.errOut)
+			}
+			got := <-ended
+			if got.code != c.code || !strings.Contains(got.errOut, "only KWD 4.000 of KWD 10.525") || !strings.Contains(got.errOut, "the other KWD 6.525") ||
+				!strings.Contains(got.errOut, "pos agree 1042 yes, or pos agree 1042 no") || strings.Contains(got.out, "PLEASE SIGN") {
+				t.Errorf("exit %d: %s\n%s", got.code, got.errOut, got.out)
+			}
+			if len(s.agreed) != 1 || s.agreed[0].Matches != (word == "yes") {
+				t.Errorf("the lane heard %+v", s.agreed)
+			}
+		})
+	}
+}
+
+// At a terminal it is asked, and with a signature both in one question.
+func TestApprovalInPartAtATerminal(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		master, slave, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, s, out, printed := &wire{}, inPart(t, terminal.Approved, signed), &said{}, &bytes.Buffer{}
+		stop := w.serve(t, s)
+		ended := make(chan int, 1)
+		go func() {
+			ended <- run(t.Context(), app{
+				in: slave, out: printed, errOut: out, env: func(string) string { return "" }, dial: w.dial, notify: func(chan<- os.Signal) {},
+			}, []string{"sale", "10.525"})
+		}()
+		for !strings.Contains(out.String(), "[y/n]") {
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := master.WriteString("y\n"); err != nil {
+			t.Fatal(err)
+		}
+		if code := <-ended; code != 0 || len(s.agreed) != 1 || !s.agreed[0].Matches {
+			t.Errorf("exit %d, the lane heard %+v: %s", code, s.agreed, out)
+		}
+		if strings.Contains(out.String(), "signature match?") != signed || strings.Contains(printed.String(), "PLEASE SIGN") != signed {
+			t.Errorf("signed %t: %s\n%s", signed, out, printed)
+		}
+		stop()
+		_, _ = master.Close(), slave.Close()
+	}
+}
+
+// Two payments of one card and one amount within minutes may be one purchase: the cashier is told, and how to take one back.
+func TestTwinIsPointedOut(t *testing.T) {
+	for state, said := range map[terminal.State]bool{terminal.Approved: true, terminal.Declined: false} {
+		synctest.Test(t, func(t *testing.T) {
+			w, sale := &wire{}, saleOf(t, state)
+			sale.Twin = 1040
+			s := newStage(t, sale, append([]terminal.Snapshot{}, twoPrompts...)...)
+			defer w.serve(t, s)()
+			got := posRun(t, w, nil, "sale", "10.525")
+			if (strings.Contains(got.errOut, "in sale 1040") && strings.Contains(got.errOut, "pos void 1042")) != said {
+				t.Errorf("%s: %s", state, got.errOut)
+			}
+		})
+	}
+}
