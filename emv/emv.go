@@ -117,6 +117,20 @@ type Application struct {
 	OnlineOnly   bool    // never approved without the issuer, whatever the terminal's type
 }
 
+// OfflineGate says whether the terminal may approve a transaction without the issuer, beyond what action codes and application
+// say: what it approves so has to be kept until the acquirer is told, and that has limits. Where it may not, the terminal acts in
+// this transaction as one that is online only (Book 4, 6.3.6 leaves a terminal to be stricter than the codes).
+type OfflineGate interface {
+	// Closed says why not, in one sentence; empty: it may. The error is the world failing, and ends the transaction.
+	Closed(ctx context.Context, ask OfflineQuestion) (why string, err error)
+}
+
+// OfflineQuestion is what an OfflineGate is told of the transaction.
+type OfflineQuestion struct {
+	PAN    PAN
+	Method Method // how the cardholder was verified
+}
+
 // Params is everything the terminal brings to one transaction.
 type Params struct {
 	Applications []Application
@@ -138,6 +152,8 @@ type Params struct {
 	MerchantName     string  // 9F4E
 	IFDSerial        string  // 9F1E, 8 characters
 	ForceOnline      bool    // merchant forced the transaction online (Book 3, 10.6)
+
+	Offline OfflineGate // asked before anything is approved without the issuer; nil: action codes and application alone decide
 
 	CAKeys        CAKeys        // certification authorities' keys: one environment's, test or live
 	CDAMode       int           // 1 to 4, when a combined signature is asked for; 0 counts as 1

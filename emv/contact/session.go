@@ -53,7 +53,8 @@ type session struct {
 	cdol2     tlv.DOL
 	asked     emv.Cryptogram // what GENERATE AC asks for next
 	method    emv.Method
-	signature bool // an approval waits for the cashier to compare one
+	signature bool   // an approval waits for the cashier to compare one
+	closed    string // why nothing is approved without the issuer; empty: it may be
 	exchanges int
 	notes     int
 

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"context"
+	"fmt"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -17,8 +18,11 @@ var minimumTAC = [5]byte{0xCE}
 // terminalActionAnalysis decides what to ask the card for, in the book's order: Denial, then Online, or Default for a
 // terminal that is offline only (Book 3, 10.7; Book 4, 6.3.6).
 // Reads: 95, 9F0D, 9F0E, 9F0F, 9F35. Writes: 8A when it decides offline.
-func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
+func (s *session) terminalActionAnalysis(ctx context.Context) (ending, error) {
 	kind := s.terminalType()
+	if err := s.askGate(ctx); err != nil {
+		return goOn, err
+	}
 	switch {
 	case s.matches("Denial", emv.TagIACDenial, 0x00, s.app.TACDenial):
 		s.ask(emv.AAC, "an action code says to decline offline")
@@ -28,6 +32,10 @@ func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
 		s.ask(emv.AAC, "the application is never approved without its issuer, and the terminal cannot ask it")
 	case s.app.OnlineOnly:
 		s.ask(emv.ARQC, "the application is never approved without its issuer")
+	case s.closed != "" && kind.OfflineOnly():
+		s.ask(emv.AAC, "no approval without the issuer, and the terminal cannot ask it: "+s.closed)
+	case s.closed != "":
+		s.ask(emv.ARQC, "no approval without the issuer: "+s.closed)
 	case kind.OfflineOnly() && s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.ask(emv.AAC, "the terminal cannot go online, and an action code says to decline then")
 	case !kind.OfflineOnly() && s.matches("Online", emv.TagIACOnline, 0xFF, s.orMinimum(s.app.TACOnline)):
@@ -38,6 +46,22 @@ func (s *session) terminalActionAnalysis(context.Context) (ending, error) {
 	return goOn, nil
 }
 
+// askGate asks whether the terminal may approve this transaction by itself, where it could come to that. Where it may not, it
+// acts as one that is online only, before the card has decided anything.
+func (s *session) askGate(ctx context.Context) error {
+	if s.params.Offline == nil || s.terminalType().OnlineOnly() || s.app.OnlineOnly {
+		return nil
+	}
+	pan, err := s.pan()
+	if err != nil {
+		return err
+	}
+	if s.closed, err = s.params.Offline.Closed(ctx, emv.OfflineQuestion{PAN: pan, Method: s.method}); err != nil {
+		return fmt.Errorf("limits of approvals without the issuer: %w", err)
+	}
+	return nil
+}
+
 // unableToGoOnline decides after an attempt to reach the issuer failed (Book 3, 10.7; Book 4, 12.2.1).
 // Reads: 95, 9F0D, 9F35.
 func (s *session) unableToGoOnline() (emv.Cryptogram, [2]byte) {
@@ -46,6 +70,8 @@ func (s *session) unableToGoOnline() (emv.Cryptogram, [2]byte) {
 		s.explain("TAA", "the issuer was not reached, and the terminal approves nothing by itself", sectionTAA)
 	case s.app.OnlineOnly:
 		s.explain("TAA", "the issuer was not reached, and the application is never approved without it", sectionTAA)
+	case s.closed != "":
+		s.explain("TAA", "the issuer was not reached, and there is no approval without it: "+s.closed, sectionTAA)
 	case s.matches("Default", emv.TagIACDefault, 0xFF, s.orMinimum(s.app.TACDefault)):
 		s.explain("TAA", "the issuer was not reached, and an action code says to decline then", sectionTAA)
 	default:
