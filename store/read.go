@@ -387,7 +387,7 @@ func debtOf(c cells) sealedDebt {
 		debt: terminal.Debt{
 			ID: c.number(0), Sale: terminal.SaleID(c.number(1)), Acquirer: c.text(2), Kind: terminal.DebtKind(c.text(3)), //nolint:gosec // authentic: never negative
 			STAN: uint32(c.number(4)), State: terminal.DebtState(c.text(5)), Attempts: int(c.number(7)), //nolint:gosec // authentic: was a uint32
-			NotBefore: instant(c.number(8)), Reason: c.text(10),
+			NotBefore: instant(c.number(8)), Since: instant(c.number(9)), Reason: c.text(10),
 		},
 		there: c[13] != nil, key: c.text(13), sealed: c.bytes(14),
 	}

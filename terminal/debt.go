@@ -95,6 +95,7 @@ type Debt struct {
 	Kind      DebtKind  `json:"kind"`
 	STAN      uint32    `json:"stan"`
 	State     DebtState `json:"state"`
+	Since     time.Time `json:"since,omitzero"`   // when it came to be owed
 	Attempts  int       `json:"attempts"`         // times it was Sent
 	NotBefore time.Time `json:"not_before"`       // back-off: not on the link before this instant
 	Reason    string    `json:"reason,omitempty"` // why it still waits, one sentence

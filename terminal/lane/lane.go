@@ -31,7 +31,8 @@ type Config struct {
 	PINBypass  bool          // the customer may leave the PIN out, unless the application requires it
 	PINSocket  string        // shown with the prompt: where an on-screen PIN is entered, in development
 
-	Stripe StripeRules // of swiped cards
+	Stripe  StripeRules  // of swiped cards
+	Offline OfflineRules // of approvals without the host
 
 	Currency   money.Currency // the one currency orders may have
 	TerminalID string

@@ -86,30 +86,67 @@ func (m *memory) Parked(_ context.Context, id int64, message bool) (terminal.Deb
 func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	sales, debts := m.sales(), map[terminal.SaleID]terminal.Debt{}
+	sales := m.sales()
+	var debts []terminal.Debt // debt n is the nth that came to be owed
+	owe := func(s *terminal.Sale, kind terminal.DebtKind, at time.Time, message []byte) {
+		if len(message) == 0 {
+			panic("owed without its message")
+		}
+		debts = append(debts, terminal.Debt{
+			ID: int64(len(debts) + 1), Sale: s.ID, Acquirer: s.Acquirer, Kind: kind, STAN: s.STAN, State: terminal.Owed, Since: at, Message: message,
+		})
+	}
 	for _, e := range m.rows {
 		for _, d := range e.Duties {
 			switch d {
 			case terminal.OweReversal:
-				debts[e.Sale.ID] = terminal.Debt{ID: int64(e.Sale.ID), Sale: e.Sale.ID, Acquirer: e.Sale.Acquirer, Kind: terminal.ReversalDebt, STAN: e.Sale.STAN, State: terminal.Owed, Message: e.Secret.Reversal}
+				owe(e.Sale, terminal.ReversalDebt, e.Time, e.Secret.Reversal)
 			case terminal.DischargeReversal:
-				delete(debts, e.Sale.ID)
-			case terminal.OweAdvice, terminal.OweDeferred:
+				at := slices.IndexFunc(debts, func(d terminal.Debt) bool { return d.Sale == e.Sale.ID && d.Kind == terminal.ReversalDebt })
+				debts[at].State = terminal.Discharged
+			case terminal.OweAdvice:
+				owe(e.Sale, terminal.AdviceDebt, e.Time, e.Secret.Advice)
+			case terminal.OweDeferred:
+				owe(e.Sale, terminal.DeferredDebt, e.Time, e.Secret.Advice)
 			}
 		}
 		if e.Debt != nil {
 			d := *e.Debt
-			d.Message = debts[d.Sale].Message
-			debts[d.Sale] = d
+			d.Message = debts[d.ID-1].Message
+			debts[d.ID-1] = d
 		}
 	}
 	var due []terminal.Debt
-	for id, d := range debts {
-		if sales[id].State.Final() && slices.Contains(states, d.State) {
+	for _, d := range debts {
+		if sales[d.Sale].State.Final() && slices.Contains(states, d.State) {
 			due = append(due, d)
 		}
 	}
 	return due
+}
+
+// Exposure knows a card by its masked number.
+func (m *memory) Exposure(_ context.Context, _ string, way terminal.Way, card emv.PAN) (terminal.Exposure, error) {
+	waits := m.debts(terminal.Owed, terminal.Sent, terminal.Parked)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var e terminal.Exposure
+	for _, d := range waits {
+		s := m.sales()[d.Sale]
+		if d.Kind == terminal.ReversalDebt || s.Way != way {
+			continue
+		}
+		e.Count++
+		e.Sum += s.Taken().Minor
+		if s.MaskedPAN == card.Masked() {
+			e.CardCount++
+			e.CardSum += s.Taken().Minor
+		}
+		if d.State != terminal.Parked && (e.Oldest.IsZero() || d.Since.Before(e.Oldest)) {
+			e.Oldest = d.Since
+		}
+	}
+	return e, nil
 }
 
 func (m *memory) Counts(context.Context) (terminal.Counts, error) {

@@ -224,7 +224,21 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 		return 0, err
 	}
 	q.reply <- reply
-	return o.cfg.Check, nil
+	return o.nextLook(ctx)
+}
+
+// nextLook is when an owner that has served a request looks again: after the back-off of what is owed, or of a connection that
+// failed.
+func (o *Owner) nextLook(ctx context.Context) (time.Duration, error) {
+	look := o.cfg.Check
+	if o.failures > 0 {
+		return min(look, o.backoff(o.failures)), nil
+	}
+	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	if err != nil || len(due) == 0 {
+		return look, err
+	}
+	return min(max(o.wait(due[0]), time.Millisecond), look), nil
 }
 
 func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
@@ -272,8 +286,7 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	case errors.Is(err, errJournal):
 		return 0, err
 	case err != nil:
-		o.failures++
-		return o.backoff(o.failures), nil
+		return o.backoff(max(o.failures, 1)), nil
 	}
 	if _, err := o.drain(ctx, now); err != nil {
 		return 0, err
@@ -315,11 +328,13 @@ func (o *Owner) backoff(failures int) time.Duration {
 func (o *Owner) connect(ctx context.Context) error {
 	fresh, err := o.cfg.Link.Ready(ctx)
 	if err != nil {
+		o.failures++
 		o.setHealth(false, "not connected", err.Error())
 		return err
 	}
 	if fresh {
 		if err := o.signOn(ctx); err != nil {
+			o.failures++
 			o.setHealth(false, "sign-on failed", err.Error())
 			if !o.keys.destroyed.IsZero() {
 				o.setHealth(false, keysDestroyed, o.withoutKeys())

@@ -30,6 +30,10 @@ type Journal interface {
 	// both waits, and the highest committed sequence.
 	Counts(ctx context.Context) (terminal.Counts, error)
 
+	// Exposure is what an acquirer has not acknowledged yet of the approvals without it, in one way: all of it, and of one
+	// card.
+	Exposure(ctx context.Context, acquirer string, way terminal.Way, card emv.PAN) (terminal.Exposure, error)
+
 	// Batch is the number of the acquirer's open batch, 1 to 999999; it makes batch 1 (and its key) where there is none.
 	Batch(ctx context.Context, acquirer string) (uint32, error)
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,8 @@ type run struct {
 	pin     terminal.PINBlock // until the request is composed
 	pinKeys int64             // generation of the session keys that it is under; keysOfAny: there is none
 	request []byte            // composed, in memory and sealed in the journal until the answer
-	secret  *terminal.Secret
+	secret  *terminal.Secret  // to be sealed with the next row that owes something
+	closed  string            // why this sale is not approved without the host; empty: it may be, or nobody asked
 
 	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
 	detail string           // one whole sentence for the cashier about card or reader
@@ -53,7 +55,7 @@ func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
 			return err
 		}
 	}
-	if rec.State == terminal.Reversed && ctx.Err() == nil { // a daemon that stops leaves it for the next start
+	if owing := rec.State == terminal.Reversed || rec.Way == terminal.WayOffline; owing && ctx.Err() == nil { // a daemon that stops leaves it for the next start
 		l.cfg.Owner.Poke()
 	}
 	if r.card != nil {
@@ -76,11 +78,11 @@ func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
 	case terminal.Sending:
 		return l.sending(ctx, r), nil
 	case terminal.FinishApproved:
-		return l.finish(ctx, r, emv.HostApproved), nil
+		return l.finish(ctx, r, emv.HostApproved)
 	case terminal.FinishDeclined:
-		return l.finish(ctx, r, emv.HostDeclined), nil
+		return l.finish(ctx, r, emv.HostDeclined)
 	case terminal.FinishUnable, terminal.FinishUnanswered:
-		return l.finish(ctx, r, emv.HostUnable), nil
+		return l.finish(ctx, r, emv.HostUnable)
 	case terminal.AgreementOnline, terminal.AgreementOffline:
 		return l.agreement(ctx, r), nil
 	case terminal.Asking, terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
@@ -104,13 +106,16 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 		Time: now, Kind: terminal.SaleEntry, From: row.From, Event: string(event), Duties: row.Duties,
 		Sale: &rec, Note: brief(r.note), Erase: row.From == terminal.Sending,
 	}
-	if row.To == terminal.Sending {
+	owes := slices.ContainsFunc(row.Duties, func(d terminal.Duty) bool { return d != terminal.DischargeReversal })
+	if owes {
 		entry.Secret = r.secret
 	}
 	if err := l.cfg.Journal.Append(ctx, row.Commit, entry); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	r.secret, r.note = nil, ""
+	if r.note = ""; owes {
+		r.secret = nil
+	}
 	*r.rec = rec
 	l.cfg.Log.Info("sale", "sale", rec.ID, "from", row.From, "event", event, "to", row.To, "duties", row.Duties)
 	l.show(r)
@@ -229,7 +234,9 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
 	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
-	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, l.cfg.Params(order, now, r.rec.ID), &holder{lane: l, run: r, limit: limit})
+	params := l.cfg.Params(order, now, r.rec.ID)
+	params.Offline = gate{l, r}
+	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, params, &holder{lane: l, run: r, limit: limit})
 	if err != nil {
 		r.take(out) // as far as it came: for whoever asks why
 		return l.cardFailed(ctx, wait, r, err)
@@ -240,8 +247,15 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	case emv.Online:
 		return l.prepare(ctx, talk, r)
 	case emv.Approved:
-		// An online-only terminal asked for an ARQC; a card that answers with a TC breaks Book 3, 9.3.
-		r.cause = terminal.Refusal(terminal.CodeCardError, "The card approved without the bank, which this terminal does not take.")
+		switch taken, err := l.approvedAlone(ctx, r); {
+		case err != nil:
+			return "", err
+		case taken && out.SignatureDue:
+			return terminal.AgreementNeeded, nil
+		case taken:
+			return terminal.OfflineApproved, nil
+		}
+		r.cause = terminal.Refusal(terminal.CodeCardError, r.detail)
 		return terminal.Refused, nil
 	case emv.OtherInterface:
 		r.note = out.Reason
@@ -336,8 +350,8 @@ func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
 		if pinBlocked(r.kernel) { // the issuer's "declined" alone leaves cashier and customer in the dark
 			r.cause.Happened = strings.TrimSpace(r.cause.Happened + " The card's PIN is blocked.")
 		}
-	case terminal.NotSent:
-		r.cause = terminal.Unreachable(r.reply.Detail)
+	case terminal.NotSent: // and why the terminal did not approve by itself, where it might have
+		r.cause = terminal.Unreachable(strings.TrimSpace(r.reply.Detail + " " + r.closed))
 		if r.reply.Fault {
 			r.cause = terminal.Refusal(terminal.CodeTerminalFault, r.reply.Detail)
 		}
@@ -352,8 +366,8 @@ func pinBlocked(out emv.Outcome) bool {
 	return len(v) == len(emv.TVR{}) && emv.TVR(v).Has(emv.TVRPINTryLimitExceeded)
 }
 
-// finish has the kernel finish with the card.
-func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) terminal.Event {
+// finish has the kernel finish with the card. Its error is the journal's.
+func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) (terminal.Event, error) {
 	wait, stop := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.CardTalk)
 	defer stop()
 	out, err := r.txn.Complete(wait, emv.HostAnswer{Result: result, ARC: r.reply.Response.ARC, IssuerData: r.reply.Response.Issuer})
@@ -363,27 +377,33 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) termin
 		if len(out.Why) > 0 {
 			r.take(out)
 		}
-		return terminal.Removed
+		return terminal.Removed, nil
 	}
 	r.kernel = out
 	r.take(out)
 	if out.Decision != emv.Approved {
 		r.note = out.Reason
-		return terminal.CardRefuses
+		return terminal.CardRefuses, nil
 	}
 	switch result {
 	case emv.HostApproved:
 		if out.SignatureDue {
-			return terminal.AgreementNeeded
+			return terminal.AgreementNeeded, nil
 		}
-		return terminal.CardAgrees
+		return terminal.CardAgrees, nil
 	case emv.HostDeclined:
-		return terminal.CardAgrees
+		return terminal.CardAgrees, nil
 	case emv.HostUnable:
 	}
-	// As in cardTalk: without store-and-forward there is no offline approval to take.
-	r.detail = "The card approved without the bank, which this terminal does not take."
-	return terminal.CardRefuses
+	switch taken, err := l.approvedAlone(context.WithoutCancel(ctx), r); {
+	case err != nil:
+		return "", err
+	case !taken:
+		return terminal.CardRefuses, nil
+	case out.SignatureDue:
+		return terminal.AgreementNeeded, nil
+	}
+	return terminal.CardApproves, nil
 }
 
 // take copies what journal and receipt may keep of a kernel's outcome.

@@ -1,0 +1,138 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// OfflineRules say what this terminal may approve without the host and keep for it. The zero value: nothing.
+type OfflineRules struct {
+	Approvals terminal.OfflineLimits // of offline EMV approvals (TC)
+	Deferred  terminal.OfflineLimits // of requests that are kept: the card gave an ARQC, and nobody has approved yet
+
+	// Room is how many bytes are free where the journal is, and MinRoom how many there must be: a disk that is full takes the
+	// terminal down, and what it then owes waits longer. Room nil: not looked at.
+	Room    func(context.Context) (uint64, error)
+	MinRoom uint64
+}
+
+// gate answers the kernel before the card decides whether this sale may be approved without the host.
+type gate struct {
+	lane *Lane
+	run  *run
+}
+
+// Closed implements emv.OfflineGate.
+func (g gate) Closed(ctx context.Context, ask emv.OfflineQuestion) (string, error) {
+	why, err := g.lane.closed(ctx, g.run.rec, terminal.WayOffline, ask)
+	if err != nil {
+		return "", err
+	}
+	if g.run.closed = why; why == onlineOnly {
+		g.run.closed = "" // that is how this terminal is, and nothing to tell a cashier every time
+	}
+	return why, nil
+}
+
+// onlineOnly is why a terminal whose profile keeps nothing approves nothing.
+const onlineOnly = "This terminal approves nothing without the bank."
+
+// closed says why a sale is not approved in a way without the host, in one sentence, or nothing. The error is the journal's.
+func (l *Lane) closed(ctx context.Context, sale *terminal.Sale, way terminal.Way, ask emv.OfflineQuestion) (string, error) {
+	limits, can := l.cfg.Offline.Approvals, l.cfg.Owner.cfg.Dialect.Can().Offline
+	if way == terminal.WayDeferred {
+		limits, can = l.cfg.Offline.Deferred, l.cfg.Owner.cfg.Dialect.Can().Deferred
+	}
+	switch {
+	case limits.Count <= 0 || !can:
+		return onlineOnly, nil
+	case sale.Kind != terminal.KindSale:
+		return "Only a sale is approved without the bank.", nil
+	case sale.Cashback.Minor > 0:
+		return "Cash is given out with the bank's approval only.", nil
+	case ask.Method == emv.OnlinePIN:
+		return "The PIN is for the bank to verify.", nil
+	}
+	if l.cfg.Offline.Room != nil {
+		switch room, err := l.cfg.Offline.Room(ctx); {
+		case err != nil:
+			l.cfg.Log.Warn("how much room there is on the disk", "err", err)
+			return "Nobody can say how much room is left on this terminal's disk.", nil
+		case room < l.cfg.Offline.MinRoom:
+			return "This terminal's disk is nearly full.", nil
+		}
+	}
+	exposure, err := l.cfg.Journal.Exposure(ctx, l.cfg.Owner.Name(), way, ask.PAN)
+	if err != nil {
+		return "", fmt.Errorf("%w: what waits for the bank: %w", errJournal, err)
+	}
+	return limits.Closed(exposure, sale.Amount, l.cfg.Clock()), nil
+}
+
+// approvedAlone takes an approval that card and terminal came to without the host: with the first cryptogram, or with the
+// second after the host could not be asked (Y3). The advice that the host is owed is composed before anybody reads
+// "approved". What cannot be kept is refused: the card's TC is then told to nobody. The error is the journal's.
+func (l *Lane) approvedAlone(ctx context.Context, r *run) (taken bool, err error) {
+	ask := emv.OfflineQuestion{Method: r.kernel.Method}
+	card, err := cardData(&r.kernel.Data)
+	if err != nil {
+		r.detail, r.note = "The card's number cannot be read.", err.Error()
+		return false, nil
+	}
+	ask.PAN = card.PAN
+	// The kernel has asked before the card decided; a card or a kernel that did not wait for the answer is not taken.
+	why, err := l.closed(ctx, r.rec, terminal.WayOffline, ask)
+	if err != nil || why != "" {
+		r.detail, r.note = "The card approved without the bank, which is not taken now. "+why, why
+		return false, err
+	}
+	r.rec.Way = terminal.WayOffline
+	if err := l.owe(ctx, r, card, l.cfg.Owner.cfg.Dialect.Advice); err != nil {
+		l.cfg.Log.Error("the advice of an offline approval", "sale", r.rec.ID, "err", err)
+		r.rec.Way, r.detail, r.note = "", "The word of it for the bank cannot be composed.", err.Error()
+		return false, nil
+	}
+	if arc := r.kernel.Data.Value(emv.TagAuthorisationResponseCode); len(arc) == 2 {
+		r.rec.ResponseCode = string(arc) // Y1 or Y3 (Book 4, A6)
+	}
+	return true, nil
+}
+
+// owe composes what the host is owed for an approval without it, to be sealed in the approval's own commit. Behind a request that
+// may have left it gets a number of its own: the reversal has the request's.
+func (l *Lane) owe(ctx context.Context, r *run, card terminal.CardData, compose func(terminal.Request) ([]byte, error)) error {
+	number, invoice := r.rec.STAN, r.rec.Invoice
+	if number == 0 || r.rec.State == terminal.FinishUnanswered {
+		n, err := l.cfg.Traces.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("no number for the message: %w", err)
+		}
+		number = stan(n)
+	}
+	if invoice == 0 {
+		invoice = number
+	}
+	card.Track2 = emv.Track2{} // the host needs no track of what is approved, and the queue keeps none
+	message, err := compose(terminal.Request{
+		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, Tip: r.rec.Tip, Cashback: r.rec.Cashback, Way: r.rec.Way,
+		AuthCode: r.rec.AuthCode, STAN: number, Invoice: invoice, Batch: r.rec.Batch, Time: r.rec.LocalTime,
+		TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
+		Card: card, Entry: r.rec.Entry, Scheme: r.kernel.Scheme, Method: r.kernel.Method, Tags: r.kernel.Data,
+	})
+	if err != nil {
+		return err
+	}
+	if len(message) == 0 {
+		return errors.New("the dialect made no message of it")
+	}
+	r.secret = &terminal.Secret{Advice: message}
+	if r.rec.STAN == 0 { // nothing of this card is sealed yet
+		r.secret.Card = card
+	}
+	r.rec.STAN, r.rec.Invoice = number, invoice
+	return nil
+}
