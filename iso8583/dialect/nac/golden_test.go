@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,7 +126,12 @@ func TestSignOn(t *testing.T) {
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	c := dialect(t, nil).Codec()
-	for _, name := range []string{"sale-0200", "reversal-0400", "reversal-0401", "signon-0800", "key-exchange-0800", "answer-0210", "answer-0410", "answer-0810", "sale-pin-mac-0200", "reversal-mac-0400", "answer-mac-0210", "answer-wrong-pin-0210", "sale-stripe-0200", "sale-fallback-0200", "reversal-fallback-0400"} {
+	files, err := filepath.Glob("testdata/golden/*.txt")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d golden messages (%v)", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		rows := golden(t, name)
 		m, err := c.Unpack(wire(t, rows))
 		if err != nil {
@@ -167,30 +173,52 @@ func TestGoldenMessagesAreRead(t *testing.T) {
 }
 
 func TestRepeat(t *testing.T) {
-	first := wire(t, golden(t, "reversal-0400"))
+	marked := []string{"0200", "0220", "0320", "0500"}
 	for _, tt := range []struct {
-		name, rule string
-		attempt    int
-		want       string
+		name, first string
+		rule        string   // of reversals
+		marked      []string // of the others; nil: the default
+		attempt     int
+		want        string // golden, or a message type
 	}{
-		{"first sending", "0401", 1, "reversal-0400"},
-		{"second sending, marked", "0401", 2, "reversal-0401"},
-		{"tenth sending, marked", "0401", 10, "reversal-0401"},
-		{"second sending, unchanged", "0400", 2, "reversal-0400"},
+		{"first sending", "reversal-0400", "0401", nil, 1, "reversal-0400"},
+		{"second sending, marked", "reversal-0400", "0401", nil, 2, "reversal-0401"},
+		{"tenth sending, marked", "reversal-0400", "0401", nil, 10, "reversal-0401"},
+		{"second sending, unchanged", "reversal-0400", "0400", marked, 2, "reversal-0400"},
+		{"advice, first", "advice-offline-0220", "0400", nil, 1, "advice-offline-0220"},
+		{"advice", "advice-offline-0220", "0400", nil, 2, "advice-offline-0221"},
+		{"advice, unchanged", "advice-offline-0220", "0401", []string{}, 2, "advice-offline-0220"},
+		{"upload", "upload-0320", "0400", nil, 2, "0321"},
+		{"upload, unchanged", "upload-0320", "0400", []string{"0220"}, 2, "upload-0320"},
+		{"totals", "totals-0500", "0400", nil, 3, "totals-0500"},
+		{"totals, marked", "totals-0500", "0400", marked, 3, "0501"},
+		{"deferred request", "deferred-0200", "0400", nil, 2, "deferred-0200"},
+		{"deferred request, marked", "deferred-0200", "0400", marked, 2, "0201"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := dialect(t, func(s *nac.Settings) { s.Repeat = tt.rule })
+			d := dialect(t, func(s *nac.Settings) { s.Repeat, s.Marked = tt.rule, tt.marked })
+			first := wire(t, golden(t, tt.first))
 			b, err := d.Repeat(first, tt.attempt)
 			if err != nil {
 				t.Fatal(err)
 			}
-			sameBytes(t, tt.want, b)
+			if len(tt.want) > 4 {
+				sameBytes(t, tt.want, b)
+				return
+			}
+			copy(first[5:], unhex(t, tt.want))
+			if !bytes.Equal(b, first) {
+				t.Errorf("%X, want %X", b, first)
+			}
 		})
 	}
 	d := dialect(t, nil)
-	for name, bad := range map[string][]byte{"a sale": wire(t, golden(t, "sale-0200")), "nothing": nil, "cut off": first[:40]} {
+	for name, bad := range map[string][]byte{
+		"a sale, with its track": wire(t, golden(t, "sale-0200")), "a sale with a PIN": wire(t, golden(t, "sale-pin-mac-0200")), "a sign-on": wire(t, golden(t, "signon-0800")),
+		"an answer": wire(t, golden(t, "answer-0210")), "nothing": nil, "cut off": wire(t, golden(t, "reversal-0400"))[:40],
+	} {
 		if _, err := d.Repeat(bad, 2); !errors.Is(err, nac.ErrRequest) {
-			t.Errorf("%s is repeated as a reversal (%v)", name, err)
+			t.Errorf("%s is repeated (%v)", name, err)
 		}
 	}
 }
@@ -280,7 +308,7 @@ func TestSaleIsRefused(t *testing.T) {
 		{"no terminal", func(r *terminal.Request) { r.TerminalID = "" }},
 		{"terminal too long", func(r *terminal.Request) { r.TerminalID = "TILL00011" }},
 		{"merchant with a line break", func(r *terminal.Request) { r.MerchantID = "KW\n" }},
-		{"another kind", func(r *terminal.Request) { r.Kind = "refund" }},
+		{"another kind", func(r *terminal.Request) { r.Kind = "donation" }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := saleRequest(t)
@@ -318,6 +346,17 @@ func TestNewRefuses(t *testing.T) {
 		"repeat":                               func(s *nac.Settings) { s.Repeat = "0420" },
 		"text field":                           func(s *nac.Settings) { s.TextField = 55 },
 		"track in DE 55":                       func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagTrack2EquivalentData) },
+		"kept entry":                           func(s *nac.Settings) { s.KeptEntry = "012" },
+		"cashback code":                        func(s *nac.Settings) { s.CashbackCode = "01" },
+		"pre-authorisation code":               func(s *nac.Settings) { s.PreauthCode = "31" },
+		"type of balance inquiries":            func(s *nac.Settings) { s.Balance = "0800" },
+		"amount of voids":                      func(s *nac.Settings) { s.VoidAmount = "half" },
+		"amounts":                              func(s *nac.Settings) { s.Amounts = "tlv" },
+		"type of a tip":                        func(s *nac.Settings) { s.TipType = "4" },
+		"tips as cash":                         func(s *nac.Settings) { s.TipType = "40" },
+		"partial":                              func(s *nac.Settings) { s.Partial = "de4" },
+		"totals":                               func(s *nac.Settings) { s.TotalsDigits = 60 },
+		"marked repeat of a reversal":          func(s *nac.Settings) { s.Marked = []string{"0400"} },
 		"tag twice":                            func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagATC) },
 	} {
 		s := nac.Defaults()

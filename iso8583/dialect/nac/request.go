@@ -1,13 +1,11 @@
 package nac
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 
 	"tillway/emv"
-	"tillway/emv/tlv"
 	"tillway/iso8583"
 	"tillway/terminal"
 )
@@ -35,20 +33,19 @@ const (
 	terminalID     = 41
 	merchantID     = 42
 	currency       = 49
+	moreAmounts    = 54
 	chipData       = 55
 	batch          = 60
 	invoice        = 62
+	totals         = 63
 )
 
-// Message types and processing codes.
+// Message types; kinds.go has the others.
 const (
 	saleRequest     = "0200"
 	reversalRequest = "0400"
 	reversalRepeat  = "0401"
 	networkRequest  = "0800"
-
-	purchase = "000000"
-	normal   = "00" // DE 25
 )
 
 // maxNumber is what fits six digits: STAN, batch and invoice.
@@ -57,18 +54,42 @@ const maxNumber = 999_999
 // maxChipData is the most that DE 55 of a request carries. ISO 8583:1987 and the networks stay at 255.
 const maxChipData = 255
 
-// Request composes a sale's 0200 and the 0400 that would reverse it. Errors: ErrRequest.
+// Request composes the message with which a transaction asks the host, and the 0400 that would reverse it: what both say,
+// with DE 2 and 14 in place of track 2, and neither chip data nor PIN. A balance inquiry has no reversal. Errors: ErrRequest.
 func (d *Dialect) Request(req terminal.Request) (request, reversal []byte, err error) {
-	shared, err := d.shared(req)
+	f, err := d.requestForm(req)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := d.message(saleRequest, shared)
-	if err := d.setReading(m, req); err != nil {
+	shared, err := d.shared(req, f)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := d.setPIN(m, req); err != nil {
+	m := d.message(f.mti, shared)
+	if req.Kind.WithoutCard() {
+		err = d.setKept(m, req)
+	} else {
+		err = d.setRead(m, req)
+	}
+	if err != nil {
 		return nil, nil, err
+	}
+	if request, err = d.pack(m); err != nil || req.Kind == terminal.KindBalance {
+		return request, nil, err
+	}
+	r := d.message(reversalRequest, shared)
+	setCard(r, req.Card)
+	reversal, err = d.pack(r)
+	return request, reversal, err
+}
+
+// setRead puts in what a card brings that is there: what it was read by, the PIN that was entered, and its number.
+func (d *Dialect) setRead(m *iso8583.Message, req terminal.Request) error {
+	if err := d.setReading(m, req); err != nil {
+		return err
+	}
+	if err := d.setPIN(m, req); err != nil {
+		return err
 	}
 	if req.Card.PSN != "" {
 		m.Set(cardSequence, req.Card.PSN)
@@ -78,49 +99,99 @@ func (d *Dialect) Request(req terminal.Request) (request, reversal []byte, err e
 	} else {
 		m.Set(track2, req.Card.Track2.Clear())
 	}
-	if request, err = d.codec.Pack(m); err != nil {
-		return nil, nil, fmt.Errorf("%w: %s: %w", ErrRequest, saleRequest, err)
-	}
-	r := d.message(reversalRequest, shared)
-	setCard(r, req.Card)
-	if reversal, err = d.codec.Pack(r); err != nil {
-		return nil, nil, fmt.Errorf("%w: %s: %w", ErrRequest, reversalRequest, err)
-	}
-	return request, reversal, nil
+	return nil
 }
 
-// shared is what a sale and its reversal both say.
-func (d *Dialect) shared(req terminal.Request) (map[int]string, error) {
-	if req.Kind != terminal.KindSale {
-		return nil, fmt.Errorf("%w: no message for the kind %q", ErrRequest, req.Kind)
+// setKept puts in what the store keeps of a card that is not there: number and expiry.
+func (d *Dialect) setKept(m *iso8583.Message, req terminal.Request) error {
+	if !req.PIN.IsZero() || !req.Card.Track2.IsZero() {
+		return fmt.Errorf("%w: a PIN or a track of a card that is not there", ErrRequest)
 	}
-	minor, err := req.Amount.N12()
+	setCard(m, req.Card)
+	return nil
+}
+
+func (d *Dialect) pack(m *iso8583.Message) ([]byte, error) {
+	out, err := d.codec.Pack(m)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrRequest, m.MTI(), err)
 	}
+	return out, nil
+}
+
+// shared is what a message and its reversal both say.
+func (d *Dialect) shared(req terminal.Request, f form) (map[int]string, error) {
 	if req.Card.PAN.IsZero() {
 		return nil, fmt.Errorf("%w: no account number", ErrRequest)
 	}
 	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
 		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
 	}
-	fields := map[int]string{
-		processingCode: purchase, amount: minor, entryMode: d.entryMode(req), networkID: d.settings.NII, condition: normal,
+	fields := map[int]string{processingCode: f.code, entryMode: d.entryMode(req), networkID: d.settings.NII, condition: f.condition}
+	if err := d.setAmounts(fields, req); err != nil {
+		return nil, err
 	}
 	if !d.settings.OmitCurrency {
 		fields[currency] = fmt.Sprintf("%03d", req.Amount.Currency.Numeric)
 	}
-	if err := number(fields, map[int]uint32{stan: req.STAN, batch: req.Batch, invoice: req.Invoice}); err != nil {
+	if err := d.setOriginal(fields, req, f); err != nil {
+		return nil, err
+	}
+	numbers := map[int]uint32{stan: req.STAN, batch: req.Batch, invoice: req.Invoice}
+	if req.Kind == terminal.KindVoid && req.Original.Invoice != 0 { // it takes back that receipt
+		numbers[invoice] = req.Original.Invoice
+	}
+	if err := number(fields, numbers); err != nil {
 		return nil, err
 	}
 	return fields, identify(fields, req.TerminalID, req.MerchantID)
 }
 
-// entryMode is DE 22: how the card was read, and whether a PIN can be entered.
+// setOriginal names the earlier transaction as the host did, by its reference number (DE 37) and approval code (DE 38); of a
+// void, which takes back the message itself, DE 12 and 13 are the original's.
+func (d *Dialect) setOriginal(fields map[int]string, req terminal.Request, f form) error {
+	at := req.Time
+	if req.Kind == terminal.KindVoid {
+		at = req.Original.Time
+	}
+	if f.dated {
+		if at.IsZero() {
+			return fmt.Errorf("%w: no time of the transaction", ErrRequest)
+		}
+		fields[localTime], fields[localDate] = at.Format("150405"), at.Format("0102")
+	}
+	code := req.AuthCode
+	if f.names {
+		if code == "" && req.Kind != terminal.KindRefund {
+			code = req.Original.AuthCode
+		}
+		if err := setText(fields, retrieval, 12, req.Original.RRN); err != nil {
+			return err
+		}
+	}
+	if code == "" {
+		return nil
+	}
+	return setText(fields, authorisation, 6, code)
+}
+
+// setText puts text in, filled with spaces on the right.
+func setText(fields map[int]string, field, most int, text string) error {
+	if len(text) == 0 || len(text) > most || !printable(text) {
+		return fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, field, text, most)
+	}
+	fields[field] = fmt.Sprintf("%-*s", most, text)
+	return nil
+}
+
+// entryMode is DE 22: how the card was read, or that its number was kept, and whether a PIN can be entered.
 func (d *Dialect) entryMode(req terminal.Request) string {
 	mode := d.settings.ChipEntry
 	if req.Method == emv.OnlinePIN {
 		mode = d.settings.PINEntry
+	}
+	if req.Kind.WithoutCard() {
+		return d.settings.KeptEntry + d.settings.ChipEntry[2:]
 	}
 	switch req.Entry {
 	case terminal.EnteredStripe:
@@ -165,16 +236,10 @@ func number(fields map[int]string, numbers map[int]uint32) error {
 
 // identify puts terminal and merchant in. They are filled with spaces on the right.
 func identify(fields map[int]string, tid, mid string) error {
-	for _, id := range []struct {
-		field, most int
-		text        string
-	}{{terminalID, 8, tid}, {merchantID, 15, mid}} {
-		if len(id.text) == 0 || len(id.text) > id.most || !printable(id.text) {
-			return fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, id.field, id.text, id.most)
-		}
-		fields[id.field] = fmt.Sprintf("%-*s", id.most, id.text)
+	if err := setText(fields, terminalID, 8, tid); err != nil {
+		return err
 	}
-	return nil
+	return setText(fields, merchantID, 15, mid)
 }
 
 func setCard(m *iso8583.Message, card terminal.CardData) {
@@ -193,56 +258,31 @@ func (d *Dialect) message(mti string, fields map[int]string) *iso8583.Message {
 	return m
 }
 
-// chipData is DE 55: the tags of the settings in their order. What the issuer's cryptogram check needs must be there, and
-// must be of this amount and currency: a request that says two amounts is not sent.
-func (d *Dialect) chipData(req terminal.Request) ([]byte, error) {
-	minor, err := req.Amount.N12()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
-	}
-	same := map[tlv.Tag]string{
-		emv.TagAmountAuthorised:        minor,
-		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
-	}
-	var out []byte
-	for _, tag := range d.settings.ChipTags {
-		v, ok := req.Tags.Get(tag)
-		if !ok {
-			if slices.Contains(emv.CryptogramTags(), tag) {
-				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
-			}
-			continue
-		}
-		if want, ok := same[tag]; ok && !bytes.Equal(v, hexBytes(want)) {
-			return nil, fmt.Errorf("%w: DE 55: tag %s is not the request's", ErrRequest, tag)
-		}
-		out = tlv.Append(out, tag, v)
-	}
-	if len(out) > maxChipData {
-		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
-	}
-	return out, nil
-}
-
-// Repeat is a reversal for its next sending, the first being attempt 1: unchanged, or as 0401 from the second sending on
-// where the settings say so. Everything but the message type stays. Errors: ErrRequest when first is no reversal.
+// Repeat is a kept message for its next sending, the first being attempt 1: unchanged, or from the second sending on with the
+// message type of a repeat (0401, 0221), where the settings say so. Everything but the message type stays. Errors: ErrRequest when
+// first is no message that is kept.
 func (d *Dialect) Repeat(first []byte, attempt int) ([]byte, error) {
 	m, err := d.codec.Unpack(first)
 	if err != nil {
 		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
 	}
-	if m.MTI() != reversalRequest {
-		return nil, fmt.Errorf("%w: repeat: %s is no reversal", ErrRequest, m.MTI())
+	marked := slices.Contains(d.settings.Marked, m.MTI())
+	switch m.MTI() {
+	case reversalRequest:
+		marked = d.settings.Repeat == reversalRepeat
+	case saleRequest, adviceRequest, uploadRequest, totalsRequest:
+		if !m.Has(track2) && !m.Has(pinData) {
+			break
+		}
+		return nil, fmt.Errorf("%w: repeat: %s with a track or a PIN is not kept", ErrRequest, m.MTI())
+	default:
+		return nil, fmt.Errorf("%w: repeat: %s is no message that is kept", ErrRequest, m.MTI())
 	}
-	if attempt <= 1 || d.settings.Repeat == reversalRequest {
+	if attempt <= 1 || !marked {
 		return slices.Clone(first), nil
 	}
-	m.SetMTI(reversalRepeat)
-	again, err := d.codec.Pack(m)
-	if err != nil {
-		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
-	}
-	return again, nil
+	m.SetMTI(m.MTI()[:3] + "1")
+	return d.pack(m)
 }
 
 func printable(s string) bool {

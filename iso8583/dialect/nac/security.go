@@ -134,7 +134,7 @@ func (d *Dialect) MACed(message []byte) bool {
 		return false
 	}
 	switch hex.EncodeToString(message[tpduBytes : tpduBytes+2])[:2] {
-	case "02", "04":
+	case "01", "02", "03", "04", "05":
 		return true
 	case "08":
 		return d.settings.MACSignOn

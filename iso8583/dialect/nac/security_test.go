@@ -163,13 +163,13 @@ func TestShortMAC(t *testing.T) {
 	}
 }
 
-// TestWhatIsMACed: sales, reversals and their repeats; sign-on where the settings say so; nothing where they say off.
+// TestWhatIsMACed: everything but network management; sign-on where the settings say so; nothing where they say off.
 func TestWhatIsMACed(t *testing.T) {
 	for _, c := range []struct {
 		change func(*nac.Settings)
 		want   map[string]bool
 	}{
-		{nil, map[string]bool{"sale-0200": true, "reversal-0400": true, "reversal-0401": true, "signon-0800": false}},
+		{nil, map[string]bool{"sale-0200": true, "reversal-0400": true, "reversal-0401": true, "preauth-0100": true, "advice-offline-0221": true, "upload-0320": true, "totals-0500": true, "signon-0800": false}},
 		{func(s *nac.Settings) { s.MACSignOn = true }, map[string]bool{"sale-0200": true, "signon-0800": true}},
 		{func(s *nac.Settings) { s.MAC = "off" }, map[string]bool{"sale-0200": false, "reversal-0400": false}},
 	} {

@@ -30,7 +30,7 @@ type Settings struct {
 	TextField    int       // field of an answer with text for the receipt: 48 or 63; -1 for none
 
 	// How messages and PINs are secured, as security.go does it.
-	MAC           string // "off", "alg3" (ISO 9797-1 algorithm 3, padding 1) or "cmac": DE 64 of sales and reversals, both ways
+	MAC           string // "off", "alg3" (ISO 9797-1 algorithm 3, padding 1) or "cmac": DE 64 of everything but network management, both ways
 	MACBytes      int    // of DE 64's eight: 8, or 4 with zeros behind
 	MACSignOn     bool   // sign-on has a MAC too
 	SecurityField int    // private field of key serial numbers and PIN tries: 48 or 61; -1 for none (session keys)
@@ -48,6 +48,9 @@ type Settings struct {
 	// the chip's own.
 	StripeEntry   string // a stripe, read whole: "90"; "02" where the host makes nothing of its verification value
 	FallbackEntry string // the stripe of a card whose chip failed: "80"
+	KeptEntry     string // of a void, increment or completion, which has no card but the number that was kept: "01"
+
+	Kinds
 
 	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
 	// DE 13 lacks.
@@ -60,6 +63,7 @@ func Defaults() Settings {
 	return Settings{
 		TPDU: "6000030000", NII: "003", Track2Filler: "F", ChipEntry: "052", Repeat: reversalRequest, TextField: 63,
 		MAC: macOff, MACBytes: macField, SecurityField: 61, PINBytes: 8, PINEntry: "051", StripeEntry: "90", FallbackEntry: "80",
+		KeptEntry: "01", Kinds: defaultKinds(),
 		KeyExchange: exchangeOff, KeyExchangeCode: "920101", KeyField: 48, EchoCode: "990000",
 		ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
@@ -90,6 +94,8 @@ func (s Settings) filled() Settings {
 	s.KeyField = cmp.Or(s.KeyField, d.KeyField)
 	s.StripeEntry = cmp.Or(s.StripeEntry, d.StripeEntry)
 	s.FallbackEntry = cmp.Or(s.FallbackEntry, d.FallbackEntry)
+	s.KeptEntry = cmp.Or(s.KeptEntry, d.KeptEntry)
+	s.Kinds = s.filledKinds()
 	if len(s.ChipTags) == 0 {
 		s.ChipTags = d.ChipTags
 	}
@@ -116,6 +122,12 @@ func (s Settings) check() error {
 	}
 	if !digits(s.StripeEntry, 2) || !digits(s.FallbackEntry, 2) || s.StripeEntry == s.FallbackEntry {
 		return bad("entry modes %q of a stripe and %q of a fallback are not two digits each, and different, like 90 and 80", s.StripeEntry, s.FallbackEntry)
+	}
+	if !digits(s.KeptEntry, 2) {
+		return bad("entry mode %q of a number that was kept is not two digits like 01", s.KeptEntry)
+	}
+	if err := s.checkKinds(); err != nil {
+		return bad("%s", err)
 	}
 	if s.Repeat != reversalRequest && s.Repeat != reversalRepeat {
 		return bad("repeat %q is not 0400 or 0401", s.Repeat)

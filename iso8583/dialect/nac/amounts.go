@@ -1,0 +1,107 @@
+package nac
+
+import (
+	"fmt"
+	"strconv"
+
+	"tillway/iso8583"
+	"tillway/money"
+	"tillway/terminal"
+)
+
+// The types of additional amounts (ISO 8583:1987, DE 54).
+const (
+	ledgerType    = "01" // balance of the account
+	availableType = "02" // what of it can be spent
+	cashType      = "40" // cash given out
+)
+
+// An additional amount has account type, amount type, currency, sign and amount. DE 54 has six at most.
+const (
+	additionalDigits = 20
+	amountDigits     = 12
+	maxAdditional    = 6
+)
+
+// additional is one amount of DE 54.
+type additional struct {
+	kind     string // amount type, two digits
+	currency uint16
+	minor    int64 // below zero where it is owed (D)
+}
+
+// setAmounts puts in DE 4, all that the card pays, and DE 54, what of it is tip or cash. Errors: ErrRequest.
+func (d *Dialect) setAmounts(fields map[int]string, req terminal.Request) error {
+	bad := func(why string) error { return fmt.Errorf("%w: %s", ErrRequest, why) }
+	minor, err := req.Amount.N12()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	switch tip, cash := req.Tip.Minor, req.Cashback.Minor; {
+	case req.Kind == terminal.KindBalance && req.Amount.Minor != 0:
+		return bad("an amount in a balance inquiry")
+	case tip < 0 || cash < 0 || tip > req.Amount.Minor || cash > req.Amount.Minor-tip:
+		return bad("tip and cash are more than the amount that they are part of, or below zero")
+	case tip > 0 && req.Tip.Currency != req.Amount.Currency, cash > 0 && req.Cashback.Currency != req.Amount.Currency:
+		return bad("tip or cash in another currency than the amount")
+	case cash > 0 && req.Kind != terminal.KindSale, tip > 0 && req.Kind != terminal.KindSale && req.Kind != terminal.KindForced:
+		return bad(fmt.Sprintf("tip or cash of the kind %q", req.Kind))
+	case tip > 0 && cash > 0 && d.settings.Amounts == amountsDigits:
+		return bad("tip and cash in one sale: twelve digits in DE 54 say one of them only")
+	case cash > 0 && d.settings.Amounts == amountsNone:
+		return bad("cash that the host is not told of: the settings have no DE 54")
+	}
+	if fields[amount] = minor; req.Kind == terminal.KindVoid && d.settings.VoidAmount == amountZero {
+		fields[amount] = fmt.Sprintf("%012d", 0)
+	}
+	text := ""
+	for _, part := range []struct {
+		kind   string
+		amount money.Amount
+	}{{d.settings.TipType, req.Tip}, {cashType, req.Cashback}} {
+		switch {
+		case part.amount.Minor == 0 || d.settings.Amounts == amountsNone:
+		case d.settings.Amounts == amountsDigits:
+			text += fmt.Sprintf("%012d", part.amount.Minor)
+		default:
+			text += fmt.Sprintf("00%s%03dD%012d", part.kind, part.amount.Currency.Numeric, part.amount.Minor)
+		}
+	}
+	if text != "" {
+		fields[moreAmounts] = text
+	}
+	return nil
+}
+
+// readAmounts takes DE 54 of an answer apart: one to six additional amounts. What does not divide into them has none.
+func readAmounts(text string) []additional {
+	n := len(text) / additionalDigits
+	if n < 1 || n > maxAdditional || len(text)%additionalDigits != 0 {
+		return nil
+	}
+	var out []additional
+	for ; text != ""; text = text[additionalDigits:] {
+		one := text[:additionalDigits]
+		currency, err := strconv.ParseUint(one[4:7], 10, 16)
+		minor, merr := strconv.ParseInt(one[8:], 10, 64)
+		if err != nil || merr != nil || !digits(one[:7], 7) || !digits(one[8:], amountDigits) || (one[7] != 'C' && one[7] != 'D') {
+			return nil
+		}
+		if one[7] == 'D' {
+			minor = -minor
+		}
+		out = append(out, additional{one[2:4], uint16(currency), minor})
+	}
+	return out
+}
+
+// amountOf finds an amount of a type in an answer's DE 54; the zero value, without a currency, where there is none.
+func amountOf(m *iso8583.Message, kind string) money.Amount {
+	text, _ := m.Get(moreAmounts)
+	for _, a := range readAmounts(text) {
+		if c, err := money.ByNumeric(a.currency); a.kind == kind && err == nil {
+			return money.New(a.minor, c)
+		}
+	}
+	return money.Amount{}
+}

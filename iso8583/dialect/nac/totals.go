@@ -1,0 +1,103 @@
+package nac
+
+import (
+	"fmt"
+	"strings"
+
+	"tillway/terminal"
+)
+
+// A total of DE 63 is a count of three digits and a sum of twelve.
+const (
+	totalDigits = 15
+	maxCount    = 999
+	maxSum      = 999_999_999_999
+)
+
+// Totals composes the 0500 that ends a batch: DE 3 920000, behind an upload 960000; the batch in DE 60, and in DE 63 what went
+// either way, in the layout of the settings. Schemes are not told apart. Errors: ErrRequest, for what does not fit the layout.
+func (d *Dialect) Totals(req terminal.TotalsRequest) ([]byte, error) {
+	fields := map[int]string{processingCode: totalsOfBatch, networkID: d.settings.NII}
+	if req.Final {
+		fields[processingCode] = totalsClosing
+	}
+	if err := number(fields, map[int]uint32{stan: req.STAN, batch: req.Batch}); err != nil {
+		return nil, err
+	}
+	if err := identify(fields, req.TerminalID, req.MerchantID); err != nil {
+		return nil, err
+	}
+	text, err := d.writeTotals(req.Lines)
+	if err != nil {
+		return nil, err
+	}
+	fields[totals] = text
+	return d.pack(d.message(totalsRequest, fields))
+}
+
+// writeTotals is DE 63: sales; and refunds; and, of six pairs, nothing in those of debit cards and of authorisations, which the
+// lines do not tell from the captured.
+func (d *Dialect) writeTotals(lines []terminal.TotalsLine) (string, error) {
+	var all terminal.TotalsLine
+	for _, l := range lines {
+		all.Sales, all.SalesSum = all.Sales+l.Sales, all.SalesSum+l.SalesSum
+		all.Refunds, all.RefundsSum = all.Refunds+l.Refunds, all.RefundsSum+l.RefundsSum
+	}
+	text := ""
+	for _, t := range []struct {
+		count int
+		sum   int64
+	}{{all.Sales, all.SalesSum}, {all.Refunds, all.RefundsSum}} {
+		if t.count < 0 || t.count > maxCount || t.sum < 0 || t.sum > maxSum {
+			return "", fmt.Errorf("%w: totals of %d transactions and %d: at most %d and %d", ErrRequest, t.count, t.sum, maxCount, int64(maxSum))
+		}
+		text += fmt.Sprintf("%03d%012d", t.count, t.sum)
+	}
+	if d.settings.TotalsDigits == totalsOfSales {
+		if all.Refunds != 0 {
+			return "", fmt.Errorf("%w: refunds, and the settings have totals of sales only", ErrRequest)
+		}
+		return text[:totalDigits], nil
+	}
+	return text + strings.Repeat("0", d.settings.TotalsDigits-len(text)), nil
+}
+
+// Upload composes the 0320 of one transaction of a batch: what its own message had without track, PIN and chip data, under a STAN
+// of the upload's own, and in DE 60 type, STAN and reference number of the original. Errors: ErrRequest.
+func (d *Dialect) Upload(req terminal.UploadRequest) ([]byte, error) {
+	f, err := d.uploadForm(req.Request)
+	if err != nil {
+		return nil, err
+	}
+	original := f.mti
+	f.mti, f.dated, f.names = uploadRequest, true, true
+	of := req.Request
+	of.STAN, of.Original = req.Trace, terminal.Original{RRN: req.RRN}
+	if err := number(map[int]string{}, map[int]uint32{stan: req.STAN}); err != nil {
+		return nil, err
+	}
+	m, err := d.told(of, f)
+	if err != nil {
+		return nil, err
+	}
+	if req.Code != "" {
+		if !alphanumeric(req.Code) {
+			return nil, fmt.Errorf("%w: DE 39: %q is no response code", ErrRequest, req.Code)
+		}
+		m.Set(responseCode, req.Code)
+	}
+	m.Set(batch, fmt.Sprintf("%s%06d%-12s", original, req.STAN, req.RRN))
+	return d.pack(m)
+}
+
+// uploadForm is the form of the message that brought a transaction's money.
+func (d *Dialect) uploadForm(req terminal.Request) (form, error) {
+	switch {
+	case !req.Kind.Captured():
+		return form{}, fmt.Errorf("%w: upload: the kind %q is no part of a batch's totals", ErrRequest, req.Kind)
+	case req.Kind == terminal.KindRefund, req.Kind == terminal.KindSale && !req.TwoStep && req.Way == terminal.WayOnline, req.Way == terminal.WayDeferred:
+		req.TwoStep = false
+		return d.requestForm(req)
+	}
+	return d.adviceForm(req)
+}
