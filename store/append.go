@@ -42,6 +42,7 @@ type row struct {
 	record []byte
 	sale   *terminal.Sale
 	debt   *terminal.Debt
+	batch  *terminal.Batch
 	debts  []terminal.Debt // that the duties make
 	sealed []sealed
 	erase  bool
@@ -78,8 +79,13 @@ func (s *Store) Append(ctx context.Context, commit bool, entries ...terminal.Ent
 	if !commit && len(s.waiting) <= maxWaiting {
 		return nil
 	}
-	return s.commit(ctx)
+	if err := s.commit(ctx); err != nil || !slices.ContainsFunc(entries, closes) {
+		return err
+	}
+	return s.destroyKeys(ctx)
 }
+
+func closes(e terminal.Entry) bool { return e.Batch != nil && e.Batch.State.Final() }
 
 // row encodes an entry and seals its secrets.
 func (s *Store) row(ctx context.Context, e *terminal.Entry) (row, error) {
@@ -99,6 +105,8 @@ func (s *Store) row(ctx context.Context, e *terminal.Entry) (row, error) {
 		err = s.saleRow(ctx, e, &r)
 	case terminal.DebtEntry:
 		err = debtRow(e, &r)
+	case terminal.BatchEntry:
+		err = s.batchRow(ctx, e, &r)
 	case terminal.StrayEntry, terminal.SignOnEntry, terminal.StartEntry:
 		if e.Sale != nil || e.Debt != nil || len(e.Duties) > 0 || e.Secret != nil {
 			err = fmt.Errorf("%s with a sale or a debt: %w", e.Kind, errEntry)
@@ -269,6 +277,7 @@ func (s *Store) commit(ctx context.Context, more ...func(context.Context, *sql.T
 	if err := tx.Commit(); err != nil {
 		return s.fail(explain(s.path, fmt.Errorf("commit: %w", err)))
 	}
+	s.done(s.waiting)
 	clear(s.waiting)
 	s.waiting, s.folded = s.waiting[:0], false
 	s.mu.Lock()

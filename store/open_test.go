@@ -49,7 +49,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"a folder":         {func(_ *testing.T, f *folder) string { return f.dir }, store.ErrReadOnly, "write permission"},
 		"text":             {overwrite(0, []byte(strings.Repeat("this is a shopping list\n", 10))), store.ErrForeign, "another path"},
 		"another database": {change("PRAGMA application_id = 7"), store.ErrForeign, "another path"},
-		"newer schema":     {change("PRAGMA user_version = 3"), store.ErrNewer, "newer program"},
+		"newer schema":     {change("PRAGMA user_version = 99"), store.ErrNewer, "newer program"},
 		"damaged schema":   {overwrite(100, make([]byte, 900)), store.ErrDamaged, "backup"},
 		"cut short": {func(t *testing.T, f *folder) string {
 			if err := os.Truncate(f.path(), 5000); err != nil {

@@ -328,7 +328,10 @@ func TestUpgradeFromSchema1(t *testing.T) {
 		"DROP TABLE proof", "DROP TABLE audit", "DROP TABLE person", "DROP INDEX sale_token", "ALTER TABLE sale DROP COLUMN token",
 		"DROP INDEX journal_transition", "DROP INDEX sale_unfinished", "DROP INDEX owed_open",
 		"CREATE INDEX sale_unfinished ON sale (id) WHERE final = 0", "CREATE INDEX owed_open ON owed (id) WHERE final = 0",
-		"DELETE FROM goose_db_version WHERE version_id = 2", "PRAGMA user_version = 1",
+		"DROP INDEX batch_open", "DROP INDEX batch_unsettled", "DROP INDEX batch_keyed", "DROP INDEX sale_batch", "DROP INDEX card_key", "DROP TRIGGER batch_never_deleted",
+		"UPDATE batch SET state = 'open'", "ALTER TABLE batch DROP COLUMN record", "ALTER TABLE batch DROP COLUMN final", "ALTER TABLE batch DROP COLUMN keyed",
+		"CREATE UNIQUE INDEX batch_open ON batch (acquirer) WHERE state = 'open'",
+		"DELETE FROM goose_db_version WHERE version_id >= 2", "PRAGMA user_version = 1",
 	} {
 		db := raw(t, f.path())
 		if _, err := db.Exec(undo); err != nil {

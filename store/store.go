@@ -40,6 +40,9 @@ type Sealer interface {
 
 	// Open is its inverse; it fails for bytes, associated data or key that are not those of Seal.
 	Open(ctx context.Context, name string, associated, sealed []byte) ([]byte, error)
+
+	// DestroyKey takes a key away for good, durable when it returns nil; one that is not there is no error.
+	DestroyKey(ctx context.Context, name string) error
 }
 
 // Config says where the journal is and what it works with.
@@ -78,6 +81,7 @@ type Store struct {
 
 	mu        sync.Mutex
 	failed    error                      // once set, every method returns it
+	standing  map[string]*standing       // by acquirer
 	committed int64                      // sequence of the last row on disk
 	bad       map[string]struct{}        // rows that did not authenticate when last read, by place
 	queued    map[terminal.SaleID]queued // of what waits, as last read
@@ -112,6 +116,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		path: c.Path, sealer: c.Sealer, log: c.Log, clock: c.Clock, token: c.Token, db: db,
 		turn: make(chan struct{}, 1), batches: map[string]uint32{}, tokens: map[terminal.SaleID]string{}, bad: map[string]struct{}{},
+		standing: map[string]*standing{},
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(explain(c.Path, err), db.Close())
@@ -148,32 +153,31 @@ func (s *Store) start(ctx context.Context) error {
 	return s.readBatches(ctx)
 }
 
+// readBatches finds the batches that sales go into.
 func (s *Store) readBatches(ctx context.Context) error {
-	rows, err := s.db.QueryContext(ctx, `SELECT b.acquirer || '/' || b.number, b.state, b.opened, b.acquirer, b.number, p.tag
-		FROM batch b LEFT JOIN proof p ON p.of = 'batch/' || b.acquirer || '/' || b.number WHERE b.state = 'open'`)
-	if err != nil {
-		return err
-	}
-	all, err := collect(rows, scanCells)
+	all, err := read(ctx, s, scanCells, batchQuery+"WHERE b.state IN ('open', 'Open', 'Draining')")
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		of := place("batch", c[0])
-		bad, err := s.judge(ctx, of, s.authentic(ctx, c.bytes(5), of, c[:3]...))
+		_, err := s.batchOf(ctx, c)
+		bad, err := s.judge(ctx, place("batch", c[0]), err)
 		if err != nil {
 			return err
 		}
 		if bad {
 			// It stays as it is but for its state: the next sale opens another behind it.
-			if _, err := s.db.ExecContext(ctx, "UPDATE batch SET state = 'quarantined' WHERE acquirer = ? AND number = ?", c[3], c[4]); err != nil {
+			if _, err := s.db.ExecContext(ctx, "UPDATE batch SET state = 'quarantined' WHERE acquirer = ? AND number = ?", c[4], c[5]); err != nil {
 				return err
 			}
 			continue
 		}
-		s.batches[c.text(3)] = uint32(c.number(4)) //nolint:gosec // authentic: 1 to 999999
+		s.batches[c.text(4)] = uint32(c.number(5)) //nolint:gosec // authentic: 1 to 999999
 	}
-	return ctx.Err()
+	if err := s.stand(ctx); err != nil {
+		return err
+	}
+	return s.destroyKeys(ctx)
 }
 
 // Checkpoint folds the write-ahead log back into the database and empties it, so that what was deleted is in neither.
@@ -184,6 +188,9 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 		return err
 	}
 	defer s.end()
+	if err := s.destroyKeys(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	return s.fold(context.WithoutCancel(ctx))
 }
 
@@ -263,50 +270,6 @@ func (s *Store) fail(cause error) error {
 		s.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
 	}
 	return s.failed
-}
-
-// Batch is the number of the acquirer's open batch. Where there is none it makes the next, the first being 1, with its key;
-// that commits, and takes what waits with it.
-func (s *Store) Batch(ctx context.Context, acquirer string) (uint32, error) {
-	if err := s.begin(ctx); err != nil {
-		return 0, err
-	}
-	defer s.end()
-	if n, ok := s.batches[acquirer]; ok {
-		return n, nil
-	}
-	var number int64
-	if err := s.db.QueryRowContext(ctx, `SELECT 1 + max((SELECT coalesce(max(number), 0) FROM batch WHERE acquirer = ?1),
-		(SELECT coalesce(max(batch), 0) FROM sale WHERE acquirer = ?1))`, acquirer).Scan(&number); err != nil {
-		return 0, explain(s.path, fmt.Errorf("next batch of %q: %w", acquirer, err))
-	}
-	if number < 1 || number > maxBatch {
-		return 0, fmt.Errorf("next batch of %q would be %d: %w", acquirer, number, ErrExhausted)
-	}
-	next := uint32(number) //nolint:gosec // bounded above
-	if err := s.sealer.CreateKey(ctx, batchKey(acquirer, next)); err != nil {
-		return 0, fmt.Errorf("key of a new batch of %q: %w", acquirer, err)
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		id, opened := fmt.Sprintf("%s/%d", acquirer, next), s.clock().Format(time.RFC3339Nano)
-		if _, err := tx.ExecContext(ctx, "INSERT INTO batch (acquirer, number, state, opened) VALUES (?, ?, 'open', ?)",
-			acquirer, next, opened); err != nil {
-			return err
-		}
-		return s.prove(ctx, tx, place("batch", id), id, "open", opened)
-	}); err != nil {
-		return 0, err
-	}
-	s.batches[acquirer] = next
-	return next, nil
-}
-
-// maxBatch is the largest batch number that a message has room for.
-const maxBatch = 999_999
-
-func batchKey(acquirer string, number uint32) string {
-	return fmt.Sprintf("batch/%s/%06d", acquirer, number)
 }
 
 // Highest is the largest number of any sale on disk, 0 for none: the sale counter must stand at least there. Sales in

@@ -229,9 +229,9 @@ func (s *Store) verifyOwed(ctx context.Context, r *Report) error {
 }
 
 func (s *Store) verifyBatches(ctx context.Context, r *Report) error {
-	return s.pieces(ctx, r, `SELECT b.acquirer || '/' || b.number, b.state, b.opened, p.tag
-		FROM batch b LEFT JOIN proof p ON p.of = 'batch/' || b.acquirer || '/' || b.number`, "b.acquirer || '/' || b.number", "", func(c cells) error {
-		return s.note(ctx, r, "batch", c[0], s.authentic(ctx, c.bytes(3), place("batch", c[0]), c[:3]...))
+	return s.pieces(ctx, r, batchQuery, "b.acquirer || '/' || b.number", "", func(c cells) error {
+		_, err := s.batchOf(ctx, c)
+		return s.note(ctx, r, "batch", c[0], err)
 	})
 }
 

@@ -56,6 +56,8 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
 		acquirer, sale = r.sale.Acquirer, int64(r.sale.ID)
 	case r.debt != nil:
 		acquirer, sale, debt = r.debt.Acquirer, int64(r.debt.Sale), r.debt.ID
+	case r.batch != nil:
+		acquirer = r.batch.Acquirer
 	}
 	columns := []any{
 		r.seq, r.time.Format(time.RFC3339Nano), string(r.kind),
@@ -72,6 +74,8 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
 		return s.writeSale(ctx, tx, r)
 	case r.debt != nil:
 		return s.writeDebt(ctx, tx, r.debt)
+	case r.batch != nil:
+		return s.writeBatch(ctx, tx, r)
 	}
 	return nil
 }

@@ -21,6 +21,16 @@ var (
 	ErrNote          = errors.New("note refused")
 )
 
+// What the acquirer's owner answers to somebody's wish about a batch that it does not carry out. Nothing was sent.
+var (
+	ErrNoBatch     = errors.New("no such batch")
+	ErrNoTotals    = errors.New("this acquirer closes batches by itself")
+	ErrEmptyBatch  = errors.New("nothing was paid since the last settlement")
+	ErrParkedItems = errors.New("the bank has refused payments of this batch for good")
+	ErrBatchState  = errors.New("the batch does not stand where that can be done")
+	ErrBatchFull   = errors.New("the batch is full")
+)
+
 // ErrNoKeys says that the secure module has no key for a message. Nothing was sent; somebody has to load it.
 var ErrNoKeys = errors.New("the acquirer's keys are not loaded")
 

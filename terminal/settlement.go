@@ -109,6 +109,10 @@ type Batch struct {
 	By       string         `json:"by,omitempty"`   // who or what wanted its end
 	Note     string         `json:"note,omitempty"` // of CloseByHand: why
 
+	LeaveParked bool      `json:"leave_parked,omitempty"` // what the host has refused for good is left out of it, and stays parked
+	CalledOff   time.Time `json:"called_off,omitzero"`    // when its end was last wanted, and called off
+	Traces      uint64    `json:"traces,omitempty"`       // trace numbers that were given out before it was opened
+
 	Totals   []TotalsLine `json:"totals,omitempty"`   // from Totalling on: ours
 	Host     []TotalsLine `json:"host,omitempty"`     // the host's, where it says them
 	STAN     uint32       `json:"stan,omitempty"`     // of the totals message that is or was with the host

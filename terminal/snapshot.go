@@ -76,6 +76,8 @@ type Snapshot struct {
 	Oldest   time.Time    `json:"oldest,omitzero"`     // when the oldest debt came to be
 	CardLeft bool         `json:"card_left,omitempty"` // sale over, card still in
 
+	Batch *BatchStatus `json:"batch,omitempty"` // how settlement stands
+
 	Quarantined int    `json:"quarantined,omitempty"` // rows on disk that do not authenticate: left out, and the rest goes on
 	Clock       string `json:"clock,omitempty"`       // warning: the clock was set back
 }

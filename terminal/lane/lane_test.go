@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,81 @@ func (m *memory) Counts(context.Context) (terminal.Counts, error) {
 	return terminal.Counts{Owed: len(owed), Parked: len(parked), Highest: int64(len(m.rows))}, nil
 }
 
-func (m *memory) Batch(context.Context, string) (uint32, error) { return 1, nil }
+func (m *memory) Batch(context.Context, string) (uint32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open := m.batches()
+	return open[len(open)-1].Number, nil
+}
+
+// batches are those that are not closed, oldest first: the last is open.
+func (m *memory) batches() []terminal.Batch {
+	all := []terminal.Batch{{Acquirer: "acquirer", Number: 1, State: terminal.BatchOpen}}
+	for _, e := range m.rows {
+		if e.Batch == nil {
+			continue
+		}
+		for i := range all {
+			if all[i].Number == e.Batch.Number {
+				all[i] = *e.Batch
+			}
+		}
+		if terminal.BatchEvent(e.Event) == terminal.BatchDrained {
+			all = append(all, terminal.Batch{Acquirer: "acquirer", Number: e.Batch.Number + 1, State: terminal.BatchOpen, Opened: e.Time, Traces: e.Batch.Traces})
+		}
+	}
+	return slices.DeleteFunc(all, func(b terminal.Batch) bool { return b.State.Final() })
+}
+
+func (m *memory) Batches(context.Context, string) ([]terminal.Batch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.batches(), m.fail
+}
+
+func (m *memory) Items(_ context.Context, _ string, batch uint32) ([]terminal.Item, error) {
+	debts := m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged, terminal.WrittenOff)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var items []terminal.Item
+	for id, s := range m.sales() {
+		if s.Batch != batch || s.STAN == 0 || !s.State.Final() {
+			continue
+		}
+		i := terminal.Item{Sale: s}
+		for _, v := range m.sales() {
+			if v.Kind == terminal.KindVoid && v.Of == id && v.State == terminal.Approved {
+				i.Void = v.ID
+			}
+		}
+		for _, d := range debts {
+			if d.Sale == id {
+				d.Message = nil
+				i.Debts = append(i.Debts, d)
+			}
+		}
+		items = append(items, i)
+	}
+	slices.SortFunc(items, func(a, b terminal.Item) int { return cmp.Compare(a.Sale.ID, b.Sale.ID) })
+	return items, m.fail
+}
+
+func (m *memory) Standing(ctx context.Context, acquirer string) (out terminal.Standing, err error) {
+	if out.Batch, err = m.Batch(ctx, acquirer); err != nil {
+		return out, err
+	}
+	items, err := m.Items(ctx, acquirer, out.Batch)
+	for _, i := range items {
+		if out.Sales++; out.Oldest.IsZero() {
+			out.Oldest = i.Sale.Started
+		}
+		if i.Sale.State == terminal.Approved && i.Sale.Kind.Captured() && i.Void == 0 {
+			out.Count++
+			out.Sum += i.Sale.Taken().Minor
+		}
+	}
+	return out, err
+}
 
 func (m *memory) ByKey(_ context.Context, key string) (terminal.Sale, error) {
 	m.mu.Lock()

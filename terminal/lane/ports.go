@@ -37,6 +37,18 @@ type Journal interface {
 	// Batch is the number of the acquirer's open batch, 1 to 999999; it makes batch 1 (and its key) where there is none.
 	Batch(ctx context.Context, acquirer string) (uint32, error)
 
+	// Batches lists an acquirer's batches that are not closed, oldest first: the one that sales go into, and those that are
+	// being settled. Append with a batch's transition changes them: with Drained it opens the next batch, with a key of its
+	// own; with a transition into Closed it seals the card data of pre-authorisations that stand under the next one's key, and
+	// deletes the closed one's key as soon as no open debt needs it.
+	Batches(ctx context.Context, acquirer string) ([]terminal.Batch, error)
+
+	// Items lists the transactions of a batch that may have reached the host (they have a trace number) and are over, oldest first.
+	Items(ctx context.Context, acquirer string, batch uint32) ([]terminal.Item, error)
+
+	// Standing is what stands in the batch that sales go into. It costs no reading of rows.
+	Standing(ctx context.Context, acquirer string) (terminal.Standing, error)
+
 	// ByKey finds the sale with an idempotency key; error terminal.ErrNoSale.
 	ByKey(ctx context.Context, key string) (terminal.Sale, error)
 }
