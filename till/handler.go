@@ -298,8 +298,13 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 	if q.Get("original") == "true" && (last != nil && last.ID == sale.ID || !sale.State.Final()) {
 		duplicate = false
 	}
-	rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate)
-	return rec, format, width, err
+	if rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate); err != nil || sale.Of == 0 {
+		return rec, format, width, err
+	}
+	if of, err := h.cfg.Journal.Sale(r.Context(), sale.Of); err == nil { // in quarantine, or lost: its number is on the receipt all the same
+		rec = rec.About(of)
+	}
+	return rec, format, width, nil
 }
 
 func (h *handler) journal(w http.ResponseWriter, r *http.Request) {

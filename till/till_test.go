@@ -163,6 +163,24 @@ func TestSaleComesFromTheLaneWhileItRunsThenFromTheJournal(t *testing.T) {
 	isProblem(t, ask(t, h, "GET", "/v1/sales/99", ""), 404, "no_such_sale")
 }
 
+// A refund's receipt has the numbers of the sale that it is of; where that record is lost, the rest is printed all the same.
+func TestReceiptNamesTheOriginal(t *testing.T) {
+	refund, sale := aSale(t, 1042, terminal.Approved), aSale(t, 1041, terminal.Approved)
+	refund.Kind, refund.Of, sale.RRN = terminal.KindRefund, 1041, "632709000040"
+	for _, lost := range []error{nil, terminal.ErrQuarantined} {
+		h := handlerFor(t, newScript(t,
+			call{"Current", nil, []any{terminal.Sale{}, false}},
+			call{"Sale", []any{terminal.SaleID(1042)}, []any{refund, nil}},
+			call{"Snapshot", nil, []any{terminal.Snapshot{}}},
+			call{"Sale", []any{terminal.SaleID(1041)}, []any{sale, lost}}))
+		w := ask(t, h, "GET", "/v1/sales/1042/receipt?format=text", "")
+		if text := w.Body.String(); w.Code != 200 || !strings.Contains(text, "REFUND") || !strings.Contains(text, "1041") ||
+			strings.Contains(text, "632709000040") != (lost == nil) {
+			t.Errorf("%v: %d %s", lost, w.Code, text)
+		}
+	}
+}
+
 func TestQueriesThatAreRefused(t *testing.T) {
 	for _, path := range []string{
 		"/v1/journal?after=-1", "/v1/journal?after=x", "/v1/journal?limit=0", "/v1/journal?limit=100000",

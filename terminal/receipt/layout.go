@@ -4,6 +4,9 @@ import (
 	"html"
 	"strings"
 	"unicode"
+
+	"tillway/money"
+	"tillway/terminal"
 )
 
 // Widths that Text takes: columns of the printer's normal font. 42 and 48 are those of 80 mm paper, 32 of 58 mm.
@@ -57,19 +60,17 @@ func (r Receipt) page() []block {
 	both("DATE", r.Time.Format("2006-01-02"))
 	both("TIME", r.Time.Format("15:04:05"))
 	both("REFERENCE", r.Reference)
+	p = append(p, r.about()...)
 	add(gap, "")
-	if !r.Charged && !r.Due {
-		both("AMOUNT ASKED FOR", r.Amount.Format())
-	} else {
-		both("AMOUNT", r.Amount.Format())
-	}
+	p = append(p, r.amounts()...)
 	add(bar, "")
 	add(big, r.Verdict)
-	if !r.Charged {
+	if plain := r.Verdict == "APPROVED" && r.Charged && r.Way != terminal.WayVoice; !plain { // then the amount above says it
 		add(big, r.Statement)
 	}
 	add(bar, "")
-	if !r.Charged && !r.Due {
+	after := len(p)
+	if r.Reason != "" {
 		add(words, r.Reason)
 	}
 	if r.Advice != "" {
@@ -78,7 +79,7 @@ func (r Receipt) page() []block {
 	if r.HostText != "" {
 		add(centre, r.HostText)
 	}
-	if !r.Charged && !r.Due || r.HostText != "" {
+	if len(p) > after {
 		add(rule, "")
 	}
 	p = append(p, r.details()...)
@@ -87,6 +88,68 @@ func (r Receipt) page() []block {
 	} else {
 		add(big, "CUSTOMER COPY")
 		add(centre, "Please keep this receipt")
+	}
+	return p
+}
+
+// about names the earlier transaction, as the bank knows it too.
+func (r Receipt) about() []block {
+	if r.Of == 0 {
+		return nil
+	}
+	label, p := wordsOf(r.Kind).of, []block(nil)
+	if label == "" {
+		label = "OF TRANSACTION"
+	}
+	o := r.Original
+	if o == nil {
+		return []block{{pair, label, r.Of.String()}}
+	}
+	if label == "OF TRANSACTION" {
+		label = "OF " + o.Type
+	}
+	p = append(p, block{pair, label, r.Of.String()}, block{pair, "ON", o.Time.Format("2006-01-02 15:04:05")})
+	for _, l := range []struct{ label, text string }{{"ITS RRN", o.RRN}, {"ITS STAN", o.STAN}, {"ITS INVOICE", o.Invoice}, {"ITS AUTH CODE", o.AuthCode}} {
+		if l.text != "" {
+			p = append(p, block{pair, l.label, l.text})
+		}
+	}
+	return p
+}
+
+// amounts are what was asked for and of what it is made up, what was approved and what is left.
+func (r Receipt) amounts() []block {
+	var p []block
+	both := func(label string, a money.Amount) { p = append(p, block{pair, label, a.Format()}) }
+	if r.Kind == terminal.KindBalance {
+		if r.Balance.Currency.Code != "" {
+			both("AVAILABLE", r.Balance)
+		}
+		return p
+	}
+	label, whole := wordsOf(r.Kind).amount, r.Tip.Minor == 0 && r.Cashback.Minor == 0
+	if !whole {
+		label = "TOTAL"
+		both("GOODS", money.New(r.Amount.Minor-r.Tip.Minor-r.Cashback.Minor, r.Amount.Currency))
+		if r.Tip.Minor > 0 {
+			both("TIP", r.Tip)
+		}
+		if r.Cashback.Minor > 0 {
+			both("CASH BACK", r.Cashback)
+		}
+	}
+	if !r.Done && !r.Due || r.Approved.Minor > 0 {
+		label = "AMOUNT ASKED FOR"
+		if !whole {
+			label = "TOTAL ASKED FOR"
+		}
+	}
+	both(label, r.Amount)
+	if r.Approved.Minor > 0 {
+		both("APPROVED", r.Approved)
+	}
+	if r.Rest.Minor > 0 {
+		both("STILL TO PAY", r.Rest)
 	}
 	return p
 }
@@ -108,7 +171,9 @@ func (r Receipt) details() []block {
 		both("NUMBER", c.PAN)
 		both("AID", c.AID)
 		both("ENTRY", c.Entry)
-		p = append(p, block{kind: centre, text: c.Verification})
+		if c.Verification != "" {
+			p = append(p, block{kind: centre, text: c.Verification})
+		}
 	}
 	both("AUTH CODE", r.AuthCode)
 	both("RESPONSE", r.ResponseCode)

@@ -59,19 +59,29 @@ type Receipt struct {
 	TerminalID string `json:"tid"`
 
 	Sale      terminal.SaleID `json:"sale"`
-	Type      string          `json:"type"` // "SALE"
+	Kind      terminal.Kind   `json:"kind"`
+	Type      string          `json:"type"` // "SALE", "REFUND", …
 	Time      time.Time       `json:"time"`
-	Amount    money.Amount    `json:"amount"`
+	Amount    money.Amount    `json:"amount"`            // that was asked for, with tip and cash
+	Tip       money.Amount    `json:"tip,omitzero"`      // of it
+	Cashback  money.Amount    `json:"cashback,omitzero"` // of it
+	Approved  money.Amount    `json:"approved,omitzero"` // where it was approved for less than Amount
+	Rest      money.Amount    `json:"rest,omitzero"`     // with Approved, of a sale: what is left to pay
+	Balance   money.Amount    `json:"balance,omitzero"`  // of a balance inquiry, on the customer's copy alone
 	Reference string          `json:"reference,omitempty"`
+	Of        terminal.SaleID `json:"of,omitempty"`       // the earlier transaction that it is about
+	Original  *Original       `json:"original,omitempty"` // and that one's own numbers; About fills them in
 
-	Verdict   string `json:"verdict"`          // "APPROVED", "DECLINED", "CANCELLED", "REVERSED", "PLEASE SIGN"
-	Due       bool   `json:"due,omitempty"`    // the bank approved, and the sale waits for the signature: nothing is final
-	Charged   bool   `json:"charged"`          // whether the customer pays
-	Statement string `json:"statement"`        // "NOT CHARGED", or what was charged
-	Code      string `json:"code"`             // terminal.Outcome's word for programs
-	Reason    string `json:"reason,omitempty"` // when not approved: what happened
-	Advice    string `json:"advice,omitempty"` // when not approved: what to do (merchant), or to expect (customer)
-	HostText  string `json:"host_text,omitempty"`
+	Verdict   string       `json:"verdict"`          // "APPROVED", "APPROVED OFFLINE", "DECLINED", "CANCELLED", "REVERSED", "PLEASE SIGN", …
+	Way       terminal.Way `json:"way,omitempty"`    // of an approved one: how
+	Due       bool         `json:"due,omitempty"`    // the bank approved, and the sale waits for the signature: nothing is final
+	Done      bool         `json:"done"`             // approved: what was asked for was done
+	Charged   bool         `json:"charged"`          // whether the customer pays; with Way deferred, once the bank approves
+	Statement string       `json:"statement"`        // what that means for the money: "NOT CHARGED", "NO MONEY HAS BEEN TAKEN", what was charged
+	Code      string       `json:"code"`             // terminal.Outcome's word for programs
+	Reason    string       `json:"reason,omitempty"` // when not approved: what happened
+	Advice    string       `json:"advice,omitempty"` // what to do (merchant), or to expect (customer), where there is something
+	HostText  string       `json:"host_text,omitempty"`
 
 	Card *Card `json:"card,omitempty"` // nil when no card was read
 
@@ -91,9 +101,19 @@ type Card struct {
 	Scheme       string `json:"scheme,omitempty"`
 	PAN          string `json:"pan"` // all but the last four digits masked
 	AID          string `json:"aid,omitempty"`
-	Entry        string `json:"entry"`        // "CHIP", "SWIPED", "FALLBACK"
-	Verification string `json:"verification"` // "NO CARDHOLDER VERIFICATION", …
-	Sign         bool   `json:"sign"`         // the copy has a signature line
+	Entry        string `json:"entry"`                  // "CHIP", "SWIPED", "FALLBACK", "NOT READ AGAIN"
+	Verification string `json:"verification,omitempty"` // "NO CARDHOLDER VERIFICATION", …; empty where no card was read
+	Sign         bool   `json:"sign"`                   // the copy has a signature line
+}
+
+// Original is how an earlier transaction is found: by its own numbers.
+type Original struct {
+	Type     string    `json:"type"`
+	Time     time.Time `json:"time"`
+	RRN      string    `json:"rrn,omitempty"`
+	STAN     string    `json:"stan,omitempty"`    // six digits
+	Invoice  string    `json:"invoice,omitempty"` // six digits
+	AuthCode string    `json:"auth,omitempty"`
 }
 
 // Element is one data object of the chip.
@@ -112,8 +132,8 @@ func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Recei
 	r := Receipt{
 		Copy: copied, Duplicate: duplicate, Merchant: clean(header),
 		MerchantID: line(sale.MerchantID), TerminalID: line(sale.TerminalID),
-		Sale: sale.ID, Type: strings.ToUpper(line(string(sale.Kind))), Time: when(sale, header.Zone),
-		Amount: sale.Amount, Reference: line(sale.Reference),
+		Sale: sale.ID, Kind: sale.Kind, Type: wordsOf(sale.Kind).title, Time: when(sale, header.Zone),
+		Amount: sale.Amount, Tip: sale.Tip, Cashback: sale.Cashback, Reference: line(sale.Reference), Of: sale.Of,
 		Code: sale.Outcome.Code, HostText: line(sale.HostText),
 		ResponseCode: line(sale.ResponseCode), AuthCode: line(sale.AuthCode), RRN: line(sale.RRN),
 		STAN: number(sale.STAN), Invoice: number(sale.Invoice), Batch: number(sale.Batch),
@@ -123,29 +143,90 @@ func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Recei
 	return r, nil
 }
 
-// due says that the sale waits for its signature.
-func due(sale terminal.Sale) bool {
-	return sale.State == terminal.AgreementOnline || sale.State == terminal.AgreementOffline
+// About is the receipt with the numbers of the earlier transaction that it is about: refunds and voids are found by them. A record
+// of another one changes nothing.
+func (r Receipt) About(of terminal.Sale) Receipt {
+	if r.Of == 0 || of.ID != r.Of {
+		return r
+	}
+	r.Original = &Original{
+		Type: wordsOf(of.Kind).title, Time: when(of, r.Merchant.Zone), RRN: line(of.RRN), STAN: number(of.STAN),
+		Invoice: number(of.Invoice), AuthCode: line(of.AuthCode),
+	}
+	return r
 }
 
-// verdict puts into words what became of the sale and of the money.
+// due says that the sale waits for its signature. An approval in part may wait for the cashier's word without one.
+func due(sale terminal.Sale) bool {
+	waits := sale.State == terminal.AgreementOnline || sale.State == terminal.AgreementOffline
+	return waits && (sale.Signature || sale.Approved.Minor == 0)
+}
+
+// verdict puts into words what became of the transaction and of the money.
 func (r *Receipt) verdict(sale terminal.Sale) {
-	if due(sale) {
+	words := wordsOf(sale.Kind)
+	switch {
+	case due(sale):
 		r.Verdict, r.Due, r.Statement = "PLEASE SIGN", true, "NOT VALID WITHOUT A MATCHING SIGNATURE"
+		r.inPart(sale)
+		return
+	case sale.State == terminal.Approved:
+		r.approved(sale, words)
 		return
 	}
 	r.Verdict = strings.ToUpper(string(sale.State))
-	if sale.State == terminal.Approved {
-		r.Charged, r.Statement = true, "CHARGED "+sale.Amount.Format()
-		return
-	}
-	r.Statement = "NOT CHARGED"
+	r.Statement = words.undone
 	r.Reason = Reason(sale.Outcome)
 	switch {
 	case r.Copy == Merchant:
 		r.Advice = line(sale.Outcome.Do)
-	case sale.State == terminal.Reversed:
+	case sale.State == terminal.Reversed && words.held:
 		r.Advice = "If your bank shows the amount as held, the reversal releases it."
+	}
+}
+
+// approved says what was done, and by whose word.
+func (r *Receipt) approved(sale terminal.Sale, words phrases) {
+	r.Verdict, r.Done, r.Charged, r.Statement, r.Way = "APPROVED", true, words.charges, words.done, sale.Way
+	if r.Charged {
+		r.Statement = "CHARGED " + sale.Taken().Format()
+	}
+	r.inPart(sale)
+	switch {
+	case sale.Way == terminal.WayOffline:
+		r.Verdict = "APPROVED OFFLINE"
+	case sale.Way == terminal.WayDeferred:
+		r.Verdict, r.Statement = "ACCEPTED OFFLINE", "SUBJECT TO THE BANK'S APPROVAL"
+		r.Advice = "The bank could not be reached and is asked later. If it says no, nothing is charged, and the shop may ask you to pay in another way."
+		if r.Copy == Merchant {
+			r.Advice = "The bank could not be reached and is asked later. If it says no, the sale is not paid for: that is the merchant's risk."
+		}
+	case sale.Way == terminal.WayVoice:
+		r.Statement = "AUTHORISED BY TELEPHONE"
+	case r.Approved.Minor > 0:
+		r.Verdict = "PARTIALLY APPROVED"
+	case sale.Kind == terminal.KindVoid && r.Copy == Customer:
+		r.Advice = "If your bank shows the amount as held, the void releases it."
+	}
+	if sale.Kind == terminal.KindBalance && r.Copy == Customer {
+		r.Balance = sale.Balance
+		if r.Balance.Currency.Code == "" {
+			r.Advice = "The bank does not say what is available."
+		}
+	}
+	if sale.Twin != 0 && r.Copy == Merchant {
+		r.Advice = strings.TrimSpace(r.Advice + " The same card paid the same amount in sale " + sale.Twin.String() + ".")
+	}
+}
+
+// inPart is what was approved where it was less than was asked for, and of a sale what is left.
+func (r *Receipt) inPart(sale terminal.Sale) {
+	if sale.Approved.Minor <= 0 || sale.Approved.Minor >= sale.Amount.Minor {
+		return
+	}
+	r.Approved = sale.Approved
+	if sale.Kind == terminal.KindSale {
+		r.Rest = money.New(sale.Amount.Minor-sale.Approved.Minor, sale.Amount.Currency)
 	}
 }
 
@@ -153,8 +234,6 @@ func (r *Receipt) verdict(sale terminal.Sale) {
 // keeps and paper does not need; what a host answered is its dialect's to say.
 func Reason(o terminal.Outcome) string {
 	switch o.Code {
-	case terminal.CodeApproved:
-		return "Approved."
 	case terminal.CodeCardDeclined:
 		return "The card declined."
 	case terminal.CodeCardError:
@@ -162,7 +241,7 @@ func Reason(o terminal.Outcome) string {
 	case terminal.CodeCardRemoved:
 		return "The card was taken out too early."
 	case terminal.CodeCancelled:
-		return "The sale was cancelled."
+		return "Cancelled."
 	case terminal.CodeTimedOut:
 		return "No card was presented in time."
 	case terminal.CodeUnreachable:
@@ -174,7 +253,7 @@ func Reason(o terminal.Outcome) string {
 	case terminal.CodeSignature:
 		return "The signature was not accepted."
 	case terminal.CodePowerLost:
-		return "The terminal stopped during the sale."
+		return "The terminal stopped before it was finished."
 	case terminal.CodeTerminalFault:
 		return "The terminal could not ask the bank."
 	}
@@ -204,11 +283,13 @@ func card(sale terminal.Sale) *Card {
 	if sale.MaskedPAN == "" && sale.AID == "" {
 		return nil
 	}
-	return &Card{
-		Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID),
-		Entry: strings.ToUpper(line(string(sale.Entry))), Verification: verification(sale),
-		Sign: due(sale),
+	c := &Card{Label: line(sale.Label), Scheme: line(sale.Scheme), PAN: last4(sale.MaskedPAN), AID: line(sale.AID), Sign: due(sale)}
+	if sale.Kind.WithoutCard() {
+		c.Entry = "NOT READ AGAIN"
+		return c
 	}
+	c.Entry, c.Verification = strings.ToUpper(line(string(sale.Entry))), verification(sale)
+	return c
 }
 
 // last4 masks again, so that a record that holds more than it should still prints no more than it may.

@@ -120,21 +120,171 @@ func TestGoldenReceipts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := r.Text(row.width)
-			path := filepath.Join("testdata", row.file+".txt")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
+			golden(t, row.file, r.Text(row.width))
+		})
+	}
+}
+
+// earlier is the sale that refunds and voids are of.
+func earlier(t *testing.T, kind terminal.Kind) terminal.Sale {
+	t.Helper()
+	s := approved(t)
+	s.ID, s.Kind, s.STAN, s.Invoice, s.RRN = 1041, kind, 40, 41, "632709000040"
+	s.LocalTime = s.LocalTime.Add(-2 * time.Hour)
+	return s
+}
+
+// ofKind is an approved transaction of a kind.
+func ofKind(t *testing.T, kind terminal.Kind, change func(*terminal.Sale)) terminal.Sale {
+	t.Helper()
+	s := approved(t)
+	s.Kind = kind
+	if kind.WithoutCard() {
+		s.Entry, s.Method, s.Tags = "", emv.NoVerification, emv.Data{}
+	}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+// TestGoldenKinds: every kind's paper, read as a customer would: what was done, for how much, and what that means for the money.
+func TestGoldenKinds(t *testing.T) {
+	kwd := approved(t).Amount.Currency
+	amount := func(minor int64) money.Amount { return money.New(minor, kwd) }
+	of := func(s *terminal.Sale) { s.Of = 1041 }
+	not := func(s *terminal.Sale) {
+		s.Of, s.State, s.ResponseCode, s.AuthCode = 1041, terminal.Declined, "05", ""
+		s.Outcome = terminal.Outcome{Code: "declined", Happened: "The bank said no.", Do: "Ask for help."}
+	}
+	sale, held := earlier(t, terminal.KindSale), earlier(t, terminal.KindPreauth)
+	for _, row := range []struct {
+		file string
+		sale terminal.Sale
+		of   terminal.Sale
+		copy Copy
+	}{
+		{"sale-tip-cashback", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Amount, s.Tip, s.Cashback = amount(25_500), amount(2_000), amount(5_500) }), terminal.Sale{}, Customer},
+		{"sale-in-part", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Approved, s.ResponseCode = amount(4_000), "10" }), terminal.Sale{}, Customer},
+		{"sale-in-part-to-sign", ofKind(t, terminal.KindSale, func(s *terminal.Sale) {
+			s.Approved, s.ResponseCode, s.Signature, s.Method, s.State = amount(4_000), "10", true, emv.Signature, terminal.AgreementOnline
+		}), terminal.Sale{}, Merchant},
+		{"sale-offline", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Way, s.ResponseCode, s.RRN, s.AuthCode = terminal.WayOffline, "", "", "" }), terminal.Sale{}, Customer},
+		{"sale-deferred", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Way, s.ResponseCode, s.RRN, s.AuthCode = terminal.WayDeferred, "", "", "" }), terminal.Sale{}, Customer},
+		{"sale-deferred-merchant", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Way, s.ResponseCode, s.RRN, s.AuthCode = terminal.WayDeferred, "", "", "" }), terminal.Sale{}, Merchant},
+		{"sale-twin", ofKind(t, terminal.KindSale, func(s *terminal.Sale) { s.Twin = 1040 }), terminal.Sale{}, Merchant},
+		{"forced", ofKind(t, terminal.KindForced, func(s *terminal.Sale) { s.Way, s.ResponseCode, s.RRN = terminal.WayVoice, "", "" }), terminal.Sale{}, Customer},
+		{"refund", ofKind(t, terminal.KindRefund, of), sale, Customer},
+		{"refund-merchant", ofKind(t, terminal.KindRefund, of), sale, Merchant},
+		{"refund-without-original", ofKind(t, terminal.KindRefund, nil), terminal.Sale{}, Customer},
+		{"refund-declined", ofKind(t, terminal.KindRefund, not), sale, Customer},
+		{"void", ofKind(t, terminal.KindVoid, of), sale, Customer},
+		{"void-declined", ofKind(t, terminal.KindVoid, not), sale, Customer},
+		{"preauth", ofKind(t, terminal.KindPreauth, nil), terminal.Sale{}, Customer},
+		{"preauth-declined", ofKind(t, terminal.KindPreauth, func(s *terminal.Sale) { not(s); s.Of = 0 }), terminal.Sale{}, Customer},
+		{"increment", ofKind(t, terminal.KindIncrement, of), held, Customer},
+		{"increment-declined", ofKind(t, terminal.KindIncrement, not), held, Customer},
+		{"completion", ofKind(t, terminal.KindCompletion, of), held, Customer},
+		{"balance", ofKind(t, terminal.KindBalance, func(s *terminal.Sale) { s.Amount, s.Balance = amount(0), amount(123_456) }), terminal.Sale{}, Customer},
+		{"balance-merchant", ofKind(t, terminal.KindBalance, func(s *terminal.Sale) { s.Amount, s.Balance = amount(0), amount(123_456) }), terminal.Sale{}, Merchant},
+	} {
+		t.Run(row.file, func(t *testing.T) {
+			r, err := Draw(row.sale, header, row.copy, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
+			golden(t, row.file, r.About(row.of).Text(0))
 		})
+	}
+}
+
+// Nothing but an approved sale, forced sale or completion is paid by the customer, and no receipt of another kind, or of a failure,
+// may be read as one of those.
+func TestWhoIsCharged(t *testing.T) {
+	for _, kind := range append(terminal.Kinds(), "of a later release") {
+		for _, state := range []terminal.State{terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed} {
+			sale := ofKind(t, kind, func(s *terminal.Sale) { s.State, s.Outcome = state, terminal.Outcome{Happened: "It ended."} })
+			charged := state == terminal.Approved && (kind == terminal.KindSale || kind == terminal.KindForced || kind == terminal.KindCompletion)
+			for _, copied := range []Copy{Customer, Merchant} {
+				r, err := Draw(sale, header, copied, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Charged != charged || strings.HasPrefix(r.Statement, "CHARGED") != charged || r.Done != (state == terminal.Approved) {
+					t.Errorf("%s %s: charged %t, done %t, %q", kind, state, r.Charged, r.Done, r.Statement)
+				}
+				if text := r.Text(0); !charged && r.Statement != "" && !strings.Contains(text, r.Statement) {
+					t.Errorf("%s %s does not say %q:\n%s", kind, state, r.Statement, text)
+				} else if state != terminal.Approved && (strings.Contains(text, "APPROVED") || r.Statement == "") {
+					t.Errorf("%s %s:\n%s", kind, state, text)
+				}
+			}
+		}
+	}
+}
+
+// What is on a customer's account is the customer's: neither the merchant's paper nor its data has it.
+func TestBalanceIsTheCustomers(t *testing.T) {
+	sale := ofKind(t, terminal.KindBalance, nil)
+	sale.Amount, sale.Balance = money.New(0, sale.Amount.Currency), money.New(98_765, sale.Amount.Currency)
+	for copied, shown := range map[Copy]bool{Customer: true, Merchant: false} {
+		r, err := Draw(sale, header, copied, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		model, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(r.Text(0), "98.765") != shown || strings.Contains(string(model), "98765") != shown {
+			t.Errorf("%s copy:\n%s\n%s", copied, r.Text(0), model)
+		}
+	}
+}
+
+// An approval in part that waits for a word alone has no slip to sign.
+func TestInPartHasNoSlipWithoutSignature(t *testing.T) {
+	sale := approved(t)
+	sale.State, sale.Approved = terminal.AgreementOnline, money.New(4_000, sale.Amount.Currency)
+	if _, err := Draw(sale, header, Merchant, false); !errors.Is(err, ErrNotFinal) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Another transaction's numbers are never printed as the original's.
+func TestAboutTakesTheRightOne(t *testing.T) {
+	r, err := Draw(ofKind(t, terminal.KindVoid, func(s *terminal.Sale) { s.Of = 1041 }), header, Customer, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := earlier(t, terminal.KindSale)
+	other.ID = 1039
+	if r.About(other).Original != nil || r.About(earlier(t, terminal.KindSale)).Original == nil {
+		t.Error("the wrong original is taken, or the right one is not")
+	}
+	plain, err := Draw(approved(t), header, Customer, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain.About(terminal.Sale{}).Original != nil {
+		t.Error("a sale of its own has an original")
+	}
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
