@@ -14,6 +14,7 @@ const (
 	ledgerType    = "01" // balance of the account
 	availableType = "02" // what of it can be spent
 	cashType      = "40" // cash given out
+	originalType  = "57" // what was asked for, where less was approved
 )
 
 // An additional amount has account type, amount type, currency, sign and amount. DE 54 has six at most.

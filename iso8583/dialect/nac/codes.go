@@ -1,6 +1,9 @@
 package nac
 
-import "tillway/terminal"
+import (
+	"tillway/money"
+	"tillway/terminal"
+)
 
 // codeRow is what one response code means: to the lane, and in three parts to the cashier. A row without a verdict
 // approves something that was not asked for and cannot be taken.
@@ -11,11 +14,28 @@ type codeRow struct {
 	retry    bool
 }
 
-// notFound answers a reversal whose original never reached the host: there is nothing to reverse, and the debt is paid.
-const notFound = "25"
+// Codes that the code asks for by name.
+const (
+	inPart       = "10" // less is approved than was asked for
+	notFound     = "25" // of a reversal: its original never reached the host, there is nothing to reverse, and the debt is paid
+	outOfBalance = "95"
+)
 
 func nothingToReverse() codeRow {
-	return codeRow{terminal.VerdictApproved, "The bank has nothing to reverse.", "Nothing is left to do.", false}
+	return codeRow{terminal.VerdictApproved, "The bank has nothing to reverse.", nothingLeft, false}
+}
+
+// taken is an approval of what asks for none: an advice, a reversal, an upload, totals, network management.
+func taken() codeRow {
+	return codeRow{terminal.VerdictApproved, "The bank has taken it.", nothingLeft, false}
+}
+
+func approvedInPart(part money.Amount) codeRow {
+	return codeRow{terminal.VerdictApproved, "The bank approved " + part.Format() + " and no more.", "Ask the customer for the rest, or take the whole sale back.", false}
+}
+
+func totalsDiffer() codeRow {
+	return codeRow{terminal.VerdictDeclined, "The bank's totals differ from ours.", "The batch is compared transaction by transaction.", false}
 }
 
 // undecided says that a code leaves open whether a sale was booked: it is still being worked on, or its answer came too late
@@ -46,32 +66,38 @@ const (
 	tryOnce     = "Wait a moment and try again."
 	keepCard    = "Do not try again and do not argue. Follow the shop's rule for cards that the bank wants back."
 	noSecondTry = "Do not try this card again. " + anotherWay
+	callBank    = "Call the card's bank. With the approval code that it gives, enter a forced sale; without one, ask for another card or another way to pay."
+	nothingLeft = "Nothing is left to do."
 )
 
-// meaning is the table of DE 39 (ISO 8583:1987 with the additions that terminal dialects share). A code that is not in
-// it is a refusal. Codes 08, 10, 11, 16, 32 and 87 approve with a condition, in part or otherwise: this dialect asks for
-// none of that, so they cannot be taken, and what the host may have posted is reversed.
+// meaning is the table of DE 39 (ISO 8583:1987 with the additions that terminal dialects share). A code that is not in it is a
+// refusal. Codes 08, 10, 11, 16, 32 and 87 approve with a condition, in part or otherwise: but for 10, where the settings have
+// it, nobody asked for that, so they cannot be taken, and what the host may have posted is reversed.
 func meaning(code string) codeRow {
 	const approved, declined, later = terminal.VerdictApproved, terminal.VerdictDeclined, terminal.VerdictTryLater
 	switch code {
 	case "00":
 		return codeRow{approved, "The bank approved.", "Give the receipt.", false}
-	case "08", "10", "11", "16", "32", "87":
+	case "08", inPart, "11", "16", "32", "87":
 		return codeRow{}
-	case "01", "02":
-		return codeRow{declined, "The bank wants to be called before it decides.", anotherWay, false}
+	case "01", "02", "60":
+		return codeRow{declined, "The bank wants to be called before it decides.", callBank, false}
 	case "03":
 		return codeRow{declined, "The bank does not know this shop's merchant number.", callHelp, false}
 	case "04", "07", "33", "34", "35", "36", "37", "38", "41", "43", "67":
 		return codeRow{declined, "The bank declined and wants the card back.", keepCard, false}
 	case "05":
 		return refusal()
-	case "12":
+	case "12", "40":
 		return codeRow{declined, "The bank does not take this kind of transaction.", anotherWay, false}
-	case "13":
+	case "13", "64":
 		return codeRow{declined, "The bank does not take this amount.", "Check the amount, then try again.", true}
-	case "14", "15":
+	case "14", "15", "56":
 		return codeRow{declined, "The bank does not know this card.", anotherWay, false}
+	case "31":
+		return codeRow{declined, "The card's bank is not one that can be asked.", anotherWay, false}
+	case "39", "42", "44", "52", "53":
+		return codeRow{declined, "The card has no account of this kind.", anotherWay, false}
 	case "51":
 		return codeRow{declined, "There is not enough money on the account.", anotherWay, false}
 	case "54":
@@ -82,6 +108,8 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "The card may not be used for this.", anotherWay, false}
 	case "58":
 		return codeRow{declined, "This terminal may not do this.", callHelp, false}
+	case "59", "93":
+		return codeRow{declined, "The bank declined: it suspects that something is wrong.", noSecondTry, false}
 	case "61":
 		return codeRow{declined, "The amount is over the card's limit.", anotherWay, false}
 	case "63":
@@ -104,8 +132,10 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "The bank has had a message with this number already.", callHelp, false}
 	case "89":
 		return codeRow{declined, "The bank does not know this terminal.", callHelp, false}
-	case "95":
+	case outOfBalance:
 		return codeRow{declined, "The bank's totals differ from ours.", callHelp, false}
+	case "Z1", "Z3": // of Book 4, A6: of the terminal's own making, and no host's; a host that repeats one has refused
+		return codeRow{declined, "The card was declined without the bank.", anotherWay, false}
 	}
 	return refusal()
 }

@@ -108,6 +108,27 @@ func TestResponseCodes(t *testing.T) {
 		{"reversal: a duplicate number is looked into by people", "answer-0410", "94", declined},
 		{"reversal: a code that only a sale can have", "answer-0410", "10", declined},
 		{"sale: lower-case code", "answer-0210", "a1", declined},
+		{"pre-authorisation held", "answer-0110", "00", approved},
+		{"pre-authorisation: no money", "answer-0110", "51", declined},
+		{"pre-authorisation: still being worked on", "answer-0110", "09", ""},
+		{"pre-authorisation: in part", "answer-0110", "10", ""},
+		{"balance: in part", "answer-balance-0110", "10", ""},
+		{"balance: issuer down", "answer-balance-0110", "91", later},
+		{"advice taken", "answer-0230", "00", approved},
+		{"advice: issuer down", "answer-0230", "91", later},
+		{"advice: still being worked on", "answer-0230", "09", later},
+		{"advice: too late", "answer-0230", "68", later},
+		{"advice refused", "answer-0230", "30", declined},
+		{"advice: what it refers to is not there", "answer-0230", "25", declined},
+		{"advice: a duplicate number is looked into by people", "answer-0230", "94", declined},
+		{"advice: a code that only a request can have", "answer-0230", "10", declined},
+		{"upload taken", "answer-0330", "00", approved},
+		{"upload: it is not the one posted", "answer-0330", "76", declined},
+		{"upload: malfunction", "answer-0330", "96", later},
+		{"same totals", "answer-0510", "00", approved},
+		{"other totals", "answer-0510", "95", declined},
+		{"totals: batch was closed", "answer-0510", "80", declined},
+		{"totals: malfunction", "answer-0510", "96", later},
 		{"sign-on accepted", "answer-0810", "00", approved},
 		{"sign-on: unknown terminal", "answer-0810", "89", declined},
 	} {
@@ -167,11 +188,12 @@ func TestAnswersRefused(t *testing.T) {
 		return b
 	}
 	for name, b := range map[string][]byte{
-		"nothing":          nil,
-		"a request":        wire(t, golden(t, "sale-0200")),
-		"an advice answer": withMTI("0230"),
-		"no response code": answer(t, d, "answer-0210", map[int]string{39: ""}),
-		"a trailing byte":  append(wire(t, golden(t, "answer-0210")), 0),
+		"nothing":                      nil,
+		"a request":                    wire(t, golden(t, "sale-0200")),
+		"an answer to a file action":   withMTI("0312"),
+		"an answer of another version": withMTI("1210"),
+		"no response code":             answer(t, d, "answer-0210", map[int]string{39: ""}),
+		"a trailing byte":              append(wire(t, golden(t, "answer-0210")), 0),
 	} {
 		if _, err := d.Response(b); !errors.Is(err, nac.ErrAnswer) {
 			t.Errorf("%s: error %v, want ErrAnswer", name, err)
@@ -273,11 +295,14 @@ func TestHostTextIsPrintable(t *testing.T) {
 }
 
 func FuzzResponse(f *testing.F) {
-	for _, name := range []string{"answer-0210", "answer-0410", "answer-0810"} {
+	for _, name := range []string{
+		"answer-0110", "answer-0210", "answer-0230", "answer-0330", "answer-0410", "answer-0510", "answer-0810",
+		"answer-partial-0210", "answer-balance-0110", "answer-out-of-balance-0510",
+	} {
 		f.Add(wire(f, golden(f, name)))
 	}
 	f.Add(publicMessages(f)["hpdh-sales-resp"][2:])
-	d := dialect(f, nil)
+	d := dialect(f, func(s *nac.Settings) { s.Partial, s.HostTotals = "amount", true })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := d.Response(b)
 		if err != nil {
@@ -293,12 +318,21 @@ func FuzzResponse(f *testing.F) {
 		code, _ := m.Get(39)
 		switch r.Verdict {
 		case terminal.VerdictApproved:
-			if code != "00" && (code != "25" || m.MTI()[:2] != "04") {
+			if code == "10" && (r.Approved.Minor <= 0 || m.MTI()[:2] != "02") {
+				t.Fatalf("%s: %d are approved in part", m.MTI(), r.Approved.Minor)
+			}
+			if code != "00" && code != "10" && (code != "25" || m.MTI()[:2] != "04") {
 				t.Fatalf("%s with code %s is an approval", m.MTI(), code)
 			}
 		case terminal.VerdictDeclined, terminal.VerdictTryLater:
 		default:
 			t.Fatalf("verdict %q", r.Verdict)
+		}
+		if (r.InBalance || r.Closed || r.Upload || r.HostTotal != nil) && m.MTI()[:2] != "05" {
+			t.Fatalf("%s speaks of totals", m.MTI())
+		}
+		if r.Balance.Minor != 0 && (r.Verdict != terminal.VerdictApproved || m.MTI()[2:] != "10") {
+			t.Fatalf("%s with code %s tells a balance", m.MTI(), code)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/money"
 )
 
 // ErrSettings is wrapped by every complaint of New.
@@ -51,6 +52,8 @@ type Settings struct {
 	KeptEntry     string // of a void, increment or completion, which has no card but the number that was kept: "01"
 
 	Kinds
+
+	Currency money.Currency // of amounts in answers that have no DE 49
 
 	// The host's DE 12 and 13 are read when both are given: the zone that they are in, and a clock for the year, which
 	// DE 13 lacks.

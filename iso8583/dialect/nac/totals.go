@@ -2,6 +2,7 @@ package nac
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tillway/terminal"
@@ -100,4 +101,23 @@ func (d *Dialect) uploadForm(req terminal.Request) (form, error) {
 		return d.requestForm(req)
 	}
 	return d.adviceForm(req)
+}
+
+// parseTotals reads DE 63 of an 0510: one, two or six pairs of count and sum, sales and refunds in turn. What is nothing of the
+// kind has no totals.
+func parseTotals(text string) []terminal.TotalsLine {
+	if n := len(text); n != totalsOfSales && n != totalsOfSalesAndRefunds && n != totalsOfAll || !digits(text, n) {
+		return nil
+	}
+	var all terminal.TotalsLine
+	for i := 0; i < len(text); i += totalDigits {
+		count, _ := strconv.Atoi(text[i : i+3])                     // three digits
+		sum, _ := strconv.ParseInt(text[i+3:i+totalDigits], 10, 64) // twelve
+		if i/totalDigits%2 == 0 {
+			all.Sales, all.SalesSum = all.Sales+count, all.SalesSum+sum
+		} else {
+			all.Refunds, all.RefundsSum = all.Refunds+count, all.RefundsSum+sum
+		}
+	}
+	return []terminal.TotalsLine{all}
 }
