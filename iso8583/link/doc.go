@@ -4,7 +4,7 @@
 //
 // It does not decide what to send when, repeats nothing, and signs nothing on: that is the acquirer's owner
 // (terminal/lane). Of a message it reads only what tells whose answer it is (TPDU, MTI, DE 3, 4, 11, 41) and, for the
-// record of a stray, DE 39.
+// record of a stray and to know an approval in part, DE 39.
 //
 // # After a time-out
 //

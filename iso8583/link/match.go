@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"tillway/iso8583"
 )
@@ -18,7 +19,7 @@ const (
 
 // mismatch says why an answer is not the answer to a request, or nothing when it is. The answer's type must be the
 // request's, one function on; DE 11 must be there and the same; DE 4, DE 41 and the transaction type in DE 3 must be the
-// same where both have them (hosts change the account types behind it); the TPDU comes back as it was or with its
+// same where both have them (hosts change the account types behind it, and an approval in part says the lower amount); the TPDU comes back as it was or with its
 // addresses changed over. The reason names fields, never their contents.
 func mismatch(request, answer *iso8583.Message) string {
 	if !answers(request.MTI(), answer.MTI()) {
@@ -37,6 +38,9 @@ func mismatch(request, answer *iso8583.Message) string {
 		if !ok1 || !ok2 {
 			continue
 		}
+		if f.number == amount && inPart(answer) && len(got) == len(asked) && strings.Trim(got, "0") != "" && got < asked {
+			continue
+		}
 		if f.digits > 0 && len(got) >= f.digits && len(asked) >= f.digits {
 			got, asked = got[:f.digits], asked[:f.digits]
 		}
@@ -45,6 +49,16 @@ func mismatch(request, answer *iso8583.Message) string {
 		}
 	}
 	return ""
+}
+
+// inPart says that an answer approves less than was asked for: code 10 of 1987, 002 and 006 of 1993.
+func inPart(answer *iso8583.Message) bool {
+	mti := answer.MTI()
+	code, _ := answer.Get(responseCode)
+	if len(mti) != 4 || (mti[1] != '1' && mti[1] != '2') || mti[2] != '1' {
+		return false
+	}
+	return mti[0] == '0' && code == "10" || mti[0] == '1' && (code == "002" || code == "006")
 }
 
 // answers: 0200 is answered by 0210; 0401, which repeats 0400, by 0410 or 0411.
