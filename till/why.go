@@ -14,6 +14,7 @@ import (
 // as they did.
 type Why struct {
 	Sale         terminal.SaleID  `json:"sale"`
+	Kind         terminal.Kind    `json:"kind"`
 	State        terminal.State   `json:"state"`
 	Outcome      terminal.Outcome `json:"outcome,omitzero"`
 	ResponseCode string           `json:"rc,omitempty"`
@@ -38,6 +39,7 @@ type Step struct {
 	Event  string             `json:"event,omitempty"`
 	To     string             `json:"to,omitempty"`
 	Duties []terminal.Duty    `json:"duties,omitempty"`
+	Debt   terminal.DebtKind  `json:"debt,omitempty"` // of a debt: which
 	Note   string             `json:"note,omitempty"`
 }
 
@@ -53,13 +55,17 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := Why{
-		Sale: sale.ID, State: sale.State, Outcome: sale.Outcome, ResponseCode: sale.ResponseCode, HostText: sale.HostText,
+		Sale: sale.ID, Kind: sale.Kind, State: sale.State, Outcome: sale.Outcome, ResponseCode: sale.ResponseCode, HostText: sale.HostText,
 		AID: sale.AID, Label: sale.Label, Method: sale.Method, ODA: sale.ODA, Tags: sale.Tags,
 		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
 	}
 	for _, row := range rows {
 		row = h.localRow(row)
-		out.Steps = append(out.Steps, Step{row.Seq, row.Time, row.Kind, row.From, row.Event, row.To, row.Duties, row.Note})
+		step := Step{Seq: row.Seq, Time: row.Time, Kind: row.Kind, From: row.From, Event: row.Event, To: row.To, Duties: row.Duties, Note: row.Note}
+		if row.Debt != nil {
+			step.Debt = row.Debt.Kind
+		}
+		out.Steps = append(out.Steps, step)
 	}
 	h.answer(w, http.StatusOK, out)
 }

@@ -126,3 +126,41 @@ func TestTwinIsPointedOut(t *testing.T) {
 		})
 	}
 }
+
+// Of each kind pos show says what it was of, how it was approved, and what became of what it owes the bank.
+func TestShowKinds(t *testing.T) {
+	at := saleOf(t, terminal.Approved).Started
+	owes := terminal.JournalRow{Seq: 11, Time: at, Kind: terminal.SaleEntry, Sale: 1042, To: string(terminal.Approved), Duties: []terminal.Duty{terminal.OweAdvice}}
+	told := terminal.JournalRow{Seq: 12, Time: at, Kind: terminal.DebtEntry, Sale: 1042, Event: "Accepted", To: string(terminal.Acknowledged), Debt: &terminal.Debt{Kind: terminal.AdviceDebt}}
+	for name, c := range map[string]struct {
+		change func(*terminal.Sale)
+		rows   []terminal.JournalRow
+		want   []string
+		not    string
+	}{
+		"completion, told":  {func(s *terminal.Sale) { s.Kind, s.Of = terminal.KindCompletion, 1041 }, []terminal.JournalRow{owes, told}, []string{"Kind        completion", "Of          1041", "Advice      Acknowledged since 2026-11-23"}, "Reversal"},
+		"offline, owed":     {func(s *terminal.Sale) { s.Way = terminal.WayOffline }, []terminal.JournalRow{owes}, []string{"Approved by card and terminal", "Advice      not sent yet"}, "Reversal"},
+		"with tip and cash": {func(s *terminal.Sale) { s.Tip, s.Cashback = kwd(t, 1_000), kwd(t, 5_000) }, []terminal.JournalRow{{Seq: 1, Time: at, Kind: terminal.SaleEntry}}, []string{"Tip         KWD 1.000", "Cash back   KWD 5.000"}, "Advice"},
+		"in part":           {func(s *terminal.Sale) { s.Approved, s.Twin, s.By = kwd(t, 4_000), 1040, "sara" }, []terminal.JournalRow{{Seq: 1, Time: at, Kind: terminal.SaleEntry}}, []string{"Amount      KWD 10.525", "Approved    KWD 4.000", "in sale 1040", "By          sara"}, "Advice"},
+		"balance":           {func(s *terminal.Sale) { s.Kind, s.Amount = terminal.KindBalance, kwd(t, 0) }, []terminal.JournalRow{{Seq: 1, Time: at, Kind: terminal.SaleEntry}}, []string{"Kind        balance"}, "Amount"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, sale := &wire{}, saleOf(t, terminal.Approved)
+				c.change(&sale)
+				s := newStage(t, sale)
+				s.rows = c.rows
+				defer w.serve(t, s)()
+				got := posRun(t, w, nil, "show", "1042")
+				for _, want := range c.want {
+					if !strings.Contains(got.out, want) {
+						t.Errorf("no %q:\n%s%s", want, got.out, got.errOut)
+					}
+				}
+				if got.code != 0 || strings.Contains(got.out, c.not) {
+					t.Errorf("exit %d, and it has %q:\n%s", got.code, c.not, got.out)
+				}
+			})
+		})
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,80 +44,6 @@ func salePath(id, rest string) (string, error) {
 		return "", usage("%w", err)
 	}
 	return "/v1/sales/" + n.String() + rest, nil
-}
-
-func (a *app) show() *cobra.Command {
-	return &cobra.Command{
-		Use: "show ID", Short: "Show one sale", Args: args("ID"),
-		RunE: func(c *cobra.Command, argv []string) error {
-			path, err := salePath(argv[0], "")
-			if err != nil {
-				return err
-			}
-			cl := a.client()
-			defer cl.close()
-			var sale terminal.Sale
-			if err := cl.get(c.Context(), path, &sale); err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(sale)
-			}
-			a.printSale(sale)
-			if sale.State == terminal.Reversed {
-				return a.printReversal(c.Context(), cl, path)
-			}
-			return nil
-		},
-	}
-}
-
-func (a *app) printSale(s terminal.Sale) {
-	row := func(label, value string) {
-		if value != "" {
-			a.printf("%-11s %s\n", label, oneLine(value))
-		}
-	}
-	six := func(n uint32) string {
-		if n == 0 {
-			return ""
-		}
-		return fmt.Sprintf("%06d", n)
-	}
-	row("Sale", s.ID.String())
-	row("State", strings.ToUpper(string(s.State)))
-	row("Amount", s.Amount.Format())
-	row("Happened", s.Outcome.Happened)
-	row("Do", s.Outcome.Do)
-	row("Reference", s.Reference)
-	row("Started", s.Started.Format(clockLayout))
-	row("Card", strings.TrimSpace(s.Label+" "+s.MaskedPAN))
-	row("AID", s.AID)
-	row("Entry", string(s.Entry))
-	row("Verified", string(s.Method))
-	row("Response", strings.TrimSpace(s.ResponseCode+" "+s.HostText))
-	row("Auth code", s.AuthCode)
-	row("RRN", s.RRN)
-	row("STAN", six(s.STAN))
-	row("Invoice", six(s.Invoice))
-	row("Batch", six(s.Batch))
-	row("Acquirer", s.Acquirer)
-}
-
-// printReversal says what became of a sale's reversal since its record was written: the customer may ask days later.
-func (a *app) printReversal(ctx context.Context, cl *client, path string) error {
-	var w till.Why
-	if err := cl.get(ctx, path+"/why", &w); err != nil {
-		return err
-	}
-	for _, s := range slices.Backward(w.Steps) {
-		if s.Kind == terminal.DebtEntry {
-			a.printf("%-11s %s since %s\n", "Reversal", oneLine(s.To), s.Time.Format(clockLayout))
-			return nil
-		}
-	}
-	a.printf("%-11s %s\n", "Reversal", "not sent yet: pos queue shows what waits")
-	return nil
 }
 
 func (a *app) receipt() *cobra.Command {
@@ -189,7 +114,11 @@ func (a *app) why() *cobra.Command {
 }
 
 func (a *app) printWhy(w till.Why) {
-	a.printf("Sale %s is %s\n", w.Sale, strings.ToUpper(string(w.State)))
+	word := kindWord(w.Kind)
+	if word == "" {
+		word = "sale" // a daemon of an earlier release
+	}
+	a.printf("%s %s is %s\n", strings.ToUpper(word[:1])+word[1:], w.Sale, strings.ToUpper(string(w.State)))
 	if text := strings.TrimSpace(w.Outcome.Happened + " " + w.Outcome.Do); text != "" {
 		a.printf("%s\n", oneLine(text))
 	}
@@ -200,7 +129,7 @@ func (a *app) printWhy(w till.Why) {
 		a.printf("\nSteps\n")
 	}
 	for _, s := range w.Steps {
-		a.printf("  %s  %s\n", s.Time.Format("15:04:05.000"), step(s.Kind, s.From, s.Event, s.To, s.Duties, s.Note))
+		a.printf("  %s  %s\n", s.Time.Format("15:04:05.000"), step(about(s.Kind, w.Kind, s.Debt), s.From, s.Event, s.To, s.Duties, s.Note))
 	}
 	if w.AID == "" && len(w.Reasons) == 0 {
 		return
@@ -209,9 +138,20 @@ func (a *app) printWhy(w till.Why) {
 	a.printExplained(explained{w.AID, w.Label, w.ODA, w.Method, w.Tags, w.Reasons})
 }
 
+// about is what a row of the journal is about: the kind of transaction, or of debt, where it is known.
+func about(row terminal.EntryKind, kind terminal.Kind, debt terminal.DebtKind) string {
+	switch {
+	case row == terminal.SaleEntry && kind != "":
+		return kindWord(kind)
+	case row == terminal.DebtEntry && debt != "":
+		return "debt (" + string(debt) + ")"
+	}
+	return string(row)
+}
+
 // step is one row of the journal in words.
-func step(kind terminal.EntryKind, from terminal.State, event, to string, duties []terminal.Duty, note string) string {
-	words := []string{string(kind)}
+func step(what string, from terminal.State, event, to string, duties []terminal.Duty, note string) string {
+	words := []string{what}
 	if event != "" {
 		words = append(words, event)
 	}
@@ -263,11 +203,19 @@ func (a *app) journal() *cobra.Command {
 				return a.printJSON(rows)
 			}
 			for _, r := range rows.Rows {
-				sale := ""
+				var sale string
+				var kind terminal.Kind
+				var debt terminal.DebtKind
 				if r.Sale != 0 {
 					sale = r.Sale.String()
 				}
-				a.printf("%6d  %s  %6s  %s\n", r.Seq, r.Time.Format(clockLayout), sale, step(r.Kind, r.From, r.Event, r.To, r.Duties, r.Note))
+				if r.Record != nil {
+					kind = r.Record.Kind
+				}
+				if r.Debt != nil {
+					debt = r.Debt.Kind
+				}
+				a.printf("%6d  %s  %6s  %s\n", r.Seq, r.Time.Format(clockLayout), sale, step(about(r.Kind, kind, debt), r.From, r.Event, r.To, r.Duties, r.Note))
 			}
 			if len(rows.Rows) == 0 {
 				a.printf("No rows.\n")
@@ -297,7 +245,7 @@ func (a *app) ofCard(ctx context.Context, id string, limit int) error {
 		return a.printJSON(sales)
 	}
 	for _, s := range sales.Sales {
-		a.printf("%6s  %s  %-14s %-10s %s\n", s.ID, s.Started.Format(clockLayout), s.Amount.Format(), strings.ToUpper(string(s.State)), oneLine(strings.TrimSpace(s.Label+" "+s.MaskedPAN)))
+		a.printf("%6s  %s  %-17s  %-14s %-10s %s\n", s.ID, s.Started.Format(clockLayout), kindWord(s.Kind), s.Amount.Format(), strings.ToUpper(string(s.State)), oneLine(strings.TrimSpace(s.Label+" "+s.MaskedPAN)))
 	}
 	if len(sales.Sales) == 0 {
 		a.printf("No sales: that sale's card was not read.\n")

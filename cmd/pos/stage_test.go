@@ -37,7 +37,8 @@ type stage struct {
 	onShow    func() // called when the last snapshot is out, before the sale has ended
 	hold      chan struct{}
 
-	access *till.Access // nil: openAccess
+	rows   []terminal.JournalRow // of the sale; nil: journalOf
+	access *till.Access          // nil: openAccess
 	verify func(context.Context) (till.Verified, error)
 
 	mu        sync.Mutex // guards what follows
@@ -211,6 +212,9 @@ func (s *stage) Rows(_ context.Context, after int64, limit int) ([]terminal.Jour
 }
 
 func (s *stage) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRow, error) {
+	if s.rows != nil {
+		return s.rows, nil
+	}
 	return journalOf(s.sale)[1:], nil
 }
 
@@ -224,7 +228,7 @@ func journalOf(sale terminal.Sale) []terminal.JournalRow {
 		{Seq: 10, Time: at, Kind: terminal.StartEntry, Note: "release test"},
 		{Seq: 11, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.CardTalk, Event: string(terminal.GoOnline), To: string(terminal.Sending), Duties: []terminal.Duty{terminal.OweReversal}},
 		{Seq: 12, Time: at, Kind: terminal.SaleEntry, Sale: sale.ID, From: terminal.FinishApproved, Event: string(terminal.CardAgrees), To: string(sale.State), Duties: []terminal.Duty{terminal.DischargeReversal}},
-		{Seq: 13, Time: at, Kind: terminal.DebtEntry, Sale: sale.ID, Event: "Accepted", To: string(terminal.Acknowledged)},
+		{Seq: 13, Time: at, Kind: terminal.DebtEntry, Sale: sale.ID, Event: "Accepted", To: string(terminal.Acknowledged), Debt: &terminal.Debt{ID: 3, Sale: sale.ID, Kind: terminal.ReversalDebt}},
 	}
 }
 

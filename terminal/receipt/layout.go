@@ -127,7 +127,7 @@ func (r Receipt) amounts() []block {
 		}
 		return p
 	}
-	label, whole := wordsOf(r.Kind).amount, r.Tip.Minor == 0 && r.Cashback.Minor == 0
+	label, whole := wordsOf(r.Kind).amount, r.Kind == terminal.KindVoid || r.Tip.Minor == 0 && r.Cashback.Minor == 0
 	if !whole {
 		label = "TOTAL"
 		both("GOODS", money.New(r.Amount.Minor-r.Tip.Minor-r.Cashback.Minor, r.Amount.Currency))

@@ -57,6 +57,7 @@ Use "pos report [command] --help" for more information about a command.
 $ pos show 1042
 ? 0
 Sale        1042
+Kind        sale
 State       REVERSED
 Amount      KWD 10.525
 Happened    It is Reversed.
@@ -91,7 +92,7 @@ The host answered 00
 Steps
   09:15:07.000  sale GoOnline CardTalk to Sending +R
   09:15:07.000  sale CardAgrees FinishApproved to Reversed -R
-  09:15:07.000  debt Accepted to Acknowledged
+  09:15:07.000  debt (reversal) Accepted to Acknowledged
 
 Application  A0000000031010 VISA CREDIT
 Data auth.   none
@@ -130,7 +131,7 @@ Reasons, step by step
     TSI byte 1 bit 5   Issuer authentication was performed (Book 3, 10.9)
 $ pos why --json 1042
 ? 0
-{"sale":1042,"state":"Reversed","outcome":{"code":"of the test","happened":"It is Reversed.","do":"Go on.","may_retry":false},"rc":"00","aid":"A0000000031010","label":"VISA CREDIT","cvm":"no cvm","oda":{"method":"none","ok":false},"tags":{"8A":"3030","95":"8000008040","9B":"7800","9F26":"8CC495A66CACA38E","9F27":"40","9F34":"1F0002"},"steps":[{"seq":11,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"CardTalk","event":"GoOnline","to":"Sending","duties":["+R"]},{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","event":"Accepted","to":"Acknowledged"}],"why":[{"bit":"TVR byte 1 bit 8","reason":"Offline data authentication was not performed: card and terminal have no method in common","section":"Book 3, 10.3","step":"Offline Data Authentication"},{"bit":"9F34","reason":"1F0002: no CVM required","section":"Book 4, 6.3.4.5","step":"Cardholder Verification"},{"bit":"TSI byte 1 bit 7","reason":"Cardholder verification was performed","section":"Book 3, 10.5","step":"Cardholder Verification"},{"bit":"TVR byte 4 bit 8","reason":"Transaction exceeds floor limit: 10525 is at or over 0","section":"Book 3, 10.6.1","step":"Terminal Risk Management"},{"bit":"TSI byte 1 bit 4","reason":"Terminal risk management was performed","section":"Book 3, 10.6","step":"Terminal Risk Management"},{"bit":"TAA","reason":"asks for ARQC: the terminal approves nothing by itself","section":"Book 3, 10.7","step":"Terminal Action Analysis"},{"bit":"outcome","reason":"the card gave an \u001b[2JARQC","section":"Book 3, 10.9","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 6","reason":"Card risk management was performed","section":"Book 3, 10.8","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 5","reason":"Issuer authentication was performed","section":"Book 3, 10.9","step":"Issuer Authentication"}]}
+{"sale":1042,"kind":"sale","state":"Reversed","outcome":{"code":"of the test","happened":"It is Reversed.","do":"Go on.","may_retry":false},"rc":"00","aid":"A0000000031010","label":"VISA CREDIT","cvm":"no cvm","oda":{"method":"none","ok":false},"tags":{"8A":"3030","95":"8000008040","9B":"7800","9F26":"8CC495A66CACA38E","9F27":"40","9F34":"1F0002"},"steps":[{"seq":11,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"CardTalk","event":"GoOnline","to":"Sending","duties":["+R"]},{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","event":"Accepted","to":"Acknowledged","debt":"reversal"}],"why":[{"bit":"TVR byte 1 bit 8","reason":"Offline data authentication was not performed: card and terminal have no method in common","section":"Book 3, 10.3","step":"Offline Data Authentication"},{"bit":"9F34","reason":"1F0002: no CVM required","section":"Book 4, 6.3.4.5","step":"Cardholder Verification"},{"bit":"TSI byte 1 bit 7","reason":"Cardholder verification was performed","section":"Book 3, 10.5","step":"Cardholder Verification"},{"bit":"TVR byte 4 bit 8","reason":"Transaction exceeds floor limit: 10525 is at or over 0","section":"Book 3, 10.6.1","step":"Terminal Risk Management"},{"bit":"TSI byte 1 bit 4","reason":"Terminal risk management was performed","section":"Book 3, 10.6","step":"Terminal Risk Management"},{"bit":"TAA","reason":"asks for ARQC: the terminal approves nothing by itself","section":"Book 3, 10.7","step":"Terminal Action Analysis"},{"bit":"outcome","reason":"the card gave an \u001b[2JARQC","section":"Book 3, 10.9","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 6","reason":"Card risk management was performed","section":"Book 3, 10.8","step":"Card Action Analysis"},{"bit":"TSI byte 1 bit 5","reason":"Issuer authentication was performed","section":"Book 3, 10.9","step":"Issuer Authentication"}]}
 $ pos transcript 1042
 ? 0
 {"interface": "contact"}
@@ -145,13 +146,13 @@ $ pos journal
     10  2026-11-23 09:15:07          start (release test)
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
     12  2026-11-23 09:15:07    1042  sale CardAgrees FinishApproved to Reversed -R
-    13  2026-11-23 09:15:07    1042  debt Accepted to Acknowledged
+    13  2026-11-23 09:15:07    1042  debt (reversal) Accepted to Acknowledged
 $ pos journal --after 10 --limit 1
 ? 0
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
 $ pos journal --json --after 11
 ? 0
-{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged"}],"next":13}
+{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged","debt":{"id":3,"sale":1042,"acquirer":"","kind":"reversal","stan":0,"state":"","attempts":0,"not_before":"0001-01-01T00:00:00Z"}}],"next":13}
 $ pos journal --limit 0
 ? 2
 ! pos: limit 0: 1 to 1000 rows
