@@ -147,7 +147,7 @@ func (s *Store) startAudit(ctx context.Context) error {
 	sealed, err := readSmall(anchorPath(s.path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(last) == 0:
-		return nil
+		return s.firstAnchor(ctx)
 	case errors.Is(err, fs.ErrNotExist):
 		alarm("its anchor file is gone")
 		return nil
@@ -162,7 +162,7 @@ func (s *Store) startAudit(ctx context.Context) error {
 		alarm("its anchor file is damaged or another's")
 		return nil
 	}
-	if at, ok, err := s.hashAt(ctx, seq); err != nil || (seq <= s.audit.Seq && ok && at == hash) {
+	if at, ok, err := s.hashAt(ctx, seq); seq == 0 || err != nil || (seq <= s.audit.Seq && ok && at == hash) {
 		return err
 	}
 	alarm(fmt.Sprintf("it ends at row %d, or is another, and its anchor knows row %d", s.audit.Seq, seq))
@@ -173,6 +173,19 @@ func (s *Store) startAudit(ctx context.Context) error {
 		return fmt.Errorf("anchor of the audit log: %w", err)
 	}
 	return syncFolder(s.path)
+}
+
+// firstAnchor anchors the empty log, so that a power cut between the first rows and their anchor leaves an anchor that is behind,
+// and not none.
+func (s *Store) firstAnchor(ctx context.Context) error {
+	head, err := s.sealHead(ctx, people.Row{})
+	if err == nil {
+		err = replaceFile(anchorPath(s.path), head)
+	}
+	if err != nil {
+		return fmt.Errorf("anchor of the audit log: %w", err)
+	}
+	return nil
 }
 
 // WitnessAudit compares the log's end with a witness that a backup of the folder does not reach, and lets it see every row

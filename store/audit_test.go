@@ -283,6 +283,31 @@ func TestAnchorBehindIsRight(t *testing.T) {
 	}
 }
 
+// The empty log is anchored at the first start: a power cut between the very first rows and their anchor is no cut of the
+// log, and a missing file is one from then on.
+func TestFirstAnchorIsOfNothing(t *testing.T) {
+	f := newFolder(t)
+	s := f.open()
+	first, err := os.ReadFile(f.path() + ".anchor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	audited(t, s, 2)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.path()+".anchor", first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = f.open()
+	if got := problems(t, s); got != "" {
+		t.Errorf("found %q", got)
+	}
+	if any, err := s.HasPeople(t.Context()); any || err != nil {
+		t.Errorf("the log is taken for one that was cut (%v)", err)
+	}
+}
+
 // A refused entry, or one that cannot be written, changes nothing; one in a sale's middle takes none of its rows along.
 func TestAuditIsACommitOfItsOwn(t *testing.T) {
 	f := newFolder(t)

@@ -92,6 +92,29 @@ func makeFile(path string) error {
 	return errors.Join(f.Sync(), f.Close(), syncFolder(path))
 }
 
+// MakeFolder makes a folder that only this user may look into, and those above it that are missing, and makes their names
+// durable: what is flushed in a folder whose own name was not is lost with it when the power fails.
+func MakeFolder(path string) error {
+	path = filepath.Clean(path)
+	if above := filepath.Dir(path); above != path {
+		if _, err := os.Lstat(above); errors.Is(err, fs.ErrNotExist) {
+			if err := MakeFolder(above); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		if info, serr := os.Stat(path); serr != nil || !info.IsDir() {
+			return err
+		}
+		if err := syncFolder(path); !errors.Is(err, fs.ErrPermission) {
+			return err // one that was there may lie in a folder that is somebody else's to flush
+		}
+		return nil
+	}
+	return syncFolder(path)
+}
+
 func syncFolder(path string) error {
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {

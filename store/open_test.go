@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -204,4 +205,29 @@ func TestADayInABubble(t *testing.T) {
 		}
 		checkProjections(t, f.path(), rows)
 	})
+}
+
+// MakeFolder makes what is missing for this user alone, takes what is there, and refuses a file in the way.
+func TestMakeFolder(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b", "c")
+	for range 2 {
+		if err := store.MakeFolder(deep + "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a", "a/b", "a/b/c"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != fs.ModeDir|0o700 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	file := filepath.Join(deep, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "below")} {
+		if err := store.MakeFolder(path); err == nil {
+			t.Errorf("%s: made in place of a file", path)
+		}
+	}
 }

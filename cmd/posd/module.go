@@ -113,7 +113,7 @@ func unlockSecret(path string) ([]byte, error) {
 // beside the journal are moved, the sealed file last: until it is moved, the next start moves the rest.
 func keyFile(dir string) (string, error) {
 	own := filepath.Join(dir, "keyd")
-	if err := os.MkdirAll(own, 0o700); err != nil {
+	if err := store.MakeFolder(own); err != nil {
 		return "", fmt.Errorf("state folder: %w", err)
 	}
 	for _, name := range []string{"keys.device.next", "keys.device", "keys"} {

@@ -188,7 +188,7 @@ func logger(c config, w io.Writer) *slog.Logger {
 
 // lockState makes the state folder and holds it: two daemons on one journal would give numbers twice.
 func lockState(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := store.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("state folder: %w: name a folder that this user may write, with state = in the config", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

@@ -39,7 +39,7 @@ const (
 // OpenWitness opens the file at path; where there is none, and in which folder there is none, it is made. Errors:
 // ErrFiles, also for a damaged file: what it knew must be known, or given up by hand.
 func OpenWitness(path string) (*Witness, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("%w: witness: %w", ErrFiles, err)
 	}
 	lock, err := lockFile(path + ".lock")

@@ -67,7 +67,7 @@ func (c connector) Driver() driver.Driver                        { return c.driv
 // gets every record, oldest first. One program may have it open. The caller closes it. Errors: ErrInUse, ErrForeign,
 // ErrDamaged (an entry that does not balance, or a gap), and those of the file system.
 func Open(ctx context.Context, folder string, records func(Record) error) (*Ledger, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return nil, fmt.Errorf("folder of the ledger: %w", err)
 	}
 	l := InMemory()
@@ -115,15 +115,56 @@ func markKey(path string, fresh bool) ([]byte, error) {
 	}
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("key of the ledger: %w", err)
-	}
-	_, err = f.Write(key)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := putKey(path, key); err != nil {
 		return nil, fmt.Errorf("key of the ledger: %w", err)
 	}
 	return key, nil
+}
+
+// putKey makes the key's file whole or not at all, whenever the power fails.
+func putKey(path string, key []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(key)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// makeFolder makes the folder, with those above it, and makes their names durable.
+func makeFolder(path string) error {
+	path = filepath.Clean(path)
+	if above := filepath.Dir(path); above != path {
+		if _, err := os.Lstat(above); errors.Is(err, fs.ErrNotExist) {
+			if err := makeFolder(above); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		if info, serr := os.Stat(path); serr != nil || !info.IsDir() {
+			return err
+		}
+		if err := syncFolder(filepath.Dir(path)); !errors.Is(err, fs.ErrPermission) {
+			return err // one that was there may lie in a folder that is somebody else's to flush
+		}
+		return nil
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func connect(ctx context.Context, path string) (*sql.DB, error) {
@@ -131,11 +172,7 @@ func connect(ctx context.Context, path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Close(), d.Sync(), d.Close()); err != nil {
+	if err := errors.Join(f.Close(), syncFolder(filepath.Dir(path))); err != nil {
 		return nil, err
 	}
 	full, err := filepath.Abs(path)
