@@ -8,6 +8,7 @@ LINT          := $(TOOLS)/golangci-lint
 SEEDS         ?= 1000
 SEED          ?= 1
 FUZZTIME      ?= 10s
+STATES        ?= 10000
 # The build must also work in a checkout that git calls somebody else's; releases stamp their own version.
 GOBUILD       := $(GO) build -buildvcs=false
 # The secure module is pure Go, and wipes what it used where the platform's runtime can.
@@ -15,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim mutants memory bench clean
+.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ fuzz: deps ## each fuzz target for FUZZTIME (10s)
 
 sim: deps ## the seeded simulation of the whole terminal: SEEDS (1000) from SEED (1) on
 	@GO='$(GO)' sh make/sim.sh '$(SEEDS)' '$(SEED)'
+
+crash: deps ## what power cuts leave of journal and ledger: STATES (10000) crash states of each, opened and checked; needs root and /dev/fuse
+	@GO='$(GO)' sh make/crash.sh '$(STATES)'
 
 mutants: deps ## switch security rules off, one at a time: the test that SECURITY.md names has to fail
 	$(GO) test -count=1 -timeout 15m -run '^TestMutants$$' -v . -mutants

@@ -61,7 +61,7 @@ func TestShippedPrograms(t *testing.T) {
 		has     string // proves that the list is the right one
 		never   []string
 	}{
-		{"posd", "tillway/store", []string{"tillway/host", "tillway/device/emulator", "tillway/device/devicetest", "tillway/emv/cryptogram", "tillway/store/flushcount", "testing"}},
+		{"posd", "tillway/store", []string{"tillway/host", "tillway/device/emulator", "tillway/device/devicetest", "tillway/emv/cryptogram", "tillway/store/flushcount", "tillway/store/crashrecorder", "testing"}},
 		{"pos", "tillway/till", []string{"tillway/store", "tillway/host", "github.com/mattn/go-sqlite3", "testing"}},
 	} {
 		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/"+c.program)
