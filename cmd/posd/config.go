@@ -88,6 +88,19 @@ type nacConfig struct {
 	Repeat       string `toml:"repeat"`
 	Stripe       string `toml:"stripe_entry"`
 	Fallback     string `toml:"fallback_entry"`
+	Kept         string `toml:"kept_entry"`
+
+	CashbackCode string   `toml:"cashback_code"`
+	PreauthCode  string   `toml:"preauth_code"`
+	Balance      string   `toml:"balance"`
+	VoidAmount   string   `toml:"void_amount"`
+	Amounts      string   `toml:"amounts"`
+	TipType      string   `toml:"tip_type"`
+	Partial      string   `toml:"partial"`
+	Deferred     bool     `toml:"deferred"`
+	TotalsDigits int      `toml:"totals_digits"`
+	HostTotals   bool     `toml:"host_totals"`
+	Marked       []string `toml:"marked_repeats"`
 
 	MAC           string `toml:"mac"`
 	MACBytes      int    `toml:"mac_bytes"`
@@ -149,10 +162,7 @@ func defaults() config {
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
 	a.KeyLife = duration(24 * time.Hour)
-	a.NAC = nacConfig{
-		Track2Filler: "F", Repeat: "0400", Stripe: "90", Fallback: "80", MAC: "off", MACBytes: 8, SecurityField: 61, PINBytes: 8,
-		KeyExchange: "off", KeyExchangeCode: "920101", KeyField: 48, EchoCode: "990000",
-	}
+	a.NAC = defaultNAC()
 	a.V93 = defaultV93()
 	return c
 }

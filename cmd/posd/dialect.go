@@ -54,12 +54,29 @@ func (a acquirerConfig) sessionKeys() bool { return a.Dialect == dialectNAC && a
 // hostOrders says whether the acquirer may give orders.
 func (a acquirerConfig) hostOrders() bool { return a.Dialect == dialectNAC && a.NAC.HostOrders }
 
+// defaultNAC is the dialect's own defaults, to be shown and changed.
+func defaultNAC() nacConfig {
+	d := nac.Defaults()
+	return nacConfig{
+		Track2Filler: d.Track2Filler, Repeat: d.Repeat, Stripe: d.StripeEntry, Fallback: d.FallbackEntry, Kept: d.KeptEntry,
+		CashbackCode: d.CashbackCode, PreauthCode: d.PreauthCode, Balance: d.Balance, VoidAmount: d.VoidAmount, Amounts: d.Amounts,
+		TipType: d.TipType, Partial: d.Partial, Deferred: d.Deferred, TotalsDigits: d.TotalsDigits, HostTotals: d.HostTotals, Marked: d.Marked,
+		MAC: d.MAC, MACBytes: d.MACBytes, SecurityField: d.SecurityField, PINBytes: d.PINBytes,
+		KeyExchange: d.KeyExchange, KeyExchangeCode: d.KeyExchangeCode, KeyField: d.KeyField, EchoCode: d.EchoCode,
+	}
+}
+
+// settings are those of the dialect: currency and time zone come from the profile.
 func (n nacConfig) settings(p profile.Profile, now func() time.Time) nac.Settings {
 	return nac.Settings{
-		TPDU: n.TPDU, NII: n.NII, Track2Filler: n.Track2Filler, Repeat: n.Repeat, StripeEntry: n.Stripe, FallbackEntry: n.Fallback,
-		Zone: p.Zone, Now: now,
+		TPDU: n.TPDU, NII: n.NII, Track2Filler: n.Track2Filler, Repeat: n.Repeat, StripeEntry: n.Stripe, FallbackEntry: n.Fallback, KeptEntry: n.Kept,
+		Currency: p.Currency, Zone: p.Zone, Now: now,
 		MAC: n.MAC, MACBytes: n.MACBytes, MACSignOn: n.MACSignOn, SecurityField: n.SecurityField, PINBytes: n.PINBytes,
 		KeyExchange: n.KeyExchange, KeyExchangeCode: n.KeyExchangeCode, KeyField: n.KeyField, EchoCode: n.EchoCode, HostOrders: n.HostOrders,
+		Kinds: nac.Kinds{
+			CashbackCode: n.CashbackCode, PreauthCode: n.PreauthCode, Balance: n.Balance, VoidAmount: n.VoidAmount, Amounts: n.Amounts,
+			TipType: n.TipType, Partial: n.Partial, Deferred: n.Deferred, TotalsDigits: n.TotalsDigits, HostTotals: n.HostTotals, Marked: n.Marked,
+		},
 	}
 }
 
