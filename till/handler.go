@@ -89,13 +89,36 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	if who.name != people.Nobody {
 		order.By = who.name
 	}
-	sale, err := h.cfg.Lane.Start(context.WithoutCancel(r.Context()), order)
+	sale, err := h.begin(r.Context(), who, order)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Location", "/v1/sales/"+sale.ID.String())
 	h.answer(w, http.StatusCreated, h.localSale(sale))
+}
+
+// begin hands an order to the lane. Who asks for a refund that is of no sale is in the audit log before that, and what came of it
+// after: nothing else at a till gives money to whoever holds out a card.
+func (h *handler) begin(ctx context.Context, who caller, order terminal.Order) (terminal.Sale, error) {
+	entry := people.Entry{Actor: who.name, Event: people.EventRefund, Result: people.Tried, Note: people.Note("asks for a refund of %s that is of no sale", order.Amount.Format())}
+	audited := asks(order) == people.RefundFree
+	if audited {
+		if err := h.cfg.Access.Audit(ctx, entry); err != nil {
+			return terminal.Sale{}, err
+		}
+	}
+	sale, err := h.cfg.Lane.Start(context.WithoutCancel(ctx), order)
+	if !audited {
+		return sale, err
+	}
+	if entry.Result, entry.Note = people.Done, people.Note("refund %s of %s, of no sale, was begun; the journal has its end", sale.ID, order.Amount.Format()); err != nil {
+		entry.Result, entry.Note = people.Failed, people.Note("the refund of %s, of no sale, was not taken", order.Amount.Format())
+	}
+	if err := h.cfg.Access.Audit(context.WithoutCancel(ctx), entry); err != nil {
+		h.cfg.Log.Error("till: what came of a refund of no sale was not audited", "err", err)
+	}
+	return sale, err
 }
 
 func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {

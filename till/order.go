@@ -46,8 +46,30 @@ func readOrder(w http.ResponseWriter, r *http.Request, own money.Currency) (term
 	return parseOrder(body, own)
 }
 
-// asks is the action that an order needs; of one that could not be read, a sale's.
-func asks(terminal.Order) people.Action { return people.Sell }
+// asks is the action that an order needs; of one that could not be read, or of a kind that nobody knows, a sale's.
+func asks(o terminal.Order) people.Action {
+	switch o.Kind {
+	case terminal.KindRefund:
+		if o.Of == 0 {
+			return people.RefundFree
+		}
+		return people.Refund
+	case terminal.KindVoid:
+		return people.Void
+	case terminal.KindPreauth:
+		return people.Preauth
+	case terminal.KindIncrement:
+		return people.Increment
+	case terminal.KindCompletion:
+		return people.Completion
+	case terminal.KindBalance:
+		return people.Balance
+	case terminal.KindForced:
+		return people.Forced
+	case terminal.KindSale:
+	}
+	return people.Sell
+}
 
 // readJSON reads a body that is declared as JSON and no longer than MaxBody. code and shape are for the answer to one that
 // is not.

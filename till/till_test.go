@@ -49,8 +49,7 @@ func TestOrdersOfEveryKind(t *testing.T) {
 		`{"kind":"sale","amount":{"minor":9000,"currency":"KWD"},"tip":{"minor":1000,"currency":"KWD"},"cashback":{"minor":5000,"currency":"KWD"}}`: {
 			Kind: terminal.KindSale, Amount: amount(9000), Tip: amount(1000), Cashback: amount(5000),
 		},
-		`{"kind":"refund","amount":{"minor":9000,"currency":"KWD"}}`:               {Kind: terminal.KindRefund, Amount: amount(9000)},
-		`{"kind":"refund","amount":{"minor":9000,"currency":"KWD"},"of":1041}`:     {Kind: terminal.KindRefund, Amount: amount(9000), Of: 1041},
+		`{"kind":"refund","amount":{"minor":9000,"currency":"KWD"},"of":1041}`: {Kind: terminal.KindRefund, Amount: amount(9000), Of: 1041},
 		`{"kind":"void","of":1041}`:                                                {Kind: terminal.KindVoid, Amount: amount(0), Of: 1041},
 		`{"kind":"preauth","amount":{"minor":9000,"currency":"KWD"}}`:              {Kind: terminal.KindPreauth, Amount: amount(9000)},
 		`{"kind":"increment","amount":{"minor":9000,"currency":"KWD"},"of":1041}`:  {Kind: terminal.KindIncrement, Amount: amount(9000), Of: 1041},

@@ -18,7 +18,6 @@ func TestKinds(t *testing.T) {
 	for line, want := range map[string]terminal.Order{
 		"sale 18.000 --tip 2 --cashback 5.5":    {Kind: terminal.KindSale, Amount: kwd(t, 18_000), Tip: kwd(t, 2_000), Cashback: kwd(t, 5_500)},
 		"sale ١٨ --tip ٢٫٥ --cashback 0":        {Kind: terminal.KindSale, Amount: kwd(t, 18_000), Tip: kwd(t, 2_500)},
-		"refund 3":                              {Kind: terminal.KindRefund, Amount: kwd(t, 3_000)},
 		"refund 3 --of 1041 --reference case-9": {Kind: terminal.KindRefund, Amount: kwd(t, 3_000), Of: 1041, Reference: "case-9"},
 		"void 1041":                             {Kind: terminal.KindVoid, Amount: kwd(t, 0), Of: 1041},
 		"preauth 100":                           {Kind: terminal.KindPreauth, Amount: kwd(t, 100_000)},
@@ -39,6 +38,25 @@ func TestKinds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A refund that is of no sale needs a supervisor who has logged in, and the refusal says so.
+func TestRefundOfNoSale(t *testing.T) {
+	c := newCounter(t)
+	c.pos(posSecret+"\n", 0, "users", "init", "amal")
+	c.pos(posSecret+"\n", 0, "login", "amal")
+	c.pos(posSecret+"\n", 0, "users", "add", "sara", "supervisor")
+	c.pos("481526\n", 0, "users", "add", "carim", "cashier")
+	c.stage.want = terminal.Order{Kind: terminal.KindRefund, Amount: kwd(t, 3_000), By: "sara"}
+	c.stage.started = nil
+	c.pos("481526\n", 0, "login", "carim")
+	if said := c.pos("", 3, "refund", "3"); !strings.Contains(said, "supervisor") || len(c.stage.started) != 0 {
+		t.Errorf("a cashier hears %q", said)
+	}
+	c.pos(posSecret+"\n", 0, "login", "sara")
+	if c.pos("", 0, "refund", "3"); len(c.stage.started) != 1 {
+		t.Errorf("the supervisor's refund: %+v", c.stage.started)
 	}
 }
 

@@ -307,6 +307,14 @@ func TestPolicy(t *testing.T) {
 	}{
 		{people.Status, "-csta", "-csta"},
 		{people.Sell, "cs", "-csta"},
+		{people.Refund, "cs", "-csta"},
+		{people.RefundFree, "s", "s"},
+		{people.Void, "cs", "-csta"},
+		{people.Preauth, "cs", "-csta"},
+		{people.Increment, "cs", "-csta"},
+		{people.Completion, "cs", "-csta"},
+		{people.Balance, "cs", "-csta"},
+		{people.Forced, "s", "-csta"},
 		{people.Cancel, "cs", "-csta"},
 		{people.Agree, "cs", "-csta"},
 		{people.Receipt, "cs", "-csta"},
@@ -345,7 +353,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 12 {
+	if len(people.Actions()) != 20 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {
@@ -377,6 +385,8 @@ func TestPolicyRefusals(t *testing.T) {
 		{people.Audit, []people.Role{people.Supervisor}, true},
 		{people.WriteOff, []people.Role{people.Supervisor, people.Administrator}, true},
 		{people.WriteOff, []people.Role{people.Cashier}, false},
+		{people.RefundFree, []people.Role{people.Supervisor, people.Cashier}, false},
+		{people.RefundFree, []people.Role{people.Administrator}, true},
 		{"refund all", []people.Role{people.Supervisor}, false},
 	} {
 		after, err := p.With(c.action, c.roles)

@@ -13,8 +13,18 @@ type Action string
 
 // The actions, each a key of the profile's [roles] table.
 const (
-	Status   Action = "status"    // how terminal, reader, host and queue are
-	Sell     Action = "sale"      // a sale, and following it
+	Status Action = "status" // how terminal, reader, host and queue are
+	Sell   Action = "sale"   // a sale, and following it
+
+	Refund     Action = "refund"              // money back, of an earlier sale and with its card
+	RefundFree Action = "unreferenced_refund" // money back to any card, of no sale: what a thief at the till would use
+	Void       Action = "void"                // take back a whole transaction of the open batch
+	Preauth    Action = "preauth"             // hold an amount
+	Increment  Action = "increment"           // hold more
+	Completion Action = "completion"          // take what is held
+	Balance    Action = "balance"             // ask what is on a card's account
+	Forced     Action = "forced"              // a sale with the code that the bank gave by telephone
+
 	Cancel   Action = "cancel"    // cancel the running sale
 	Agree    Action = "signature" // say whether a signature matches
 	Receipt  Action = "receipt"   // print a receipt again
@@ -41,6 +51,14 @@ func needs() []need {
 	return []need{
 		{Status, []Role{Anyone}, true},
 		{Sell, []Role{Cashier, Supervisor}, true},
+		{Refund, []Role{Cashier, Supervisor}, true},
+		{RefundFree, []Role{Supervisor}, false},
+		{Void, []Role{Cashier, Supervisor}, true},
+		{Preauth, []Role{Cashier, Supervisor}, true},
+		{Increment, []Role{Cashier, Supervisor}, true},
+		{Completion, []Role{Cashier, Supervisor}, true},
+		{Balance, []Role{Cashier, Supervisor}, true},
+		{Forced, []Role{Supervisor}, true},
 		{Cancel, []Role{Cashier, Supervisor}, true},
 		{Agree, []Role{Cashier, Supervisor}, true},
 		{Receipt, []Role{Cashier, Supervisor}, true},
@@ -65,8 +83,8 @@ func Actions() []Action {
 
 // Policy is the profile's table of who may do what. The zero value allows nobody anything.
 type Policy struct {
-	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Writing off, keys,
-	// people and the audit log ask for their role all the same.
+	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Refunds of no sale,
+	// writing off, keys, people and the audit log ask for their role all the same.
 	Open bool
 
 	Idle    time.Duration // a session without a request ends after it
@@ -93,8 +111,8 @@ func DefaultPolicy() Policy {
 	return p
 }
 
-// With is the policy with another list of roles for an action. What only some may ever do stays theirs: writing off, people,
-// keys and the audit log are for no cashier and never for anyone, and somebody must be able to administer.
+// With is the policy with another list of roles for an action. What only some may ever do stays theirs: refunds of no
+// sale, writing off, people, keys and the audit log are for no cashier and never for anyone, and somebody must be able to administer.
 func (p Policy) With(a Action, roles []Role) (Policy, error) {
 	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })
 	if at < 0 {

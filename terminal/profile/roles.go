@@ -13,9 +13,19 @@ type roles struct {
 	Idle    any `toml:"session_idle"`
 	Longest any `toml:"session_max"`
 
-	Status   any `toml:"status"`
-	Sell     any `toml:"sale"`
-	Cancel   any `toml:"cancel"`
+	Status any `toml:"status"`
+	Sell   any `toml:"sale"`
+	Cancel any `toml:"cancel"`
+
+	Refund     any `toml:"refund"`
+	RefundFree any `toml:"unreferenced_refund"`
+	Void       any `toml:"void"`
+	Preauth    any `toml:"preauth"`
+	Increment  any `toml:"increment"`
+	Completion any `toml:"completion"`
+	Balance    any `toml:"balance"`
+	Forced     any `toml:"forced"`
+
 	Agree    any `toml:"signature"`
 	Receipt  any `toml:"receipt"`
 	Journal  any `toml:"journal"`
@@ -35,6 +45,14 @@ func (c *checker) roles(r roles) people.Policy {
 	}{
 		{people.Status, r.Status},
 		{people.Sell, r.Sell},
+		{people.Refund, r.Refund},
+		{people.RefundFree, r.RefundFree},
+		{people.Void, r.Void},
+		{people.Preauth, r.Preauth},
+		{people.Increment, r.Increment},
+		{people.Completion, r.Completion},
+		{people.Balance, r.Balance},
+		{people.Forced, r.Forced},
 		{people.Cancel, r.Cancel},
 		{people.Agree, r.Agree},
 		{people.Receipt, r.Receipt},
