@@ -94,6 +94,10 @@ type v93Config struct {
 	TextField    int    `toml:"text_field"`
 	SignOn       string `toml:"sign_on"`
 	Echo         string `toml:"echo"`
+	Preauth      string `toml:"preauth"`
+	TipType      string `toml:"tip_type"`
+	Deferred     bool   `toml:"deferred"`
+	Partial      bool   `toml:"partial"`
 
 	Reasons      map[string]string `toml:"reasons"`
 	ReversedAs   string            `toml:"reversed_as"`
@@ -102,6 +106,9 @@ type v93Config struct {
 	OriginalText bool              `toml:"original_text"`
 	Repeat       string            `toml:"repeat"`
 	AlsoApproved []string          `toml:"also_approved"`
+	Reconcile    string            `toml:"reconcile"`
+	TotalsField  int               `toml:"totals_field"`
+	Totals       []columnConfig    `toml:"totals"`
 
 	Brand  brandConfig            `toml:"brand"`
 	Brands map[string]brandConfig `toml:"brands"`
@@ -119,8 +126,8 @@ func defaultV93() v93Config {
 	d := v93.Defaults()
 	return v93Config{
 		Encoding: d.Encoding, Track2Filler: d.Track2Filler, TerminalIDLength: d.TerminalIDLength, BatchField: d.BatchField,
-		InvoiceField: d.InvoiceField, TextField: d.TextField, SignOn: d.SignOn, Echo: d.Echo, Repeat: d.Repeat, ReversedAs: string(d.ReversedAs),
-		ReversalTags: []tlv.Tag{}, Original: d.Original, AlsoApproved: []string{},
+		InvoiceField: d.InvoiceField, TextField: d.TextField, SignOn: d.SignOn, Echo: d.Echo, Preauth: d.Preauth, TipType: d.TipType, Repeat: d.Repeat, ReversedAs: string(d.ReversedAs),
+		ReversalTags: []tlv.Tag{}, Original: d.Original, AlsoApproved: []string{}, Reconcile: d.Reconcile, TotalsField: d.TotalsField,
 		MAC: d.MAC, MACBytes: d.MACBytes, MACFiller: d.MACFiller, MACField: d.MACField, PINBytes: d.PINBytes,
 	}
 }
@@ -131,10 +138,21 @@ type brandConfig struct {
 	Stripe   string    `toml:"stripe"`
 	Fallback string    `toml:"fallback"`
 	Tags     []tlv.Tag `toml:"tags"`
+
+	Totals      string `toml:"totals"`
+	TotalsHouse string `toml:"totals_house"`
+}
+
+// columnConfig is one element of a scheme's totals.
+type columnConfig struct {
+	What   string `toml:"what"`
+	Length int    `toml:"length"`
 }
 
 func (b brandConfig) brand() v93.Brand {
-	return v93.Brand{ChipInput: b.Chip, StripeInput: b.Stripe, FallbackInput: b.Fallback, ChipTags: b.Tags}
+	return v93.Brand{
+		ChipInput: b.Chip, StripeInput: b.Stripe, FallbackInput: b.Fallback, ChipTags: b.Tags, Totals: b.Totals, TotalsHouse: b.TotalsHouse,
+	}
 }
 
 // settings are those of the dialect: what the terminal is comes from its profile.
@@ -142,7 +160,8 @@ func (c v93Config) settings(p profile.Profile, now func() time.Time) v93.Setting
 	s := v93.Settings{
 		TPDU: c.TPDU, Encoding: c.Encoding, Track2Filler: c.Track2Filler, TerminalIDLength: c.TerminalIDLength,
 		Acquirer: c.Acquirer, OmitCurrency: c.OmitCurrency, BatchField: c.BatchField, InvoiceField: c.InvoiceField, TextField: c.TextField,
-		SignOn: c.SignOn, Echo: c.Echo, ReversedAs: v93.Reason(c.ReversedAs), ReversalTags: c.ReversalTags, Original: c.Original, OriginalText: c.OriginalText,
+		SignOn: c.SignOn, Echo: c.Echo, Preauth: c.Preauth, TipType: c.TipType, Deferred: c.Deferred, Partial: c.Partial, Reconcile: c.Reconcile,
+		TotalsField: c.TotalsField, ReversedAs: v93.Reason(c.ReversedAs), ReversalTags: c.ReversalTags, Original: c.Original, OriginalText: c.OriginalText,
 		Repeat: c.Repeat, AlsoApproved: c.AlsoApproved, Brand: c.Brand.brand(), Brands: map[string]v93.Brand{}, Reasons: map[v93.Reason]string{},
 		MAC: c.MAC, MACBytes: c.MACBytes, MACFiller: c.MACFiller, MACField: c.MACField, MACSignOn: c.MACSignOn, PINBytes: c.PINBytes,
 		PointOfService: v93.PointOfServiceOf(p.Terminal.Capabilities, emv.MoreCapabilities(p.Terminal.MoreCapabilities), p.Terminal.Type),
@@ -153,6 +172,9 @@ func (c v93Config) settings(p profile.Profile, now func() time.Time) v93.Setting
 	}
 	for name, b := range c.Brands {
 		s.Brands[name] = b.brand()
+	}
+	for _, column := range c.Totals {
+		s.TotalsColumns = append(s.TotalsColumns, v93.TotalsColumn(column))
 	}
 	for reason, code := range c.Reasons {
 		s.Reasons[v93.Reason(reason)] = code

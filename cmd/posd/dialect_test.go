@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -213,11 +214,20 @@ reversal_tags = ["95", "9F36"]
 mac = "cmac"
 mac_bytes = 4
 mac_filler = "F"
+preauth = "100"
+tip_type = "53"
+deferred = true
+partial = true
+reconcile = "1524"
+totals_field = 127
+totals = [{what = "scheme", length = 2}, {what = "debits", length = 6}]
 [acquirer.v93.reasons]
 "MAC failure" = "4351"
 [acquirer.v93.brands.mada]
 fallback = "9"
 tags = ["5F2A", "82", "9F26"]
+totals = "P1"
+totals_house = "BNK1"
 [acquirer.nac]`, 1)
 	path := filepath.Join(dir, "posd.toml")
 	write(t, path, text)
@@ -236,6 +246,13 @@ tags = ["5F2A", "82", "9F26"]
 	s := c.Acquirer.V93.settings(p, time.Now)
 	if got := fmt.Sprintf("%v %v %s", s.Brands["mada"].ChipTags, s.ReversalTags, s.Reasons[v93.MACFailure]); got != "[5F2A 82 9F26] [95 9F36] 4351" {
 		t.Errorf("settings: %s", got)
+	}
+	want := v93.Brand{FallbackInput: "9", ChipTags: s.Brands["mada"].ChipTags, Totals: "P1", TotalsHouse: "BNK1"}
+	if !reflect.DeepEqual(s.Brands["mada"], want) || s.Preauth != "100" || s.TipType != "53" || !s.Deferred || !s.Partial {
+		t.Errorf("settings: %+v", s)
+	}
+	if s.Reconcile != "1524" || s.TotalsField != 127 || len(s.TotalsColumns) != 2 || s.TotalsColumns[1] != (v93.TotalsColumn{What: "debits", Length: 6}) {
+		t.Errorf("totals: %s, field %d, %v", s.Reconcile, s.TotalsField, s.TotalsColumns)
 	}
 	if s.PointOfService.CardInput != "5" || s.PointOfService.PINCapture != "C" || s.PointOfService.Environment != "1" || c.Acquirer.mac() != "cmac" {
 		t.Errorf("the profile's terminal: %+v, MAC %s", s.PointOfService, c.Acquirer.mac())

@@ -24,6 +24,8 @@ const (
 	wrongPIN                   = "117"
 	reversalAccepted           = "400"
 	inBalance                  = "500"
+	outOfBalance               = "501" // reconciled all the same
+	noTotals                   = "503"
 	networkAccepted            = "800"
 	adviceNoLiability          = "900"
 	adviceLiability            = "901"
@@ -134,7 +136,9 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "", "The bank has had a message with this number already.", callHelp, false}
 	case notTraced:
 		return codeRow{declined, "", "The bank does not find what this refers to.", callHelp, false}
-	case "501", "502", "503", "504":
+	case noTotals:
+		return codeRow{later, "", "The bank has no totals yet.", tryOnce, true}
+	case outOfBalance, "502", "504":
 		return codeRow{declined, "", "The bank's totals differ from ours.", callHelp, false}
 	}
 	switch code[0] {

@@ -145,30 +145,92 @@ func saleRequest(t testing.TB) terminal.Request {
 	return req
 }
 
-// offline is the approval that advice-1220.txt tells.
-func offline(t testing.TB) terminal.Request {
+// certified is a request whose card has made a transaction certificate after the response code given.
+func certified(t testing.TB, arc string) terminal.Request {
 	t.Helper()
 	req := saleRequest(t)
 	req.Tags.Put(emv.TagCID, []byte{0x40})
-	req.Tags.Put(emv.TagAuthorisationResponseCode, []byte("Y1"))
+	req.Tags.Put(emv.TagAuthorisationResponseCode, []byte(arc))
+	return req
+}
+
+// offline is the approval that advice-1220.txt tells.
+func offline(t testing.TB) terminal.Request {
+	t.Helper()
+	req := certified(t, "Y1")
+	req.Way = terminal.WayOffline
+	return req
+}
+
+// captured is the second step of capture-1220, forced the sale of forced-1220.
+func captured(t testing.TB) terminal.Request {
+	t.Helper()
+	req := certified(t, "00")
+	req.TwoStep, req.Way, req.STAN, req.AuthCode = true, terminal.WayOnline, 124, "A1B2C3"
+	req.Original = originally(t, terminal.KindSale)
+	return req
+}
+
+func forced(t testing.TB) terminal.Request {
+	t.Helper()
+	req := certified(t, "00")
+	req.Kind, req.Way, req.AuthCode = terminal.KindForced, terminal.WayVoice, "V12345"
+	return req
+}
+
+// originally is what sale-1200, authorisation-1100 and their answers said.
+func originally(t testing.TB, kind terminal.Kind) terminal.Original {
+	t.Helper()
+	req := saleRequest(t)
+	return terminal.Original{
+		Kind: kind, STAN: req.STAN, Batch: req.Batch, Invoice: req.Invoice, Time: req.Time, RRN: "620410000123", AuthCode: "A1B2C3",
+		Amount: req.Amount, Way: terminal.WayOnline,
+	}
+}
+
+// later is a transaction about an earlier one of that kind, five minutes later, with the card data that was kept.
+func later(t testing.TB, kind, of terminal.Kind, minor int64) terminal.Request {
+	t.Helper()
+	req := saleRequest(t)
+	req.Kind, req.Amount.Minor, req.Original = kind, minor, originally(t, of)
+	req.STAN, req.Invoice, req.Time = 125, 43, req.Time.Add(5*time.Minute)
+	req.Card.Track2 = emv.Track2{}
+	return req
+}
+
+// edited is a sale's request with tags of its own.
+func edited(t testing.TB, tags map[tlv.Tag]string, change func(*terminal.Request)) terminal.Request {
+	t.Helper()
+	req := saleRequest(t)
+	for tag, value := range tags {
+		req.Tags.Put(tag, unhex(t, value))
+	}
+	change(&req)
 	return req
 }
 
 // batch is the totals of reconciliation-1520.txt.
-func batch(t testing.TB) v93.Reconciliation {
+func batch(t testing.TB) terminal.TotalsRequest {
 	t.Helper()
 	kwd, err := money.ByCode("KWD")
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 7, 23, 10, 15, 0, 0, time.UTC)
-	return v93.Reconciliation{
+	return terminal.TotalsRequest{
 		STAN: 124, Batch: 1, Time: at, Day: at, Currency: kwd, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
-		Schemes: []v93.Totals{
-			{Scheme: "VC", Acquirer: "BNK1", Debits: 12, DebitAmount: 126_300, Credits: 1, CreditAmount: 5_000, Authorisations: 3},
-			{Scheme: "P1", Acquirer: "BNK1", Debits: 3, DebitAmount: 31_575, Cashback: 1_000},
+		Lines: []terminal.TotalsLine{
+			{Scheme: "visa", Sales: 12, SalesSum: 126_300, Refunds: 1, RefundsSum: 5_000},
+			{Scheme: "mada", Sales: 1, SalesSum: 10_525},
+			{Scheme: "mada debit", Sales: 2, SalesSum: 21_050, Cashback: 1_000, Tips: 500},
 		},
 	}
+}
+
+// words are an acquirer's words for schemes, as those of the golden totals; two of the profile's are one to it.
+func words(s *v93.Settings) {
+	s.Brand.TotalsHouse = "BNK1"
+	s.Brands = map[string]v93.Brand{"visa": {Totals: "VC"}, "mada": {Totals: "P1"}, "mada debit": {Totals: "P1"}}
 }
 
 // swiped is the sale of sale-stripe-1200 and sale-fallback-1200.
@@ -195,31 +257,47 @@ func signOn() terminal.NetworkRequest {
 
 // TestComposed: byte for byte the golden messages, which were encoded by other means.
 func TestComposed(t *testing.T) {
-	d := dialect(t, nil)
-	sale := func(req terminal.Request) func() ([]byte, error) {
+	d := dialect(t, words)
+	request := func(d *v93.Dialect, req terminal.Request) func() ([]byte, error) {
 		return func() ([]byte, error) { b, _, err := d.Request(req); return b, err }
 	}
+	reversal := func(d *v93.Dialect, req terminal.Request) func() ([]byte, error) {
+		return func() ([]byte, error) { _, b, err := d.Request(req); return b, err }
+	}
+	advice := func(req terminal.Request) func() ([]byte, error) {
+		return func() ([]byte, error) { return d.Advice(req) }
+	}
+	preauth, echo := saleRequest(t), signOn()
+	preauth.Kind, echo.Kind = terminal.KindPreauth, terminal.Echo
+	refund := edited(t, map[tlv.Tag]string{emv.TagTransactionType: "20"}, func(r *terminal.Request) {
+		r.Kind, r.STAN, r.Invoice, r.Original = terminal.KindRefund, 125, 43, originally(t, terminal.KindSale)
+	})
+	void := later(t, terminal.KindVoid, terminal.KindSale, 10_525)
 	for name, compose := range map[string]func() ([]byte, error){
-		"sale-1200":          sale(saleRequest(t)),
-		"reversal-1420":      func() ([]byte, error) { _, b, err := d.Request(saleRequest(t)); return b, err },
-		"sale-stripe-1200":   sale(swiped(t, terminal.EnteredStripe)),
-		"sale-fallback-1200": sale(swiped(t, terminal.EnteredFallback)),
-		"authorisation-1100": func() ([]byte, error) { return d.Authorisation(saleRequest(t), true) },
-		"reversal-cancelled-1420": func() ([]byte, error) {
-			return d.Reversal(saleRequest(t), "1100", v93.CustomerCancellation)
+		"sale-1200":               request(d, saleRequest(t)),
+		"reversal-1420":           reversal(d, saleRequest(t)),
+		"sale-stripe-1200":        request(d, swiped(t, terminal.EnteredStripe)),
+		"sale-fallback-1200":      request(d, swiped(t, terminal.EnteredFallback)),
+		"sale-ascii-1200":         request(dialect(t, characters), saleRequest(t)),
+		"sale-1100":               request(d, edited(t, nil, func(r *terminal.Request) { r.TwoStep = true })),
+		"capture-1220":            advice(captured(t)),
+		"cash-tip-1200":           request(d, cashAndTip(t)),
+		"refund-1200":             request(d, refund),
+		"void-1200":               request(d, void),
+		"reversal-void-1420":      reversal(d, void),
+		"authorisation-1100":      request(d, preauth),
+		"reversal-cancelled-1420": reversal(dialect(t, func(s *v93.Settings) { s.ReversedAs = v93.CustomerCancellation }), preauth),
+		"increment-1100":          request(d, later(t, terminal.KindIncrement, terminal.KindPreauth, 2_000)),
+		"completion-1220":         advice(later(t, terminal.KindCompletion, terminal.KindPreauth, 9_000)),
+		"balance-1100":            request(d, inquiry(t)),
+		"advice-1220":             advice(offline(t)),
+		"forced-1220":             advice(forced(t)),
+		"deferred-1200": func() ([]byte, error) {
+			return dialect(t, func(s *v93.Settings) { s.Deferred = true }).Deferred(saleRequest(t))
 		},
-		"advice-1220":         func() ([]byte, error) { return d.AdviceFor(offline(t), v93.ICCProcessed) },
-		"reconciliation-1520": func() ([]byte, error) { return d.Reconciliation(batch(t)) },
+		"reconciliation-1520": func() ([]byte, error) { return d.Totals(batch(t)) },
 		"signon-1804":         func() ([]byte, error) { return d.Network(signOn()) },
-		"echo-1804": func() ([]byte, error) {
-			req := signOn()
-			req.Kind = terminal.Echo
-			return d.Network(req)
-		},
-		"sale-ascii-1200": func() ([]byte, error) {
-			b, _, err := dialect(t, characters).Request(saleRequest(t))
-			return b, err
-		},
+		"echo-1804":           func() ([]byte, error) { return d.Network(echo) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := compose()
@@ -231,10 +309,25 @@ func TestComposed(t *testing.T) {
 	}
 }
 
+// cashAndTip is the sale of cash-tip-1200, inquiry the question of balance-1100.
+func cashAndTip(t testing.TB) terminal.Request {
+	t.Helper()
+	return edited(t, map[tlv.Tag]string{emv.TagTransactionType: "09", emv.TagAmountOther: "000000005000"}, func(r *terminal.Request) {
+		r.Cashback, r.Tip = money.New(5_000, r.Amount.Currency), money.New(1_000, r.Amount.Currency)
+	})
+}
+
+func inquiry(t testing.TB) terminal.Request {
+	t.Helper()
+	return edited(t, map[tlv.Tag]string{emv.TagTransactionType: "31", emv.TagAmountAuthorised: "000000000000"}, func(r *terminal.Request) {
+		r.Kind, r.Amount.Minor = terminal.KindBalance, 0
+	})
+}
+
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
-	if err != nil || len(files) != 24 {
+	if err != nil || len(files) != 38 {
 		t.Fatalf("%d golden messages, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -300,6 +393,7 @@ func TestRepeat(t *testing.T) {
 		{"advice-1220", "marked", 2, "advice-1221"},
 		{"advice-1220", "unchanged", 3, "advice-1220"},
 		{"reconciliation-1520", "marked", 1, "reconciliation-1520"},
+		{"deferred-1200", "marked", 1, "deferred-1200"},
 	} {
 		d := dialect(t, func(s *v93.Settings) { s.Repeat = tt.rule })
 		b, err := d.Repeat(wire(t, golden(t, tt.first)), tt.attempt)
@@ -309,7 +403,7 @@ func TestRepeat(t *testing.T) {
 		sameBytes(t, tt.want, b)
 	}
 	d := dialect(t, func(s *v93.Settings) { s.Reconcile = "1524" })
-	totals, err := d.Reconciliation(batch(t))
+	totals, err := d.Totals(batch(t))
 	if err != nil {
 		t.Fatal(err)
 	}

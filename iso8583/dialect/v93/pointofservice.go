@@ -84,11 +84,16 @@ func (p PointOfService) check() error {
 	return nil
 }
 
-// pointOfService is DE 22 of one card: the terminal's positions, and between them that cardholder and card are there, how the
-// card was read, how its holder was verified and by whom.
+// pointOfService is DE 22 of one card: the terminal's positions, and between them whether cardholder and card are there, how
+// the card was read, how its holder was verified and by whom.
 func (d *Dialect) pointOfService(req terminal.Request) (string, error) {
 	const present, cardPresent = "0", "1"
 	brand, p := d.brand(req.Scheme), d.settings.PointOfService
+	if req.Kind.WithoutCard() { // neither is there: the card's data was kept
+		const absent, noCard, notRead, byNobody = "1", "0", "0", "00"
+		return p.CardInput + p.Authentication + p.Capture + p.Environment + absent + noCard + notRead + byNobody +
+			p.CardOutput + p.TerminalOutput + p.PINCapture, nil
+	}
 	input := map[terminal.Entered]string{
 		"": brand.ChipInput, terminal.EnteredChip: brand.ChipInput, terminal.EnteredStripe: brand.StripeInput, terminal.EnteredFallback: brand.FallbackInput,
 	}[req.Entry]

@@ -2,7 +2,6 @@ package v93
 
 import (
 	"fmt"
-	"slices"
 
 	"tillway/emv"
 	"tillway/terminal"
@@ -15,7 +14,7 @@ type Reason string
 const (
 	TerminalProcessed Reason = "terminal processed"
 	ICCProcessed      Reason = "ICC processed"
-	UnderFloorLimit   Reason = "under floor limit"
+	ApprovedByVoice   Reason = "approved by voice"
 
 	ICCUnableToProcess Reason = "ICC application unable to process"
 	ICCRandom          Reason = "ICC random selection"
@@ -40,10 +39,11 @@ const (
 )
 
 // reasonCodes is the standard's table of DE 25 (ISO 8583:1993): 1000 to 1499 why an advice, 1500 to 1999 why a request, 4000 to 4499
-// why a reversal. A wrong MAC has no code there: it is an invalid response, unless the settings have the acquirer's own.
+// why a reversal. A wrong MAC has no code there: it is an invalid response; nor has an approval by voice: the terminal has processed
+// it. The settings may have the acquirer's own.
 func reasonCodes() map[Reason]string {
 	return map[Reason]string{
-		TerminalProcessed: "1004", ICCProcessed: "1005", UnderFloorLimit: "1006",
+		TerminalProcessed: "1004", ICCProcessed: "1005", ApprovedByVoice: "1004",
 		ICCUnableToProcess: "1500", ICCRandom: "1502", TerminalRandom: "1503", TerminalNotICC: "1504", ForcedByICC: "1505",
 		ForcedByMerchant: "1506", ForcedByTerminal: "1508", ForcedByIssuer: "1509", OverFloorLimit: "1510",
 		CustomerCancellation: "4000", Unspecified: "4001", SuspectedMalfunction: "4002", FormatError: "4003", ResponseTooLate: "4006",
@@ -82,7 +82,10 @@ func (s Settings) reason(r Reason, kind byte) (string, error) {
 
 // whyOnline is why a card's issuer is asked, from what terminal risk management found (Book 3, 10.6).
 func whyOnline(req terminal.Request) Reason {
-	if req.Entry == terminal.EnteredFallback {
+	switch {
+	case req.Kind.WithoutCard():
+		return ForcedByMerchant
+	case req.Entry == terminal.EnteredFallback:
 		return TerminalNotICC
 	}
 	var tvr emv.TVR
@@ -100,9 +103,4 @@ func whyOnline(req terminal.Request) Reason {
 		}
 	}
 	return ForcedByTerminal
-}
-
-// isAdvice says whether a reason is one of an advice.
-func isAdvice(r Reason) bool {
-	return slices.Contains([]Reason{TerminalProcessed, ICCProcessed, UnderFloorLimit}, r)
 }

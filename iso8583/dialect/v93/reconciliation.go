@@ -5,24 +5,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"tillway/money"
+	"tillway/iso8583"
+	"tillway/terminal"
 )
 
-// Totals are what a terminal has counted of one scheme since the last reconciliation. Counts are 0 or more, amounts in the
-// minor units of the currency, all of one currency.
-type Totals struct {
-	Scheme   string // the acquirer's letters for it: "VC"
-	Acquirer string // who stands behind it, as the acquirer writes it
+// schemeTotals is what a batch comes to under one word of the acquirer's. Amounts are in minor units, all of one currency.
+type schemeTotals struct {
+	letters, house string
 
-	Debits, Credits, Authorisations                  int64 // counts
-	DebitAmount, CreditAmount, Cashback, CashAdvance int64 // amounts
+	debits, debitSum, credits, creditSum, cashback int64
 }
 
 // TotalsColumn is one element of a scheme's totals on the wire.
 type TotalsColumn struct {
-	What   string // as TotalsColumns names it
+	What   string // "scheme", "acquirer", "debits" and so on
 	Length int    // characters: numbers are filled with zeros on the left, text with spaces on the right
 }
 
@@ -35,8 +32,11 @@ const (
 	columnAuthorisations             = "authorisations"
 )
 
-// maxSchemes is what two digits count.
-const maxSchemes = 99
+// maxSchemes is what two digits count; mostInTotals bounds a number of a line, so that sums of lines stay numbers.
+const (
+	maxSchemes   = 99
+	mostInTotals = 999_999_999_999_999
+)
 
 // defaultColumns is the one public layout (mada).
 func defaultColumns() []TotalsColumn {
@@ -62,7 +62,7 @@ func (s Settings) checkTotals() error {
 	}
 	var seen []string
 	for _, c := range s.TotalsColumns {
-		_, number := Totals{}.number(c.What)
+		_, number := schemeTotals{}.number(c.What)
 		if (!number && c.What != columnScheme && c.What != columnAcquirer) || slices.Contains(seen, c.What) || c.Length < 1 || c.Length > 18 {
 			return fmt.Errorf("column %q of the totals, %d characters: it is not known, there twice, or not 1 to 18 long", c.What, c.Length)
 		}
@@ -71,38 +71,33 @@ func (s Settings) checkTotals() error {
 	return nil
 }
 
-// Reconciliation is one closing of a terminal's totals.
-type Reconciliation struct {
-	STAN       uint32 // 1 to 999999
-	Batch      uint32 // 1 to 999999
-	Time       time.Time
-	Day        time.Time // DE 28: the day that is closed
-	Currency   money.Currency
-	TerminalID string
-	MerchantID string
-	Schemes    []Totals // at most 99
-}
-
-// Reconciliation composes the 1520, or 1524, with the totals. Errors: ErrRequest, also where a number does not fit its
-// column: totals are never cut.
-func (d *Dialect) Reconciliation(r Reconciliation) ([]byte, error) {
-	m, err := d.empty(d.settings.Reconcile, functionFinal, r.STAN, r.Time, r.TerminalID, r.MerchantID)
+// Totals composes the 1520, or 1524, that ends a batch. Schemes that the acquirer has one word for are added together. Errors:
+// ErrRequest, also where a number does not fit its column: totals are never cut.
+func (d *Dialect) Totals(req terminal.TotalsRequest) ([]byte, error) {
+	m, err := d.empty(d.settings.Reconcile, functionFinal, req.STAN, req.Time, req.TerminalID, req.MerchantID)
 	if err != nil {
 		return nil, err
 	}
-	if r.Day.IsZero() || len(r.Schemes) > maxSchemes {
-		return nil, fmt.Errorf("%w: totals without a day, or of %d schemes, at most %d", ErrRequest, len(r.Schemes), maxSchemes)
+	if req.Final {
+		return nil, fmt.Errorf("%w: totals behind an upload, which this dialect has not", ErrRequest)
 	}
-	m.Set(reconcileDate, d.local(r.Day).Format("060102"))
-	m.Set(currencyOfTotal, fmt.Sprintf("%03d", r.Currency.Numeric))
+	schemes, err := d.schemes(req.Lines)
+	if err != nil {
+		return nil, err
+	}
+	if req.Day.IsZero() || len(schemes) > maxSchemes {
+		return nil, fmt.Errorf("%w: totals without a day, or of %d schemes, at most %d", ErrRequest, len(schemes), maxSchemes)
+	}
+	m.Set(reconcileDate, d.local(req.Day).Format("060102"))
+	m.Set(currencyOfTotal, fmt.Sprintf("%03d", req.Currency.Numeric))
 	if d.settings.BatchField > 0 {
-		if err := setNumber(m, d.settings.BatchField, r.Batch); err != nil {
+		if err := setNumber(m, d.settings.BatchField, req.Batch); err != nil {
 			return nil, err
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%02d", len(r.Schemes))
-	for _, scheme := range r.Schemes {
+	fmt.Fprintf(&text, "%02d", len(schemes))
+	for _, scheme := range schemes {
 		for _, c := range d.settings.TotalsColumns {
 			element, err := scheme.element(c)
 			if err != nil {
@@ -115,23 +110,64 @@ func (d *Dialect) Reconciliation(r Reconciliation) ([]byte, error) {
 	return d.pack(m)
 }
 
-// number is a numeric element and whether there is one of that name.
-func (t Totals) number(what string) (int64, bool) {
+// schemes adds up the lines that the acquirer has the same letters for, in the order in which they come.
+func (d *Dialect) schemes(lines []terminal.TotalsLine) ([]schemeTotals, error) {
+	var all []schemeTotals
+	for _, l := range lines {
+		for _, n := range []int64{int64(l.Sales), l.SalesSum, int64(l.Refunds), l.RefundsSum, l.Cashback} {
+			if n < 0 || n > mostInTotals {
+				return nil, fmt.Errorf("%w: a number of the totals is not 0 to %d", ErrRequest, int64(mostInTotals))
+			}
+		}
+		brand := d.brand(l.Scheme)
+		i := slices.IndexFunc(all, func(t schemeTotals) bool { return t.letters == brand.Totals && t.house == brand.TotalsHouse })
+		if i < 0 {
+			i, all = len(all), append(all, schemeTotals{letters: brand.Totals, house: brand.TotalsHouse})
+		}
+		t := &all[i]
+		t.debits += int64(l.Sales)
+		t.debitSum += l.SalesSum
+		t.credits += int64(l.Refunds)
+		t.creditSum += l.RefundsSum
+		t.cashback += l.Cashback
+	}
+	return all, nil
+}
+
+// hostTotals is what the host has, where its answer says so: one line, because these fields tell no schemes apart.
+func hostTotals(m *iso8583.Message) []terminal.TotalsLine {
+	var n [4]int64
+	for i, field := range []int{debitCount, debitSum, creditCount, creditSum} {
+		text, ok := m.Get(field)
+		if !ok {
+			return nil
+		}
+		var err error
+		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil || n[i] < 0 || n[i] > mostInTotals {
+			return nil
+		}
+	}
+	return []terminal.TotalsLine{{Sales: int(n[0]), SalesSum: n[1], Refunds: int(n[2]), RefundsSum: n[3]}}
+}
+
+// number is a numeric element and whether there is one of that name. A cash advance and an authorisation are no part of a batch
+// here, and count as none.
+func (t schemeTotals) number(what string) (int64, bool) {
 	n, ok := map[string]int64{
-		columnDebits: t.Debits, columnDebitAmount: t.DebitAmount, columnCredits: t.Credits, columnCreditTotal: t.CreditAmount,
-		columnCashback: t.Cashback, columnAdvance: t.CashAdvance, columnAuthorisations: t.Authorisations,
+		columnDebits: t.debits, columnDebitAmount: t.debitSum, columnCredits: t.credits, columnCreditTotal: t.creditSum,
+		columnCashback: t.cashback, columnAdvance: 0, columnAuthorisations: 0,
 	}[what]
 	return n, ok
 }
 
 // element is one column of a scheme's totals.
-func (t Totals) element(c TotalsColumn) (string, error) {
+func (t schemeTotals) element(c TotalsColumn) (string, error) {
 	n, number := t.number(c.What)
-	text := map[string]string{columnScheme: t.Scheme, columnAcquirer: t.Acquirer}[c.What]
+	text := map[string]string{columnScheme: t.letters, columnAcquirer: t.house}[c.What]
 	if number {
 		text = strconv.FormatInt(n, 10)
 	}
-	if n < 0 || len(text) > c.Length || !printable(text) || (!number && text == "") {
+	if len(text) > c.Length || !printable(text) || (!number && text == "") {
 		return "", fmt.Errorf("%w: %s of the totals does not fit its %d characters", ErrRequest, c.What, c.Length)
 	}
 	if number {

@@ -2,16 +2,15 @@ package v93
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -29,49 +28,31 @@ const (
 	networkRequest       = "1804"
 )
 
-// Function codes and the processing code of goods and services.
-const (
-	functionAuthorisation = "100" // original, amount accurate
-	functionEstimated     = "101" // original, amount estimated
-	functionFinancial     = "200" // original
-	functionReversal      = "400" // full, the transaction did not complete as approved
-	functionFinal         = "500" // final reconciliation
-	functionSignOn        = "801"
-	functionEcho          = "831" // echo test
-
-	purchase         = "000000"
-	purchaseWithCash = "090000"
-)
-
 // maxNumber is what fits six digits: STAN, batch and invoice. maxChipData is DE 55 (b..255).
 const (
 	maxNumber   = 999_999
 	maxChipData = 255
 )
 
-// Request composes a sale's 1200 and the 1420 that would reverse it, whose reason is the settings' ReversedAs. Errors:
-// ErrRequest.
+// Request composes the 1100 or 1200 with which a transaction asks the host, and the 1420 that would reverse it, whose reason is
+// the settings' ReversedAs; a balance inquiry has none. A void, an increment and a completion name what they are about in DE 56,
+// and its reference number and approval code in DE 37 and 38; so does a refund of an earlier sale. Errors: ErrRequest, also for a
+// kind that is told by an advice.
 func (d *Dialect) Request(req terminal.Request) (request, reversal []byte, err error) {
-	if request, err = d.request(req, financialRequest, functionFinancial); err != nil {
+	row, err := d.row(req)
+	if err != nil {
 		return nil, nil, err
 	}
-	reversal, err = d.Reversal(req, financialRequest, d.settings.ReversedAs)
+	if request, err = d.request(req, row); err != nil || req.Kind == terminal.KindBalance {
+		return request, nil, err
+	}
+	reversal, err = d.reversal(req, row)
 	return request, reversal, err
 }
 
-// Authorisation composes an 1100, for an amount that is accurate or only estimated; Reversal with "1100" reverses it. Errors:
-// ErrRequest.
-func (d *Dialect) Authorisation(req terminal.Request, estimated bool) ([]byte, error) {
-	function := functionAuthorisation
-	if estimated {
-		function = functionEstimated
-	}
-	return d.request(req, authorisationRequest, function)
-}
-
 // request is an 1100 or 1200: what was read of the card, the PIN block, and why the issuer is asked.
-func (d *Dialect) request(req terminal.Request, mti, function string) ([]byte, error) {
-	m, err := d.message(mti, function, req)
+func (d *Dialect) request(req terminal.Request, row kindRow) ([]byte, error) {
+	m, err := d.message(row, req)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +61,13 @@ func (d *Dialect) request(req terminal.Request, mti, function string) ([]byte, e
 		return nil, fmt.Errorf("%w: DE 25: %w", ErrRequest, err)
 	}
 	m.Set(messageReason, why)
+	if err := d.setEarlier(m, req); err != nil {
+		return nil, err
+	}
+	if req.Kind.WithoutCard() {
+		setCard(m, req.Card)
+		return d.pack(m)
+	}
 	if err := d.setReading(m, req); err != nil {
 		return nil, err
 	}
@@ -141,13 +129,13 @@ func (d *Dialect) local(at time.Time) time.Time {
 }
 
 // message is what all messages about one card's transaction say, whichever way the card is named in them.
-func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.Message, error) {
-	if req.Kind != terminal.KindSale {
-		return nil, fmt.Errorf("%w: no message for the kind %q", ErrRequest, req.Kind)
-	}
+func (d *Dialect) message(row kindRow, req terminal.Request) (*iso8583.Message, error) {
 	minor, err := req.Amount.N12()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if req.Amount.Minor == 0 && req.Kind != terminal.KindBalance {
+		return nil, fmt.Errorf("%w: DE 4: a %s of nothing", ErrRequest, req.Kind)
 	}
 	if req.Card.PAN.IsZero() {
 		return nil, fmt.Errorf("%w: no account number", ErrRequest)
@@ -155,7 +143,7 @@ func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.
 	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
 		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
 	}
-	m, err := d.empty(mti, function, req.STAN, req.Time, req.TerminalID, req.MerchantID)
+	m, err := d.empty(row.mti, row.function, req.STAN, req.Time, req.TerminalID, req.MerchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +151,9 @@ func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.
 	if err != nil {
 		return nil, err
 	}
-	for field, text := range map[int]string{processingCode: purchase, amount: minor, posData: service, category: d.settings.MerchantCategory} {
+	for field, text := range map[int]string{
+		processingCode: row.code + anyAccounts, amount: minor, posData: service, category: d.settings.MerchantCategory,
+	} {
 		if text != "" {
 			m.Set(field, text)
 		}
@@ -171,7 +161,7 @@ func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.
 	if !d.settings.OmitCurrency {
 		m.Set(currency, fmt.Sprintf("%03d", req.Amount.Currency.Numeric))
 	}
-	if err := setCash(m, req); err != nil {
+	if err := d.setAmounts(m, req); err != nil {
 		return nil, err
 	}
 	for _, own := range []struct {
@@ -195,24 +185,15 @@ func (d *Dialect) message(mti, function string, req terminal.Request) (*iso8583.
 	return m, nil
 }
 
-// setCash says how much of the amount is cash that the customer gets back (tag 9F03): as the transaction type in DE 3, and in
-// DE 54 as account type 00, amount type 40, currency, D for debit, and the amount.
-func setCash(m *iso8583.Message, req terminal.Request) error {
-	other, ok := req.Tags.Get(emv.TagAmountOther)
-	if text := hex.EncodeToString(other); ok && strings.Trim(text, "0") != "" {
-		if total, _ := m.Get(amount); !digits(text, 12) || text > total {
-			return fmt.Errorf("%w: DE 54: tag %s is no part of the amount", ErrRequest, emv.TagAmountOther)
-		}
-		m.Set(processingCode, purchaseWithCash)
-		m.Set(additional, fmt.Sprintf("0040%03dD%s", req.Amount.Currency.Numeric, text))
-	}
-	return nil
+// stripe says whether a stripe was read.
+func stripe(req terminal.Request) bool {
+	return req.Entry == terminal.EnteredStripe || req.Entry == terminal.EnteredFallback
 }
 
 // setReading puts in what the way of reading brings: DE 55 of a chip; of a stripe only track 2, without which there is no
 // message, and nothing that claims a chip.
 func (d *Dialect) setReading(m *iso8583.Message, req terminal.Request) error {
-	if req.Entry == terminal.EnteredStripe || req.Entry == terminal.EnteredFallback {
+	if stripe(req) {
 		if req.Card.Track2.IsZero() || req.Card.PSN != "" {
 			return fmt.Errorf("%w: a stripe without track 2, or with a sequence number of a chip", ErrRequest)
 		}
@@ -245,7 +226,7 @@ func setCard(m *iso8583.Message, card terminal.CardData) {
 // chipData is DE 55: the tags given, in their order. With whole, what the issuer's cryptogram check needs must be there. What is
 // there must be of this amount, currency and day: a message that says two amounts is not sent.
 func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]byte, error) {
-	minor, err := req.Amount.N12()
+	minor, err := signedAmount(req).N12()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
@@ -272,6 +253,15 @@ func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]
 		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
 	}
 	return out, nil
+}
+
+// signedAmount is what the card saw and signed: of the second step of a sale what the first asked for, of which the host may have
+// approved less.
+func signedAmount(req terminal.Request) money.Amount {
+	if req.TwoStep && req.Original.Amount.Minor > req.Amount.Minor {
+		return req.Original.Amount
+	}
+	return req.Amount
 }
 
 func printable(s string) bool {

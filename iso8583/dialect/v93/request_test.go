@@ -118,17 +118,18 @@ func TestWhyOnline(t *testing.T) {
 	}
 }
 
-// TestReversalReasons: every reason of a reversal has its code, and no other has one in it.
+// TestReversalReasons: every reason of a reversal has its code, and no other is taken for one.
 func TestReversalReasons(t *testing.T) {
-	d := dialect(t, nil)
 	for why, want := range map[v93.Reason]string{
 		v93.CustomerCancellation: "4000", v93.Unspecified: "4001", v93.SuspectedMalfunction: "4002", v93.FormatError: "4003",
 		v93.ResponseTooLate: "4006", v93.UnableToComplete: "4007", v93.UnableToDeliver: "4013", v93.InvalidResponse: "4020",
-		v93.TimeOut: "4021", v93.MACFailure: "4020", v93.OverFloorLimit: "", v93.ICCProcessed: "", "because": "", "": "",
+		v93.TimeOut: "4021", v93.MACFailure: "4020", v93.OverFloorLimit: "", v93.ICCProcessed: "", "because": "",
 	} {
-		b, err := d.Reversal(saleRequest(t), "1200", why)
+		s := settings()
+		s.ReversedAs = why
+		d, err := v93.New(s)
 		if want == "" {
-			if !errors.Is(err, v93.ErrRequest) {
+			if !errors.Is(err, v93.ErrSettings) {
 				t.Errorf("%q reverses: %v", why, err)
 			}
 			continue
@@ -136,13 +137,9 @@ func TestReversalReasons(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := d.Codec().Unpack(b)
-		if err != nil || get(t, m, 25) != want || get(t, m, 24) != "400" {
-			t.Errorf("%q: %s, %v; want %s", why, get(t, m, 25), err, want)
+		if _, m := composed(t, d, saleRequest(t)); get(t, m, 25) != want || get(t, m, 24) != "400" {
+			t.Errorf("%q: %s, want %s", why, get(t, m, 25), want)
 		}
-	}
-	if _, err := d.Reversal(saleRequest(t), "1420", v93.TimeOut); !errors.Is(err, v93.ErrRequest) {
-		t.Errorf("the reversal of a reversal: %v", err)
 	}
 }
 
@@ -164,81 +161,6 @@ func TestReversalHasNoSecret(t *testing.T) {
 	if _, reversal = composed(t, d, swiped(t, terminal.EnteredStripe)); reversal.Has(55) {
 		t.Error("the reversal of a stripe has chip data")
 	}
-}
-
-// TestAdviceRefused: an advice tells an approval that was made without the host, and nothing else.
-func TestAdviceRefused(t *testing.T) {
-	for name, edit := range map[string]func(*terminal.Request, *v93.Reason){
-		"an ARQC":                   func(r *terminal.Request, _ *v93.Reason) { r.Tags.Put(emv.TagCID, []byte{0x80}) },
-		"a refusal":                 func(r *terminal.Request, _ *v93.Reason) { r.Tags.Put(emv.TagCID, []byte{0x00}) },
-		"no cryptogram information": func(r *terminal.Request, _ *v93.Reason) { r.Tags.Delete(emv.TagCID) },
-		"no response code":          func(r *terminal.Request, _ *v93.Reason) { r.Tags.Delete(emv.TagAuthorisationResponseCode) },
-		"declined offline": func(r *terminal.Request, _ *v93.Reason) {
-			r.Tags.Put(emv.TagAuthorisationResponseCode, []byte("Z1"))
-		},
-		"a host's approval": func(r *terminal.Request, _ *v93.Reason) {
-			r.Tags.Put(emv.TagAuthorisationResponseCode, []byte("00"))
-		},
-		"a stripe":                 func(r *terminal.Request, _ *v93.Reason) { r.Entry = terminal.EnteredStripe },
-		"no cryptogram":            func(r *terminal.Request, _ *v93.Reason) { r.Tags.Delete(emv.TagApplicationCryptogram) },
-		"a reason of a reversal":   func(_ *terminal.Request, w *v93.Reason) { *w = v93.TimeOut },
-		"a reason of a request":    func(_ *terminal.Request, w *v93.Reason) { *w = v93.OverFloorLimit },
-		"another amount":           func(r *terminal.Request, _ *v93.Reason) { r.Amount.Minor++ },
-		"no account number":        func(r *terminal.Request, _ *v93.Reason) { r.Card.PAN = emv.PAN{} },
-		"a trace number of seven":  func(r *terminal.Request, _ *v93.Reason) { r.STAN = 1_000_000 },
-		"a reason nobody has":      func(_ *terminal.Request, w *v93.Reason) { *w = "" },
-		"a year that does not fit": func(r *terminal.Request, _ *v93.Reason) { r.Time = r.Time.AddDate(100, 0, 0) },
-	} {
-		req, why := offline(t), v93.ICCProcessed
-		edit(&req, &why)
-		if _, err := dialect(t, nil).AdviceFor(req, why); !errors.Is(err, v93.ErrRequest) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	req := offline(t)
-	req.Tags.Put(emv.TagAuthorisationResponseCode, []byte("Y3"))
-	if _, err := dialect(t, nil).AdviceFor(req, v93.UnderFloorLimit); err != nil {
-		t.Errorf("after the host could not be reached: %v", err)
-	}
-}
-
-// TestTotalsRefused: a number that does not fit its column is no smaller number.
-func TestTotalsRefused(t *testing.T) {
-	for name, edit := range map[string]func(*v93.Reconciliation){
-		"a count of eleven digits":   func(r *v93.Reconciliation) { r.Schemes[0].Debits = 10_000_000_000 },
-		"an amount of sixteen":       func(r *v93.Reconciliation) { r.Schemes[1].CreditAmount = 1_000_000_000_000_000 },
-		"a negative amount":          func(r *v93.Reconciliation) { r.Schemes[0].DebitAmount = -1 },
-		"a scheme of three letters":  func(r *v93.Reconciliation) { r.Schemes[0].Scheme = "VCX" },
-		"no scheme":                  func(r *v93.Reconciliation) { r.Schemes[0].Scheme = "" },
-		"a line break":               func(r *v93.Reconciliation) { r.Schemes[0].Acquirer = "B\n" },
-		"a hundred schemes":          func(r *v93.Reconciliation) { r.Schemes = make([]v93.Totals, 100) },
-		"more than the field's room": func(r *v93.Reconciliation) { r.Schemes = append(r.Schemes, slicesOf(r.Schemes[0], 11)...) },
-		"no day":                     func(r *v93.Reconciliation) { r.Day = time.Time{} },
-		"no batch":                   func(r *v93.Reconciliation) { r.Batch = 0 },
-		"no trace number":            func(r *v93.Reconciliation) { r.STAN = 0 },
-	} {
-		r := batch(t)
-		edit(&r)
-		if _, err := dialect(t, nil).Reconciliation(r); !errors.Is(err, v93.ErrRequest) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	d := dialect(t, func(s *v93.Settings) {
-		s.TotalsColumns, s.TotalsField, s.BatchField = []v93.TotalsColumn{{"acquirer", 6}, {"debits", 3}}, 127, -1
-	})
-	b, err := d.Reconciliation(batch(t))
-	m, uerr := d.Codec().Unpack(b)
-	if err != nil || uerr != nil || get(t, m, 127) != "02BNK1  012BNK1  003" || m.Has(60) || m.Has(124) {
-		t.Errorf("an own layout: %v, %v", err, uerr)
-	}
-}
-
-func slicesOf(one v93.Totals, n int) []v93.Totals {
-	all := make([]v93.Totals, n)
-	for i := range all {
-		all[i] = one
-	}
-	return all
 }
 
 func TestSettingsChangeTheMessage(t *testing.T) {
@@ -265,8 +187,47 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 			map[int]string{55: "\x9F\x27\x01\x80\x9F\x36\x02\x00\x01"},
 		},
 		{
-			"cash besides the goods", nil, func(r *terminal.Request) { r.Tags.Put(emv.TagAmountOther, unhex(t, "000000005000")) },
+			"cash besides the goods", nil, func(r *terminal.Request) { *r = cashAndTip(t); r.Tip.Minor = 0 },
 			map[int]string{3: "090000", 4: "000000010525", 54: "0040414D000000005000"},
+		},
+		{
+			"a tip of another type", func(s *v93.Settings) { s.TipType = "53" }, func(r *terminal.Request) { r.Tip = money.New(1_000, r.Amount.Currency) },
+			map[int]string{3: "000000", 54: "0053414D000000001000"},
+		},
+		{
+			"a tip that is told nowhere", func(s *v93.Settings) { s.TipType = "none" }, func(r *terminal.Request) { r.Tip = money.New(1_000, r.Amount.Currency) },
+			map[int]string{3: "000000", 54: ""},
+		},
+		{
+			"an accurate amount", func(s *v93.Settings) { s.Preauth = "100" }, func(r *terminal.Request) { r.Kind = terminal.KindPreauth },
+			map[int]string{3: "000000", 24: "100"},
+		},
+		{
+			"more of an accurate amount", func(s *v93.Settings) { s.Preauth = "100" },
+			func(r *terminal.Request) { *r = later(t, terminal.KindIncrement, terminal.KindPreauth, 2_000) },
+			map[int]string{3: "000000", 24: "106"},
+		},
+		{
+			"a refund is taken back", nil, func(r *terminal.Request) { *r = later(t, terminal.KindVoid, terminal.KindRefund, 10_525) },
+			map[int]string{3: "220000", 56: "120000012326072313150006588847"},
+		},
+		{
+			"an offline approval is taken back", nil, func(r *terminal.Request) {
+				*r = later(t, terminal.KindVoid, terminal.KindSale, 10_525)
+				r.Original.Way, r.Original.RRN = terminal.WayOffline, ""
+			}, map[int]string{3: "020000", 37: "", 56: "122000012326072313150006588847"},
+		},
+		{
+			"a completion is taken back", nil, func(r *terminal.Request) { *r = later(t, terminal.KindVoid, terminal.KindCompletion, 10_525) },
+			map[int]string{56: "122000012326072313150006588847"},
+		},
+		{
+			"a pre-authorisation is let go", nil, func(r *terminal.Request) { *r = later(t, terminal.KindVoid, terminal.KindPreauth, 10_525) },
+			map[int]string{56: "110000012326072313150006588847"},
+		},
+		{
+			"money back for nothing in particular", nil, func(r *terminal.Request) { r.Kind = terminal.KindRefund },
+			map[int]string{3: "200000", 37: "", 38: "", 56: ""},
 		},
 		{"no zone: the time as it comes", func(s *v93.Settings) { s.Zone = nil }, nil, map[int]string{7: "0723101500", 12: "260723101500"}},
 	} {
@@ -306,8 +267,33 @@ func TestSaleIsRefused(t *testing.T) {
 		{"another amount than the card saw", func(r *terminal.Request) { r.Amount.Minor++ }},
 		{"another currency than the card saw", func(r *terminal.Request) { r.Amount = money.New(10_525, usd) }},
 		{"another day than the card saw", func(r *terminal.Request) { r.Time = r.Time.Add(12 * time.Hour) }},
-		{"more cash than the whole", func(r *terminal.Request) { r.Tags.Put(emv.TagAmountOther, unhex(t, "000000010526")) }},
-		{"an amount of cash that is none", func(r *terminal.Request) { r.Tags.Put(emv.TagAmountOther, unhex(t, "00000000A000")) }},
+		{"more cash than the whole", func(r *terminal.Request) { r.Cashback.Minor = 10_526; r.Tags.Delete(emv.TagAmountOther) }},
+		{"cash and a tip above the whole", func(r *terminal.Request) { *r = cashAndTip(t); r.Tip.Minor = 5_526 }},
+		{"less than no cash", func(r *terminal.Request) { r.Cashback.Minor = -1; r.Tags.Delete(emv.TagAmountOther) }},
+		{"cash that the card does not know of", func(r *terminal.Request) { r.Cashback.Minor = 5_000 }},
+		{"cash of which the card has another amount", func(r *terminal.Request) { r.Tags.Put(emv.TagAmountOther, unhex(t, "000000005000")) }},
+		{"cash with a refund", func(r *terminal.Request) { *r = cashAndTip(t); r.Kind = terminal.KindRefund }},
+		{"a sale of nothing", func(r *terminal.Request) { r.Amount.Minor = 0; r.Tags.Delete(emv.TagAmountAuthorised) }},
+		{"a void of nothing", func(r *terminal.Request) { r.Kind = terminal.KindVoid }},
+		{"more of nothing", func(r *terminal.Request) { r.Kind = terminal.KindIncrement }},
+		{"more of a sale", func(r *terminal.Request) { *r = later(t, terminal.KindIncrement, terminal.KindSale, 500) }},
+		{"money back for a pre-authorisation", func(r *terminal.Request) {
+			r.Kind, r.Original = terminal.KindRefund, originally(t, terminal.KindPreauth)
+		}},
+		{"an original without a number", func(r *terminal.Request) {
+			*r = later(t, terminal.KindVoid, terminal.KindSale, 10_525)
+			r.Original.STAN = 0
+		}},
+		{"an original without a time", func(r *terminal.Request) {
+			*r = later(t, terminal.KindVoid, terminal.KindSale, 10_525)
+			r.Original.Time = time.Time{}
+		}},
+		{"a reference number of thirteen", func(r *terminal.Request) {
+			*r = later(t, terminal.KindVoid, terminal.KindSale, 10_525)
+			r.Original.RRN += "4"
+		}},
+		{"a completion that asks", func(r *terminal.Request) { *r = later(t, terminal.KindCompletion, terminal.KindPreauth, 500) }},
+		{"a forced sale that asks", func(r *terminal.Request) { r.Kind = terminal.KindForced }},
 		{"no time", func(r *terminal.Request) { r.Time = time.Time{} }},
 		{"no cryptogram", func(r *terminal.Request) { r.Tags.Delete(emv.TagApplicationCryptogram) }},
 		{"no unpredictable number", func(r *terminal.Request) { r.Tags.Delete(emv.TagUnpredictableNumber) }},
@@ -319,7 +305,7 @@ func TestSaleIsRefused(t *testing.T) {
 		{"no terminal", func(r *terminal.Request) { r.TerminalID = "" }},
 		{"terminal too long", func(r *terminal.Request) { r.TerminalID = "TILL00011" }},
 		{"merchant with a line break", func(r *terminal.Request) { r.MerchantID = "KW\n" }},
-		{"another kind", func(r *terminal.Request) { r.Kind = "refund" }},
+		{"another kind", func(r *terminal.Request) { r.Kind = "gift" }},
 		{"a stripe without a track", func(r *terminal.Request) { r.Entry, r.Card.Track2 = terminal.EnteredStripe, emv.Track2{} }},
 		{"a stripe with a sequence number", func(r *terminal.Request) { r.Entry = terminal.EnteredFallback }},
 		{"a way of reading nobody knows", func(r *terminal.Request) { r.Entry = "keyed" }},
@@ -396,6 +382,9 @@ func TestNewRefuses(t *testing.T) {
 		"mac":                         func(s *v93.Settings) { s.MAC = "alg1" },
 		"six bytes of MAC":            func(s *v93.Settings) { s.MACBytes = 6 },
 		"filler of a MAC":             func(s *v93.Settings) { s.MACFiller = "A" },
+		"pre-authorisation":           func(s *v93.Settings) { s.Preauth = "200" },
+		"a tip that is cash":          func(s *v93.Settings) { s.TipType = "40" },
+		"a tip of three digits":       func(s *v93.Settings) { s.TipType = "044" },
 		"MAC in field 63":             func(s *v93.Settings) { s.MACField = 63 },
 		"sign-on without a MAC":       func(s *v93.Settings) { s.MACSignOn = true },
 		"twelve bytes of PIN":         func(s *v93.Settings) { s.PINBytes = 12 },

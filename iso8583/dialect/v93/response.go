@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -24,7 +26,7 @@ type answerKind uint8
 
 const (
 	noAnswer  answerKind = iota
-	ofRequest            // 1110, 1210: an approval moves money
+	ofRequest            // 1110, 1210, 1211: an approval moves money
 	ofAdvice             // 1230
 	ofReversal
 	ofTotals
@@ -33,7 +35,7 @@ const (
 
 func kindOf(mti string) answerKind {
 	switch mti {
-	case "1110", "1210":
+	case "1110", "1210", "1211":
 		return ofRequest
 	case "1230", "1231":
 		return ofAdvice
@@ -64,6 +66,14 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 		return terminal.Response{}, fmt.Errorf("%w: %s: no action code in DE 39", ErrAnswer, m.MTI())
 	}
 	row := d.meaning(kind, code)
+	var part money.Amount
+	if kind == ofRequest && code == approvedInPart && d.settings.Partial {
+		if part, err = partOf(m); err != nil {
+			return terminal.Response{}, err
+		}
+		row = accepted("The bank approved a part of the amount.")
+		row.arc, row.do = "10", "Ask how the rest is paid."
+	}
 	switch {
 	case kind == ofRequest && undecided(code):
 		return terminal.Response{}, fmt.Errorf("%w: %s: code %s does not say whether it was booked", ErrAnswer, m.MTI(), code)
@@ -73,14 +83,24 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	default: // it makes no sense there, and people look into it
 		row = refusal()
 	}
-	r := terminal.Response{Code: code, ARC: row.responseCode(), Verdict: row.verdict, Advice: row.outcome(code), KeyError: keyError(code)}
+	r := terminal.Response{
+		Code: code, ARC: row.responseCode(), Verdict: row.verdict, Advice: row.outcome(code), KeyError: keyError(code), Approved: part,
+	}
 	if r.Issuer, err = issuerData(m); err != nil && kind == ofRequest && r.Verdict == terminal.VerdictApproved {
 		return terminal.Response{}, err
 	}
 	r.RRN, r.AuthCode = text(m, retrieval), text(m, approval)
 	r.Text = text(m, d.settings.TextField)
-	if kind == ofNetwork {
+	switch kind {
+	case ofTotals:
+		r.InBalance, r.Closed, r.HostTotal = code == inBalance, code == inBalance || code == outOfBalance, hostTotals(m)
+	case ofRequest:
+		if r.Balance, err = balanceOf(m); err != nil && r.Verdict == terminal.VerdictApproved && asksBalance(m) {
+			return terminal.Response{}, err
+		}
+	case ofNetwork:
 		r.SeenPIN, r.SeenMAC = seen(m, elementPINSeen), seen(m, elementMACSeen)
+	case noAnswer, ofAdvice, ofReversal:
 	}
 	if kind == ofRequest && code == wrongPIN {
 		pinTries(m, &r)
@@ -106,6 +126,61 @@ func (d *Dialect) meaning(kind answerKind, code string) codeRow {
 		return refusal()
 	}
 	return meaning(code)
+}
+
+// partOf is what the host approved where it was less than asked for: DE 4 of its answer, beside what was asked for in DE 30. Of
+// goods and services only: a part of a sale with cash would leave open which. Error: ErrAnswer.
+func partOf(m *iso8583.Message) (money.Amount, error) {
+	refuse := func(why string) (money.Amount, error) {
+		return money.Amount{}, fmt.Errorf("%w: %s: a part is approved, %s", ErrAnswer, m.MTI(), why)
+	}
+	code, _ := m.Get(processingCode)
+	part, _ := m.Get(amount)
+	asked, _ := m.Get(originalAmounts)
+	numeric, _ := m.Get(currency)
+	if !strings.HasPrefix(code, purchase) {
+		return refuse("and DE 3 is not a purchase's")
+	}
+	if len(asked) < len(part) || part == "" || strings.Trim(part, "0") == "" || part >= asked[:len(part)] {
+		return refuse("and DE 4 is no part of DE 30")
+	}
+	n, err := strconv.ParseUint(numeric, 10, 16)
+	if err != nil {
+		return refuse("and there is no currency in DE 49")
+	}
+	c, err := money.ByNumeric(uint16(n))
+	if err != nil {
+		return refuse("and the currency of DE 49 is not known")
+	}
+	minor, err := strconv.ParseInt(part, 10, 64)
+	if err != nil {
+		return refuse("and DE 4 is no amount")
+	}
+	return money.New(minor, c), nil
+}
+
+func asksBalance(m *iso8583.Message) bool {
+	code, _ := m.Get(processingCode)
+	return strings.HasPrefix(code, inquiry)
+}
+
+// balanceOf is what is available on the account that was asked for, or else what is on it (DE 54). Error: ErrAnswer, also where an
+// answer to the question has neither.
+func balanceOf(m *iso8583.Message) (money.Amount, error) {
+	if !asksBalance(m) {
+		return money.Amount{}, nil
+	}
+	text, _ := m.Get(additional)
+	amounts, err := readAmounts(text)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	for _, what := range []string{amountAvailable, amountLedger} {
+		if a, ok := amounts[what]; ok {
+			return a, nil
+		}
+	}
+	return money.Amount{}, fmt.Errorf("%w: %s: no balance in DE 54", ErrAnswer, m.MTI())
 }
 
 // issuerData is DE 55 as it came, when it is TLV; order and repeats of 91, 71 and 72 matter to the card.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"tillway/emv"
 	"tillway/iso8583"
 	"tillway/terminal"
 )
@@ -13,25 +12,21 @@ import (
 // maxOriginal bounds DE 56: message type, number, both times and two institutions with their lengths.
 const maxOriginal = 58
 
-// Reversal composes the 1420 that takes back a request of the given type, "1100" or "1200", made of the same data: it has
-// the same DE 11 and 12, no track and no PIN block, and says why. Errors: ErrRequest, also for a reason that is none of a
-// reversal.
-func (d *Dialect) Reversal(req terminal.Request, of string, why Reason) ([]byte, error) {
-	if of != authorisationRequest && of != financialRequest {
-		return nil, fmt.Errorf("%w: no reversal of a message of type %q", ErrRequest, of)
-	}
-	reason, err := d.settings.reason(why, '4')
+// reversal composes the 1420 that takes back a request, made of the same data: it has the same DE 11 and 12, no track and no PIN
+// block, and says why. Errors: ErrRequest.
+func (d *Dialect) reversal(req terminal.Request, of kindRow) ([]byte, error) {
+	reason, err := d.settings.reason(d.settings.ReversedAs, '4')
 	if err != nil {
 		return nil, fmt.Errorf("%w: DE 25: %w", ErrRequest, err)
 	}
-	m, err := d.message(reversalAdvice, functionReversal, req)
+	m, err := d.message(kindRow{reversalAdvice, of.code, functionReversal}, req)
 	if err != nil {
 		return nil, err
 	}
 	setCard(m, req.Card)
 	m.Set(messageReason, reason)
-	m.Set(original, d.original(m, of))
-	if len(d.settings.ReversalTags) > 0 && (req.Entry == "" || req.Entry == terminal.EnteredChip) {
+	m.Set(original, d.original(m, of.mti))
+	if len(d.settings.ReversalTags) > 0 && !stripe(req) && !req.Kind.WithoutCard() {
 		chip, err := d.chipData(req, d.settings.ReversalTags, false)
 		if err != nil {
 			return nil, err
@@ -44,7 +39,7 @@ func (d *Dialect) Reversal(req terminal.Request, of string, why Reason) ([]byte,
 }
 
 // original is DE 56: the elements of the settings, those of variable length with two digits of length before them. Number
-// and times are the reversal's own, because they are the original's.
+// and times are the message's own: a reversal's, because they are the original's.
 func (d *Dialect) original(m *iso8583.Message, of string) string {
 	var text strings.Builder
 	for _, part := range d.settings.Original {
@@ -61,60 +56,62 @@ func (d *Dialect) original(m *iso8583.Message, of string) string {
 	return text.String()
 }
 
-// AdviceFor composes the 1220 that tells the host of a sale that was approved without it. The card's tags must hold the
-// transaction certificate and, as tag 8A, the authorisation response code that the card was given (Y1, Y3); both go into DE
-// 55. The card is named by number and expiry: track 2 is not kept for it. Errors: ErrRequest, also for a reason that is none
-// of an advice, for a stripe, and where the cryptogram is no TC.
-func (d *Dialect) AdviceFor(req terminal.Request, why Reason) ([]byte, error) {
-	if !isAdvice(why) {
-		return nil, fmt.Errorf("%w: DE 25: %q is no reason for an advice", ErrRequest, string(why))
+// setEarlier names the earlier transaction that a message is about. Errors: ErrRequest, for a kind that has to name one and
+// does not, and for one that it cannot be about.
+func (d *Dialect) setEarlier(m *iso8583.Message, req terminal.Request) error {
+	o := req.Original
+	if o.IsZero() {
+		if req.Kind.WithoutCard() {
+			return fmt.Errorf("%w: DE 56: a %s of nothing", ErrRequest, req.Kind)
+		}
+		return nil
 	}
-	reason, err := d.settings.reason(why, '1')
+	held := o.Kind == terminal.KindPreauth
+	if (req.Kind == terminal.KindIncrement || req.Kind == terminal.KindCompletion) && !held || req.Kind == terminal.KindRefund && !o.Kind.Captured() {
+		return fmt.Errorf("%w: DE 56: no %s is about a %s", ErrRequest, req.Kind, o.Kind)
+	}
+	named, err := d.empty(typeOf(req), functionFinancial, o.STAN, o.Time, req.TerminalID, req.MerchantID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: DE 25: %w", ErrRequest, err)
+		return fmt.Errorf("the original: %w", err)
 	}
-	if req.Entry == terminal.EnteredStripe || req.Entry == terminal.EnteredFallback {
-		return nil, fmt.Errorf("%w: a stripe approves nothing without the host", ErrRequest)
+	m.Set(original, d.original(named, named.MTI()))
+	for field, text := range map[int]string{retrieval: o.RRN, approval: o.AuthCode} {
+		if text == "" {
+			continue
+		}
+		most := map[int]int{retrieval: 12, approval: 6}[field]
+		if len(text) > most || !printable(text) {
+			return fmt.Errorf("%w: DE %d: not 1 to %d printable characters", ErrRequest, field, most)
+		}
+		m.Set(field, fmt.Sprintf("%-*s", most, text))
 	}
-	if cid := req.Tags.Value(emv.TagCID); len(cid) != 1 || cid[0]>>6 != 1 {
-		return nil, fmt.Errorf("%w: an advice of an approval without a transaction certificate", ErrRequest)
-	}
-	arc := string(req.Tags.Value(emv.TagAuthorisationResponseCode))
-	if arc != "Y1" && arc != "Y3" {
-		return nil, fmt.Errorf("%w: authorisation response code %q is no offline approval", ErrRequest, arc)
-	}
-	m, err := d.message(financialAdvice, functionFinancial, req)
-	if err != nil {
-		return nil, err
-	}
-	tags := d.brand(req.Scheme).ChipTags
-	if !slices.Contains(tags, emv.TagAuthorisationResponseCode) {
-		tags = append(slices.Clone(tags), emv.TagAuthorisationResponseCode)
-	}
-	chip, err := d.chipData(req, tags, true)
-	if err != nil {
-		return nil, err
-	}
-	m.SetBytes(chipData, chip)
-	setCard(m, req.Card)
-	m.Set(messageReason, reason)
-	m.Set(actionCode, approved)
-	return d.pack(m)
+	return nil
 }
 
-// Repeat is an advice, a reversal or totals for their next sending, the first being attempt 1: with the repeat's message type
-// from the second sending on, or unchanged where the settings say so. Everything but the message type stays. Errors:
-// ErrRequest when first is none of these.
+// typeOf is the message type of the earlier transaction that a request is about: the one that took or held its money.
+func typeOf(req terminal.Request) string {
+	switch o := req.Original; {
+	case req.TwoStep || o.Kind == terminal.KindPreauth || o.Kind == terminal.KindIncrement:
+		return authorisationRequest
+	case o.Kind == terminal.KindCompletion || o.Kind == terminal.KindForced || o.Way == terminal.WayOffline || o.Way == terminal.WayVoice:
+		return financialAdvice
+	}
+	return financialRequest
+}
+
+// Repeat is an advice, a reversal, totals or a request that was kept for their next sending, the first being attempt 1: with the
+// repeat's message type from the second sending on, or unchanged where the settings say so. Everything but the message type stays.
+// Errors: ErrRequest when first is none of these; a request with a track or a PIN block is never sent twice.
 func (d *Dialect) Repeat(first []byte, attempt int) ([]byte, error) {
 	m, err := d.codec.Unpack(first)
 	if err != nil {
 		return nil, fmt.Errorf("%w: repeat: %w", ErrRequest, err)
 	}
 	again, ok := map[string]string{
-		financialAdvice: "1221", reversalAdvice: "1421", reconcileRequest: "1521", reconcileNotice: "1525",
+		financialRequest: "1201", financialAdvice: "1221", reversalAdvice: "1421", reconcileRequest: "1521", reconcileNotice: "1525",
 	}[m.MTI()]
-	if !ok {
-		return nil, fmt.Errorf("%w: repeat: %s is no advice, reversal or totals", ErrRequest, m.MTI())
+	if !ok || m.Has(track2) || m.Has(pinData) {
+		return nil, fmt.Errorf("%w: repeat: %s is no advice, reversal, totals or request that was kept", ErrRequest, m.MTI())
 	}
 	if attempt <= 1 || d.settings.Repeat == repeatUnchanged {
 		return slices.Clone(first), nil

@@ -27,6 +27,7 @@ func secured(t testing.TB, change func(*v93.Settings)) *v93.Dialect {
 	t.Helper()
 	return dialect(t, func(s *v93.Settings) {
 		s.MAC = "alg3"
+		words(s)
 		if change != nil {
 			change(s)
 		}
@@ -46,7 +47,7 @@ func pinRequest(t testing.TB) terminal.Request {
 func TestSecuredMessages(t *testing.T) {
 	d, text := secured(t, nil), dialect(t, characters)
 	request, reversal, err := d.Request(pinRequest(t))
-	totals, terr := d.Reconciliation(batch(t))
+	totals, terr := d.Totals(batch(t))
 	_, inCharacters, cerr := text.Request(saleRequest(t))
 	if err := errors.Join(err, terr, cerr); err != nil {
 		t.Fatal(err)

@@ -36,6 +36,10 @@ type Settings struct {
 	TextField        int    // field of an answer with text for the receipt: 44, 48 or 63; -1 for none
 	SignOn           string // DE 24 of the 1804 that a connection starts with: "801"; "none": there is none
 	Echo             string // DE 24 of the 1804 that asks whether the host is there: "831"
+	Preauth          string // DE 24 of a pre-authorisation: "101", the amount is estimated, or "100", it is accurate
+	TipType          string // amount type of a tip in DE 54: "44"; "none": a tip is told nowhere
+	Deferred         bool   // the acquirer takes a sale's request that was kept until it could be reached
+	Partial          bool   // the acquirer knows that this terminal takes an approval of a part (002); elsewhere it is reversed
 
 	// DE 22 and DE 55.
 	PointOfService PointOfService   // the positions that are the terminal's own; PointOfServiceOf makes them
@@ -72,16 +76,19 @@ type Brand struct {
 	StripeInput   string    // "2"
 	FallbackInput string    // "2": the standard tells a fallback by its reason in DE 25; some acquirers have a digit for it
 	ChipTags      []tlv.Tag // DE 55 of a request and an advice, in this order; what the card lacks is left out
+	Totals        string    // the acquirer's letters for it in the totals: "VC". Schemes of the same letters and house are added together
+	TotalsHouse   string    // and who stands behind it: "BNK1"
 }
 
 // Defaults is the standard's own way where it has one.
 func Defaults() Settings {
 	return Settings{
 		Encoding: encodingBCD, Track2Filler: "F", TerminalIDLength: 8, BatchField: 60, InvoiceField: 62, TextField: 44, SignOn: functionSignOn, Echo: functionEcho,
+		Preauth: functionEstimated, TipType: amountTip,
 		PointOfService: PointOfService{
 			CardInput: "5", Authentication: "1", Capture: "0", Environment: "1", CardOutput: "3", TerminalOutput: "4", PINCapture: "C",
 		},
-		Brand: Brand{ChipInput: "5", StripeInput: "2", FallbackInput: "2", ChipTags: []tlv.Tag{
+		Brand: Brand{ChipInput: "5", StripeInput: "2", FallbackInput: "2", Totals: "00", TotalsHouse: "0000", ChipTags: []tlv.Tag{
 			emv.TagTransactionCurrencyCode, emv.TagPANSequenceNumber, emv.TagAIP, emv.TagDFName, emv.TagTVR,
 			emv.TagTransactionDate, emv.TagTransactionType, emv.TagAmountAuthorised, emv.TagAmountOther,
 			emv.TagApplicationVersionTerminal, emv.TagIssuerApplicationData, emv.TagTerminalCountryCode,
@@ -98,7 +105,7 @@ func Defaults() Settings {
 const (
 	encodingBCD, encodingASCII    = "bcd", "ascii"
 	repeatMarked, repeatUnchanged = "marked", "unchanged"
-	noSignOn                      = "none"
+	noSignOn, noTip               = "none", "none"
 )
 
 // filled puts the defaults where nothing is said.
@@ -112,6 +119,8 @@ func (s Settings) filled() Settings {
 		{&s.Track2Filler, d.Track2Filler},
 		{&s.SignOn, d.SignOn},
 		{&s.Echo, d.Echo},
+		{&s.Preauth, d.Preauth},
+		{&s.TipType, d.TipType},
 		{&s.Repeat, d.Repeat},
 		{&s.Reconcile, d.Reconcile},
 		{&s.MAC, d.MAC},
@@ -155,6 +164,7 @@ func (s Settings) filled() Settings {
 
 func (b Brand) or(d Brand) Brand {
 	b.ChipInput, b.StripeInput, b.FallbackInput = cmp.Or(b.ChipInput, d.ChipInput), cmp.Or(b.StripeInput, d.StripeInput), cmp.Or(b.FallbackInput, d.FallbackInput)
+	b.Totals, b.TotalsHouse = cmp.Or(b.Totals, d.Totals), cmp.Or(b.TotalsHouse, d.TotalsHouse)
 	if len(b.ChipTags) == 0 {
 		b.ChipTags = d.ChipTags
 	}
@@ -189,6 +199,10 @@ func (s Settings) check() error {
 		return bad("sign-on %q is not a function code of three digits like 801, nor none", s.SignOn)
 	case !digits(s.Echo, 3) || s.Echo == s.SignOn:
 		return bad("echo %q is not a function code of three digits like 831, or is that of signing on", s.Echo)
+	case s.Preauth != functionAccurate && s.Preauth != functionEstimated:
+		return bad("pre-authorisation %q is not the function code 101 (estimated) or 100 (accurate)", s.Preauth)
+	case s.TipType != noTip && (!digits(s.TipType, 2) || s.TipType == amountCash):
+		return bad("tip %q is not an amount type of two digits like 44, nor none", s.TipType)
 	case s.Repeat != repeatMarked && s.Repeat != repeatUnchanged:
 		return bad("repeat %q is not marked or unchanged", s.Repeat)
 	}

@@ -21,6 +21,7 @@ const (
 	messageReason   = 25
 	category        = 26
 	reconcileDate   = 28
+	originalAmounts = 30
 	acquirerID      = 32
 	forwarderID     = 33
 	track2          = 35
@@ -37,6 +38,10 @@ const (
 	chipData        = 55
 	original        = 56
 	macShortMap     = 64
+	creditCount     = 74
+	debitCount      = 76
+	creditSum       = 86
+	debitSum        = 88
 	macLongMap      = 128
 )
 
@@ -102,7 +107,7 @@ func Table(s Settings) iso8583.Table {
 			n(category, "Card acceptor business code", 4),
 			n(reconcileDate, "Date, reconciliation", 6),
 			n(29, "Reconciliation indicator", 3),
-			n(30, "Amounts, original", 24),
+			n(originalAmounts, "Amounts, original", 24),
 			nvar(acquirerID, "Acquiring institution identification code", 11, show),
 			nvar(forwarderID, "Forwarding institution identification code", 11, show),
 			tracked(track2, "Track 2 data", ll, 37, iso8583.MaskTrack),
@@ -131,13 +136,13 @@ func Table(s Settings) iso8583.Table {
 			tvar(63, "Private 63", lll, 999, show),
 			b(macShortMap, "Message authentication code", iso8583.Fixed, macField, show),
 			tvar(72, "Data record", lll, 999, show),
-			n(74, "Credits, number", 10),
+			n(creditCount, "Credits, number", 10),
 			n(75, "Credits, reversal number", 10),
-			n(76, "Debits, number", 10),
+			n(debitCount, "Debits, number", 10),
 			n(77, "Debits, reversal number", 10),
-			n(86, "Credits, amount", 16),
+			n(creditSum, "Credits, amount", 16),
 			n(87, "Credits, reversal amount", 16),
-			n(88, "Debits, amount", 16),
+			n(debitSum, "Debits, amount", 16),
 			n(89, "Debits, reversal amount", 16),
 			b(96, "Key management data", lll, 999, all),
 			tvar(124, "Totals of the terminal", lll, 999, show),
