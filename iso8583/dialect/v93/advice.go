@@ -88,12 +88,18 @@ func (d *Dialect) capture(req terminal.Request) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if req.Kind == terminal.KindSale && !stripe(req) {
+	if req.Kind == terminal.KindSale && !stripe(req) && certified(req) { // the issuer has seen the request's cryptogram: this one is for the file
 		if err := d.setCertificate(m, req); err != nil {
 			return nil, err
 		}
 	}
 	return d.pack(m)
+}
+
+// certified says whether the card has made a transaction certificate (Book 3, 6.5.5).
+func certified(req terminal.Request) bool {
+	cid := req.Tags.Value(emv.TagCID)
+	return len(cid) == 1 && cid[0]>>6 == 1
 }
 
 // advice is what all advices say.
@@ -128,7 +134,7 @@ func setApproval(m *iso8583.Message, code string) error {
 // setCertificate puts a chip's data in, which have to hold a transaction certificate, and behind them the response code (tag 8A)
 // that the card was given: one of those named, or any.
 func (d *Dialect) setCertificate(m *iso8583.Message, req terminal.Request, codes ...string) error {
-	if cid := req.Tags.Value(emv.TagCID); len(cid) != 1 || cid[0]>>6 != 1 {
+	if !certified(req) {
 		return fmt.Errorf("%w: DE 55: word of an approval without a transaction certificate", ErrRequest)
 	}
 	arc := string(req.Tags.Value(emv.TagAuthorisationResponseCode))
