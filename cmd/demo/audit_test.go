@@ -135,7 +135,7 @@ func TestSummary(t *testing.T) {
 		ok     bool
 		says   string
 	}{
-		{"all well", []outcome{good, good}, []check{{"total", "1", "1"}}, true, "2 sales and 1 checks as expected, in 1.5 s"},
+		{"all well", []outcome{good, good}, []check{{"total", "1", "1"}}, true, "2 transactions and 1 checks as expected, in 1.5 s"},
 		{"a scene differs", []outcome{good, bad}, nil, false, "bank: reversed  DIFFERS"},
 		{"a check differs", []outcome{good}, []check{{"total", "1", "2"}}, false, "2  DIFFERS"},
 	} {

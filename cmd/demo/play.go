@@ -118,7 +118,8 @@ type outcome struct {
 
 // act plays one scene: the sale by pos, at the same time what happens meanwhile, and then what the witnesses say.
 func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
-	_, _ = fmt.Fprintf(w.out, "\n%d. %s: pos sale %s\n", number, s.title, s.amount)
+	line := w.fill(s.typed())
+	_, _ = fmt.Fprintf(w.out, "\n%d. %s: pos %s\n", number, s.title, line)
 	if s.before != nil {
 		if err := s.before(ctx, w); err != nil {
 			return outcome{}, err
@@ -137,7 +138,7 @@ func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
 	defer stop()
 	cashier := make(chan sold, 1)
 	go func() {
-		printed, status, err := w.pay(selling, s.amount, s.pin)
+		printed, status, err := w.pay(selling, line, s.pin)
 		cashier <- sold{printed, status, err}
 	}()
 	var meanwhile error
@@ -167,6 +168,9 @@ func (w *world) act(ctx context.Context, number int, s scene) (outcome, error) {
 	if len(now) > len(known) {
 		o.sale = now[0]
 		o.got.state, o.got.code = o.sale.State, o.sale.Outcome.Code
+		if s.as != "" {
+			w.kept[s.as] = o.sale.ID
+		}
 	}
 	if !strings.Contains(sale.printed, s.says) {
 		o.got.code += ", and nobody says " + s.says
@@ -201,7 +205,7 @@ type check struct{ title, want, got string }
 func summary(out io.Writer, done []outcome, checks []check, took time.Duration) error {
 	var differs int
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(table, "\n\tscene\tamount\texpected\tgot\n")
+	_, _ = fmt.Fprintf(table, "\n\tscene\tpos …\texpected\tgot\n")
 	row := func(number, title, amount, want, got string) {
 		if want == got {
 			got = "as expected"
@@ -212,7 +216,7 @@ func summary(out io.Writer, done []outcome, checks []check, took time.Duration) 
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", number, title, amount, want, got)
 	}
 	for i, o := range done {
-		row(fmt.Sprint(i+1), o.title, o.amount, o.want.String(), o.got.String())
+		row(fmt.Sprint(i+1), o.title, o.what(), o.want.String(), o.got.String())
 	}
 	for _, c := range checks {
 		row("", c.title, "", c.want, c.got)
@@ -223,7 +227,7 @@ func summary(out io.Writer, done []outcome, checks []check, took time.Duration) 
 	if differs > 0 {
 		return errDiffers
 	}
-	_, err := fmt.Fprintf(out, "\n%d sales and %d checks as expected, in %.1f s\n", len(done), len(checks), took.Seconds())
+	_, err := fmt.Fprintf(out, "\n%d transactions and %d checks as expected, in %.1f s\n", len(done), len(checks), took.Seconds())
 	return err
 }
 

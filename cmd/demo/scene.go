@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"tillway/terminal"
 )
@@ -17,6 +18,33 @@ type scene struct {
 	want   result
 	pin    string // what the customer types where a PIN is asked for: keys, a line end for Enter
 	says   string // what cashier or customer must read
+
+	line string // what the cashier types behind pos; empty: sale and the amount. {name} is the number of a scene kept under that name
+	as   string // the name under which its number is kept
+}
+
+// typed is what the cashier types behind pos.
+func (s scene) typed() string {
+	if s.line == "" {
+		return "sale " + s.amount
+	}
+	return s.line
+}
+
+// what is it, as the summary has it: the amount of a plain sale, or the command.
+func (s scene) what() string {
+	if s.line == "" {
+		return s.amount
+	}
+	return s.line
+}
+
+// fill puts the numbers of earlier scenes into a command line.
+func (w *world) fill(line string) string {
+	for name, id := range w.kept {
+		line = strings.ReplaceAll(line, "{"+name+"}", id.String())
+	}
+	return line
 }
 
 // A result is where a sale ended, as three witnesses have it: pos by its exit status, the terminal by its record, the
@@ -46,31 +74,31 @@ func script() []scene {
 	credit := insert("credit")
 	unreachable := result{1, terminal.Declined, terminal.CodeUnreachable, nothing}
 	return slices.Concat([]scene{
-		{"Bank not reachable: nothing is sent", "9.900", hostDown, nil, hostUp, unreachable, "", ""},
-		{"Credit card, T=0, online, issuer authenticated", "10.525", credit, nil, nil, approved, "", ""},
+		{title: "Bank not reachable: nothing is sent", amount: "9.900", before: hostDown, after: hostUp, want: unreachable},
+		{title: "Credit card, T=0, online, issuer authenticated", amount: "10.525", before: credit, want: approved},
 		{title: "Debit card, T=1, online PIN, issuer authenticated in the second GENERATE AC", amount: "3.250", before: insert("debit"), want: approved, pin: "1234\n"},
 		{title: "Wrong PIN: the bank refuses it", amount: "3.300", before: insert("debit"), want: declined, pin: "9999\n", says: "2 tries are left"},
 		{title: "The right PIN, the second time", amount: "3.300", before: insert("debit"), want: approved, pin: "1234\n", says: "tries left: 2"},
 		{title: "PIN cancelled by the customer", amount: "3.400", before: insert("debit"), want: result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}, pin: "12\x1b"},
 	}, verification(), []scene{
-		{"Declined by the bank: not enough money", "10.051", credit, nil, nil, declined, "", ""},
-		{"Expired card: the bank says 54", "2.000", insert("expired"), nil, nil, declined, "", ""},
-		{"The card itself declines", "2.000", insert("declines"), nil, nil, result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}, "", ""},
-		{"Card pulled out at the second GENERATE AC", "4.000", insert("pulled"), nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}, "", ""},
-		{"Bank does not answer", "10.101", credit, nil, nil, unanswered, "", ""},
-		{"Bank answers too late", "10.102", credit, nil, lateAnswer, unanswered, "", ""},
-		{"Connection breaks in mid-answer", "10.103", credit, nil, nil, unanswered, "", ""},
-		{"Answer with a wrong MAC: it is none", "10.104", credit, nil, nil, unanswered, "", ""},
-		{"Answer with another sale's number", "10.105", credit, nil, nil, unanswered, "", ""},
-		{"Answer comes twice", "10.106", credit, nil, nil, approved, "", ""},
-		{"Card removed before the first GENERATE AC", "1.201", credit, nil, nil, result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}, "", ""},
-		{"Card removed before the second GENERATE AC", "1.202", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}, "", ""},
-		{"Card refuses after the bank approved", "1.203", credit, nil, nil, result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}, "", ""},
-		{"Cashier cancels before a card comes", "5.000", remove, cancel, nil, result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}, "", ""},
-		{"Reader unplugged, and plugged in again", "6.500", unplug, replug, nil, approved, "", ""},
-		{"Power cut while a card is awaited", "7.000", remove, cutAwaiting, nil, result{3, "", "", nothing}, "", ""},
-		{"Power cut between request and answer", "7.102", credit, cutSending, nil, result{5, terminal.Reversed, terminal.CodePowerLost, reversed}, "", ""},
-		{"And the next customer", "1.750", remove, putIn, nil, approved, "", ""},
+		{title: "Declined by the bank: not enough money", amount: "10.051", before: credit, want: declined},
+		{title: "Expired card: the bank says 54", amount: "2.000", before: insert("expired"), want: declined},
+		{title: "The card itself declines", amount: "2.000", before: insert("declines"), want: result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}},
+		{title: "Card pulled out at the second GENERATE AC", amount: "4.000", before: insert("pulled"), want: result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{title: "Bank does not answer", amount: "10.101", before: credit, want: unanswered},
+		{title: "Bank answers too late", amount: "10.102", before: credit, after: lateAnswer, want: unanswered},
+		{title: "Connection breaks in mid-answer", amount: "10.103", before: credit, want: unanswered},
+		{title: "Answer with a wrong MAC: it is none", amount: "10.104", before: credit, want: unanswered},
+		{title: "Answer with another sale's number", amount: "10.105", before: credit, want: unanswered},
+		{title: "Answer comes twice", amount: "10.106", before: credit, want: approved},
+		{title: "Card removed before the first GENERATE AC", amount: "1.201", before: credit, want: result{3, terminal.Cancelled, terminal.CodeCardRemoved, nothing}},
+		{title: "Card removed before the second GENERATE AC", amount: "1.202", before: credit, want: result{5, terminal.Reversed, terminal.CodeCardRemoved, reversed}},
+		{title: "Card refuses after the bank approved", amount: "1.203", before: credit, want: result{5, terminal.Reversed, terminal.CodeCardRefused, reversed}},
+		{title: "Cashier cancels before a card comes", amount: "5.000", before: remove, during: cancel, want: result{3, terminal.Cancelled, terminal.CodeCancelled, nothing}},
+		{title: "Reader unplugged, and plugged in again", amount: "6.500", before: unplug, during: replug, want: approved},
+		{title: "Power cut while a card is awaited", amount: "7.000", before: remove, during: cutAwaiting, want: result{3, "", "", nothing}},
+		{title: "Power cut between request and answer", amount: "7.102", before: credit, during: cutSending, want: result{5, terminal.Reversed, terminal.CodePowerLost, reversed}},
+		{title: "And the next customer", amount: "1.750", before: remove, during: putIn, want: approved},
 	})
 }
 

@@ -23,6 +23,7 @@ type world struct {
 	*stack
 	out   io.Writer
 	local *http.Client // to the terminal's socket
+	kept  map[string]terminal.SaleID
 }
 
 func newWorld(s *stack, out io.Writer) *world {
@@ -30,7 +31,7 @@ func newWorld(s *stack, out io.Writer) *world {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", s.path("posd.sock"))
 	}
-	return &world{stack: s, out: out, local: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &world{stack: s, out: out, kept: map[string]terminal.SaleID{}, local: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
 // cashier runs pos and gives what it printed and its exit status.
@@ -50,9 +51,15 @@ func (w *world) pos(ctx context.Context, in io.Reader, args ...string) (printed 
 	return both.String(), 0, err
 }
 
-// pay runs pos for one sale. pin is what the customer types at the development keypad.
-func (w *world) pay(ctx context.Context, amount, pin string) (printed string, status int, err error) {
-	return w.pos(ctx, strings.NewReader(pin), "sale", amount, "--pin-file", "-")
+// pay runs pos for one transaction. pin is what the customer types at the development keypad, where there is a customer.
+func (w *world) pay(ctx context.Context, line, pin string) (printed string, status int, err error) {
+	words := strings.Fields(line)
+	switch terminal.Kind(words[0]) {
+	case terminal.KindVoid, terminal.KindIncrement, "complete":
+	default:
+		words = append(words, "--pin-file", "-")
+	}
+	return w.pos(ctx, strings.NewReader(pin), words...)
 }
 
 // cardholder tells the reader emulator what the customer, or whoever trips over the cable, does.
