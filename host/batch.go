@@ -57,6 +57,22 @@ func parseTotals(text string) (totals, error) {
 	return t, nil
 }
 
+// text is DE 63 of that many characters: sales; refunds; and of six pairs nothing in the others.
+func (t totals) text(size int) string {
+	const mostCount, mostSum = 999, 999_999_999_999
+	text := ""
+	for _, one := range []struct {
+		count int
+		sum   int64
+	}{{t.sales, t.salesSum}, {t.refunds, t.refundsSum}} {
+		text += fmt.Sprintf("%03d%012d", min(one.count, mostCount), min(one.sum, mostSum))
+	}
+	if size < len(text) {
+		return text[:size]
+	}
+	return text + strings.Repeat("0", size-len(text))
+}
+
 // batchOf is how a batch stands. The caller holds mu.
 func (h *Host) batchOf(terminal, number string) batch {
 	if b := h.batches[key{terminal: terminal, batch: number}]; b != nil {
@@ -160,7 +176,7 @@ func (h *Host) endBatch(q query, now time.Time) answer {
 		a.note = fmt.Sprintf("batch closed after an upload of %d; taken back: %d", len(uploaded), len(rest))
 	default:
 		mine := sumUp(list)
-		a.code = outOfBalance
+		a.code, a.totals = outOfBalance, mine.text(len(q.reported))
 		a.note = fmt.Sprintf("out of balance: here %d sales of %d and %d refunds of %d", mine.sales, mine.salesSum, mine.refunds, mine.refundsSum)
 		if !q.final { // the one that begins an upload, and may begin it again
 			b.Uploading, b.At = true, now
@@ -201,7 +217,7 @@ func (h *Host) upload(q query, now time.Time) answer {
 		case r.account == "":
 			a.code, a.note = issuer.NoSuchCard, "no account with this number"
 			return a
-		case q.code != "00" && q.code != "09" && q.code != "20" || q.amount.Minor == 0:
+		case q.code != "00" && q.code != "09" && q.code != "17" && q.code != "20" || q.amount.Minor == 0:
 			a.code, a.note = invalidTransaction, "neither a sale nor a refund, or of nothing"
 			return a
 		case r.kind == KindRefund:

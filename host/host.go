@@ -246,6 +246,7 @@ type answer struct {
 	wrongPIN bool
 	tries    int    // PIN tries left, where wrongPIN
 	amounts  string // DE 54
+	totals   string // of an end of a batch out of balance: the host's own
 	part     int64  // of 10: what was approved, minor units
 	unasked  bool   // refused before anything was decided: not kept
 	at       time.Time
@@ -274,6 +275,8 @@ func (h *Host) decide(q query, now time.Time, authentic bool) answer {
 		return h.reverse(q, now)
 	case preauth, balance:
 		return h.sell(q, now)
+	case increment:
+		return h.increment(q, now)
 	case refund:
 		return h.refund(q, now)
 	case void:

@@ -12,13 +12,14 @@ import (
 // Kind is what a transaction did.
 type Kind string
 
-// The kinds. A void, a completion and a refund may name an earlier transaction; the others stand alone.
+// The kinds. A void, an increment, a completion and a refund may name an earlier transaction; the others stand alone.
 const (
 	KindSale       Kind = "sale"
 	KindCashback   Kind = "cashback" // a sale with cash given out, which DE 4 includes
 	KindRefund     Kind = "refund"
 	KindVoid       Kind = "void"
 	KindPreauth    Kind = "preauth"    // an amount held, nothing taken yet
+	KindIncrement  Kind = "increment"  // more of it held, for the same pre-authorisation
 	KindCompletion Kind = "completion" // takes what a pre-authorisation held, or part of it
 	KindAdvice     Kind = "advice"     // a sale that was approved without asking
 	KindUpload     Kind = "upload"     // a sale that the host learnt of in a batch upload only
@@ -35,14 +36,14 @@ func classOf(mti, code string) class {
 	switch mti[:3] {
 	case "010":
 		switch {
-		case one("00", "30"):
+		case one("00", "09", "17", "30"):
 			return preauth
 		case one("31"):
 			return balance
 		}
 	case "020":
 		switch {
-		case one("00", "09"):
+		case one("00", "09", "17"):
 			return sale
 		case one("20"):
 			return refund
@@ -52,13 +53,13 @@ func classOf(mti, code string) class {
 			return balance
 		}
 	case "022":
-		if one("00", "09", "20") {
+		if one("00", "09", "17", "20") {
 			return advice
 		}
 	case "032":
 		return upload
 	case "040":
-		if one("00", "02", "09", "20", "22", "30") {
+		if one("00", "02", "09", "17", "20", "22", "30") {
 			return reversal
 		}
 	case "050":
@@ -80,7 +81,7 @@ func (c class) needs() []int {
 		return []int{3, 11, 22, 41, 42, 60}
 	case refund, advice:
 		return []int{3, 4, 11, 22, 41, 42, 60}
-	case void:
+	case void, increment:
 		return []int{3, 4, 11, 37, 41, 42, 60}
 	case reversal:
 		return []int{3, 4, 11, 41, 42}
@@ -104,6 +105,10 @@ func (q *query) readMore(text func(int) string, currency money.Currency) {
 	q.original = strings.TrimSpace(text(37))
 	code := text(3)
 	q.code = code[:min(2, len(code))]
+	if q.class == advice {
+		q.approval = strings.TrimSpace(text(38))
+	}
+	cash := q.code == "09" || q.code == "17"
 	switch {
 	case q.class == upload:
 		// The batch is the one being settled: DE 60 names the original.
@@ -113,20 +118,32 @@ func (q *query) readMore(text func(int) string, currency money.Currency) {
 		q.batch = ""
 	case q.class == batchEnd:
 		q.reported, q.final = text(63), q.code == "96"
-	case q.code == "09" && (q.class == sale || q.class == advice):
+	case cash && (q.class == sale || q.class == preauth || q.class == advice || q.class == upload):
 		q.readCash(text(54), currency)
 	}
 }
 
-// readCash reads the cash of DE 54: twelve digits, or an additional amount of type 40 (cash back) in the account's currency.
+// readCash reads the cash of DE 54: twelve digits, or among additional amounts in the account's currency the one of type 40 (cash
+// back). Others may stand beside it: tips.
 func (q *query) readCash(amounts string, currency money.Currency) {
+	const each, most = 20, 6
 	digits := amounts
-	if len(amounts) == 20 {
-		if amounts[2:4] != "40" || amounts[4:7] != fmt.Sprintf("%03d", currency.Numeric) || amounts[7] != 'D' {
-			q.refuse("field 54 is no cash back in the host's currency")
-			return
+	if n := len(amounts); n > 0 && n%each == 0 && n <= most*each {
+		digits = ""
+		for ; amounts != ""; amounts = amounts[each:] {
+			if amounts[4:7] != fmt.Sprintf("%03d", currency.Numeric) || amounts[7] != 'D' {
+				q.refuse("field 54 is not in the host's currency")
+				return
+			}
+			if amounts[2:4] != "40" {
+				continue
+			}
+			if digits != "" {
+				q.refuse("field 54 has cash back twice")
+				return
+			}
+			digits = amounts[8:each]
 		}
-		digits = amounts[8:]
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if len(digits) != 12 || strings.Trim(digits, "0123456789") != "" || err != nil || n == 0 {

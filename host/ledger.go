@@ -68,7 +68,8 @@ type record struct {
 	approved   int64 // minor units: the amount, or what of it was approved
 	cash       int64 // of it
 	refunded   int64 // by linked refunds
-	refers     key   // the transaction that it voids, completes or refunds
+	step       bool  // of a pre-authorisation: it is the first step of a sale in two, and goes with it
+	refers     key   // the transaction that it voids, raises, completes or refunds
 	cleared    bool
 	fee        int64 // of the clearing
 	uploaded   bool  // the terminal's batch upload has it
@@ -81,10 +82,11 @@ type records struct {
 	order   []*record
 	byRRN   map[string]*record
 	byBatch map[key][]*record // by terminal and batch
+	about   map[key][]*record // what refers to a transaction, by its key
 }
 
 func newRecords() records {
-	return records{byKey: map[key]*record{}, latest: map[key]*record{}, byRRN: map[string]*record{}, byBatch: map[key][]*record{}}
+	return records{byKey: map[key]*record{}, latest: map[key]*record{}, byRRN: map[string]*record{}, byBatch: map[key][]*record{}, about: map[key][]*record{}}
 }
 
 func (l *records) full() bool { return len(l.order) >= maxRecords }
@@ -99,6 +101,9 @@ func (l *records) add(r *record) {
 	l.byBatch[of] = append(l.byBatch[of], r)
 	if r.rrn != "" {
 		l.byRRN[r.rrn] = r
+	}
+	if r.refers != (key{}) {
+		l.about[r.refers] = append(l.about[r.refers], r)
 	}
 }
 

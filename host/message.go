@@ -33,10 +33,11 @@ type class uint8
 
 const (
 	otherClass class = iota
-	sale             // 0200 or 0201 with DE 3 00xxxx, or 09xxxx with cash
+	sale             // 0200 or 0201 with DE 3 00xxxx, or 09xxxx or 17xxxx with cash
 	refund           // 0200 with 20xxxx
 	void             // 0200 with 02xxxx, of a refund 22xxxx
-	preauth          // 0100 with 00xxxx or 30xxxx
+	preauth          // 0100 with 00xxxx or 30xxxx, or the first step of a sale in two with what a sale has there
+	increment        // the same with DE 37, which names what was held before
 	balance          // 0100 or 0200 with 31xxxx
 	advice           // 0220 or 0221: approved offline, or a completion
 	upload           // 0320 or 0321
@@ -70,6 +71,7 @@ type query struct {
 	condition string // DE 25
 	code      string // DE 3, first two digits
 	cash      int64  // of the amount, DE 54
+	approval  string // DE 38 of an advice: the approval code that is there already
 	original  string // DE 37: the reference number of an earlier transaction
 	uploadRef string // DE 60 of an upload: type, STAN and reference number of the original
 	reported  string // DE 63: totals
@@ -126,7 +128,9 @@ func read1987(m *iso8583.Message, currency money.Currency, private int) query {
 	text := func(n int) string { s, _ := m.Get(n); return s }
 	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
 	q.batch, q.invoice, q.psn = text(60), text(62), text(23)
-	q.class = classOf(m.MTI(), text(3))
+	if q.class = classOf(m.MTI(), text(3)); q.class == preauth && m.Has(37) {
+		q.class = increment
+	}
 	q.need(q.class.needs()...)
 	if q.class == otherClass || q.class == network {
 		return q
@@ -248,7 +252,7 @@ func compose1987(h *Host, q query, a answer) *iso8583.Message {
 	}
 	if q.class == batchEnd {
 		m.Set(42, q.merchant)
-		m.Set(63, q.reported)
+		m.Set(63, cmp.Or(a.totals, q.reported))
 	}
 	if len(a.chip) > 0 {
 		m.SetBytes(55, a.chip)

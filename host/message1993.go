@@ -126,7 +126,7 @@ func actionCode(c class, code string) string {
 			return "400"
 		case network:
 			return "800"
-		case sale, refund, void, preauth, balance, advice, upload, batchEnd, otherClass:
+		case sale, refund, void, preauth, increment, balance, advice, upload, batchEnd, otherClass:
 		}
 		return "000"
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"time"
 
 	"tillway/host/issuer"
@@ -26,6 +27,7 @@ func (h *Host) original(q query, now time.Time, do func(r *record, a *answer)) a
 	if h.batchOf(q.terminal, q.batch).Closed {
 		return answer{code: batchClosed, at: now, rrn: h.nextRRN(now), note: "batch is closed: use the next number"}
 	}
+	authCode = cmp.Or(q.approval, authCode)
 	r, a := h.record(q, now), answer{code: issuer.Approved, at: now}
 	r.state = Declined
 	do(r, &a)
@@ -75,11 +77,15 @@ func (h *Host) undo(kind string, r *record, state State, now time.Time) {
 	h.takeBack(r, now)
 	h.move(kind, r, now, negated(r.legs))
 	h.issuer.Count(r.pan, r.at, r.spends(), -1)
+	h.follow(r, state, now)
 	r.state, r.reversedAt = state, now
 	if other := h.ledger.byKey[r.refers]; other != nil {
 		switch r.kind {
 		case KindCompletion:
+			h.follow(other, OnHold, time.Time{})
 			other.state = OnHold
+		case KindIncrement:
+			h.raise(other, r, -1)
 		case KindRefund:
 			other.refunded -= r.approved
 		case KindVoid:
@@ -93,15 +99,21 @@ func (h *Host) undo(kind string, r *record, state State, now time.Time) {
 
 // redo lets a transaction stand again whose void was reversed: its money has been moved by the void's own legs.
 func (h *Host) redo(r *record) {
-	r.state, r.reversedAt = Posted, time.Time{}
+	state := Posted
 	if r.kind == KindPreauth {
-		r.state = OnHold
+		state = OnHold
+		h.follow(r, state, time.Time{})
 	}
+	r.state, r.reversedAt = state, time.Time{}
 	h.issuer.Count(r.pan, r.at, r.spends(), 1)
 	if other := h.ledger.byKey[r.refers]; other != nil {
 		switch r.kind {
 		case KindCompletion:
-			other.state = Completed
+			if other.state == Voided { // the first step, which the void took back too
+				h.issuer.Count(other.pan, other.at, other.spends(), 1)
+			}
+			h.follow(other, Completed, time.Time{})
+			other.state, other.reversedAt = Completed, time.Time{}
 		case KindRefund:
 			other.refunded += r.approved
 		default:
@@ -123,7 +135,7 @@ func (h *Host) blocked(r *record) string {
 		return "what it voided is not there"
 	}
 	switch held := h.ledger.byKey[voided.refers]; {
-	case voided.kind == KindCompletion && (held == nil || held.state != OnHold):
+	case voided.kind == KindCompletion && (held == nil || held.state != OnHold && (!held.step || held.state != Voided)):
 		return "what it gave back is held no more"
 	case voided.kind == KindRefund && held != nil && held.refunded+voided.approved > held.approved:
 		return "what it gave back was refunded again"
@@ -140,7 +152,7 @@ func (h *Host) refund(q query, now time.Time) answer {
 		a.rrn, a.fault = h.nextRRN(now), fault
 		var sold *record
 		if q.original != "" {
-			sold = h.ledger.byRRN[q.original]
+			sold = h.ledger.named(q.original)
 		}
 		switch {
 		case force != "":
@@ -167,19 +179,19 @@ func (h *Host) refund(q query, now time.Time) answer {
 	})
 }
 
-// void answers a void of a transaction of the same terminal's open batch, which DE 37 names; its amount is the original's or
-// zero. It can itself be reversed.
+// void answers a void of a transaction of the same terminal's open batch, which DE 37 names; its amount is what was asked for
+// there, what was approved, or zero. It can itself be reversed.
 func (h *Host) void(q query, now time.Time) answer {
 	return h.original(q, now, func(r *record, a *answer) {
 		r.kind = KindVoid
 		a.rrn = h.nextRRN(now)
-		was := h.ledger.byRRN[q.original]
+		was := h.ledger.named(q.original)
 		switch {
 		case was == nil || was.key.terminal != q.terminal || was.key.batch != q.batch:
 			a.code, a.note = notFound, "no transaction with this reference number in the batch"
-		case was.card != r.card || (q.amount.Minor != 0 && q.amount != was.amount):
+		case was.card != r.card || (q.amount.Minor != 0 && q.amount != was.amount && q.amount.Minor != was.approved):
 			a.code, a.note = mismatch, "void's card or amount is not the original's"
-		case was.kind == KindVoid || !was.stands() || (q.code == "22") != (was.kind == KindRefund):
+		case was.kind == KindVoid || was.kind == KindIncrement || !was.stands() || (q.code == "22") != (was.kind == KindRefund):
 			a.code, a.note = invalidTransaction, "nothing stands that this could void: "+string(was.state)
 		default:
 			if a.note = h.blocked(was); a.note != "" {
@@ -190,6 +202,11 @@ func (h *Host) void(q query, now time.Time) answer {
 			r.refers, r.state, r.legs, r.approved = was.key, Posted, negated(was.legs), was.approved
 			h.undo(string(KindVoid), was, Voided, now)
 			a.note = "voided"
+			if first := h.ledger.byKey[was.refers]; was.kind == KindCompletion && first != nil && first.step {
+				r.legs = append(r.legs, negated(first.legs)...)
+				h.undo(string(KindVoid), first, Voided, now)
+				a.note = "voided, both steps"
+			}
 		}
 	})
 }
@@ -234,6 +251,7 @@ func (h *Host) complete(r, held *record, a *answer) {
 	case r.approved > held.approved:
 		a.code, a.note = issuer.WrongAmount, "more than what is held"
 	default:
+		h.follow(held, Completed, time.Time{})
 		r.refers, held.state = held.key, Completed
 		h.take(
 			r, Posted, ledger.Leg{Account: heldAccount + r.account, Minor: -held.approved}, ledger.Leg{Account: settlement, Minor: r.approved},

@@ -231,7 +231,7 @@ func (r *rig) books() int {
 			switch p.Kind {
 			case host.KindRefund:
 				sum -= p.Amount.Minor
-			case host.KindVoid, host.KindBalance:
+			case host.KindVoid, host.KindBalance, host.KindIncrement:
 			default:
 				sum += p.Amount.Minor
 			}

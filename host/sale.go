@@ -53,7 +53,7 @@ func (h *Host) sell(q query, now time.Time) answer {
 			h.take(r, Posted, r.pay(d.Part)...)
 		case d.Code != issuer.Approved:
 		case q.class == preauth:
-			r.kind = KindPreauth
+			r.kind, r.step = KindPreauth, q.condition != "06"
 			h.take(r, OnHold, ledger.Leg{Account: cardAccount + r.account, Minor: -q.amount.Minor}, ledger.Leg{Account: heldAccount + r.account, Minor: q.amount.Minor})
 		default:
 			h.take(r, Posted, r.pay(q.amount.Minor)...)

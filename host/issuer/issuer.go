@@ -151,6 +151,7 @@ type Request struct {
 	Inquiry bool  // asks for the balance: no amount, nothing is approved but the card
 	Partial bool  // less than Amount may be approved
 
+	Kept   bool   // the card is not there: more is asked for what it was read for before
 	Swiped bool   // read by the stripe: there is no chip data
 	Track  string // then: track 2 behind the expiry, service code first
 
@@ -178,6 +179,11 @@ func (is *Issuer) Authorise(r Request) Decision {
 	a := is.byPAN[r.PAN.Clear()]
 	if a == nil {
 		return forced(r, Decision{Code: NoSuchCard, Why: "no account with this number"})
+	}
+	if r.Kept {
+		code, why := a.decide(r, emv.Data{})
+		code, why, _ = a.part(r, code, why)
+		return Decision{Code: code, Why: why}
 	}
 	if r.Swiped {
 		return a.authoriseStripe(r)
