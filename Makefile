@@ -61,7 +61,7 @@ lint: $(LINT) ## golangci-lint, pinned
 fuzz: deps ## each fuzz target for FUZZTIME (10s)
 	@GO='$(GO)' sh make/fuzz.sh '$(FUZZTIME)'
 
-sim: deps ## the seeded simulation of the whole terminal: SEEDS (1000) from SEED (1) on
+sim: deps ## the seeded simulation of the whole terminal: SEEDS (1000) from SEED (1) on, 3 in 100 of them also long and in SQLite
 	@GO='$(GO)' sh make/sim.sh '$(SEEDS)' '$(SEED)'
 
 crash: deps ## what power cuts leave of journal and ledger: STATES (10000) crash states of each, opened and checked; needs root and /dev/fuse

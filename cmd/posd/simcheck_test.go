@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,7 +154,7 @@ func (w *world) check(ctx context.Context) []string {
 	c := &checker{
 		world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{},
 		serials: map[string]bool{}, under: map[string][]string{},
-		saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
+		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
 	}
 	if w.defect != nil {
 		c.say("defect: %v", w.defect)
@@ -174,28 +172,31 @@ func (w *world) check(ctx context.Context) []string {
 		c.event(e, m)
 	}
 	c.books()
-	c.sealed(ctx)
-	c.disk()
+	c.clear()
 	return c.found
 }
 
 type checker struct {
 	*world
 	found    []string
-	sales    map[string]terminal.Sale // by STAN: what the journal says in the end
-	posted   map[string]*posting      // by STAN
-	rejected map[string]bool          // STANs whose reversal the host took before their request
-	sent     map[string]int           // requests written, by STAN
-	open     map[string]bool          // STANs whose reversal is owed and not yet acknowledged to the terminal
-	serials  map[string]bool          // key serial numbers that went out
-	under    map[string][]string      // those of MACs, by STAN
-	asked    wireMessage              // the request that the host works on
+	left     evidence             // on the disk
+	sales    map[string]savedSale // by STAN: what the journal says in the end
+	byID     map[int64]savedSale
+	forgiven map[string]bool     // STANs whose reversal was written off by hand
+	posted   map[string]*posting // by STAN
+	rejected map[string]bool     // STANs whose reversal the host took before their request
+	sent     map[string]int      // requests written, by STAN
+	open     map[string]bool     // STANs whose reversal is owed and not yet acknowledged to the terminal
+	serials  map[string]bool     // key serial numbers that went out
+	under    map[string][]string // those of MACs, by STAN
+	asked    wireMessage         // the request that the host works on
 
-	saved    map[string]bool        // STANs on disk as Sending so far
-	turn     map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
-	requests map[string]wireMessage // requests written, by STAN
-	answered string                 // STAN of the last approval that was delivered
-	agreed   map[string]bool        // STANs whose card gave its certificate after the approval
+	saved      map[string]bool        // STANs on disk as Sending so far
+	turn       map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
+	requests   map[string]wireMessage // requests written, by STAN
+	answered   string                 // STAN of the last approval that was delivered
+	believable map[string]bool        // STANs of which an authentic approval was delivered
+	agreed     map[string]bool        // STANs whose card gave its certificate after the approval
 }
 
 // beside takes what happened beside the wire.
@@ -206,6 +207,8 @@ func (c *checker) beside(e wireEvent) bool {
 		c.saved[stan] = true
 	case 'd':
 		c.turn[stan] = true
+	case 'q':
+		c.open[stan] = true
 	case 't':
 		c.agreed[c.answered] = true
 	default:
@@ -218,53 +221,72 @@ func (c *checker) say(format string, args ...any) {
 	c.found = append(c.found, fmt.Sprintf("seed %d: ", c.seed)+fmt.Sprintf(format, args...))
 }
 
-// readSales opens the journal as it lies on disk after the last boot.
+// readSales takes the disk as it lies there after the last boot.
 func (c *checker) readSales(ctx context.Context) {
-	c.sales = map[string]terminal.Sale{}
-	d, err := openDisk(ctx, c.dir, slog.New(slog.DiscardHandler))
-	if err != nil {
-		c.say("the journal does not open any more: %v", err)
-		return
+	c.sales, c.byID, c.forgiven = map[string]savedSale{}, map[int64]savedSale{}, map[string]bool{}
+	var err error
+	if c.left, err = c.disk.evidence(ctx); err != nil {
+		c.say("the journal cannot be read: %v", err)
 	}
-	defer func() {
-		if err := d.close(); err != nil {
-			c.say("closing: %v", err)
-		}
-	}()
-	all, err := d.journal.Last(ctx, 1000)
-	if err != nil {
-		c.say("sales: %v", err)
-	}
-	keys := map[string]terminal.SaleID{}
-	byID := map[terminal.SaleID]terminal.Sale{}
-	for _, s := range all {
-		byID[s.ID] = s
-		c.states["end "+string(s.State)+" "+s.Outcome.Code]++
-		if !s.State.Final() {
-			c.say("sale %s is left in %s", s.ID, s.State)
+	keys := map[string]uint64{}
+	for _, s := range c.left.sales {
+		c.byID[int64(s.ID)] = s //nolint:gosec // sale numbers stay below 2^63
+		c.states["end "+s.State+" "+s.Outcome.Code]++
+		if !s.final() || s.projected != s.State {
+			c.say("sale %d is left in %s, and its projection in %s", s.ID, s.State, s.projected)
 		}
 		if s.STAN != 0 {
-			stan := fmt.Sprintf("%06d", s.STAN)
-			if old, twice := c.sales[stan]; twice {
-				c.say("sales %s and %s share STAN %s", old.ID, s.ID, stan)
+			if old, twice := c.sales[s.stan()]; twice {
+				c.say("sales %d and %d share STAN %s", old.ID, s.ID, s.stan())
 			}
-			c.sales[stan] = s
+			c.sales[s.stan()] = s
 		}
 		if old, twice := keys[s.Key]; twice {
-			c.say("order %s was sold twice: sales %s and %s", s.Key, old, s.ID)
+			c.say("order %s was sold twice: sales %d and %d", s.Key, old, s.ID)
 		}
 		keys[s.Key] = s.ID
 	}
 	for id, s := range c.shown {
-		if now := byID[id]; now.State != s.State || now.Outcome != s.Outcome {
+		if now := c.byID[int64(id)]; now.State != string(s.State) || now.Outcome.Code != s.Outcome.Code { //nolint:gosec // as above
 			c.say("sale %s was shown %s (%s) and is %s (%s) in the journal", id, s.State, s.Outcome.Code, now.State, now.Outcome.Code)
 		}
 	}
-	debts, err := d.journal.Debts(ctx)
-	if err != nil || len(debts) > 0 {
-		c.say("%d debts are left: %+v %v", len(debts), debts, err)
+	for _, d := range c.left.debts {
+		if !d.final() {
+			c.say("debt %d of sale %d, a %s, is left %s", d.id, d.sale, d.kind, d.state)
+		}
+		if d.state == "WrittenOff" {
+			c.forgiven[fmt.Sprintf("%06d", d.stan)] = true
+		}
+		c.states["end debt "+d.kind+" "+d.state]++
+	}
+	c.replay()
+	if n := c.left.messages(); n != 0 {
+		c.say("%d sealed messages are kept for nothing: %v", n, c.left.sealed)
 	}
 }
+
+// replay compares the projections with the journal's rows.
+func (c *checker) replay() {
+	last := map[int64]string{}
+	for _, r := range c.left.rows {
+		if r.kind == "sale" {
+			last[r.sale] = r.became
+		}
+	}
+	for id, state := range last {
+		if c.byID[id].State != state {
+			c.say("sale %d is %s by the journal and %q by its projection", id, state, c.byID[id].State)
+		}
+	}
+	if len(last) != len(c.byID) {
+		c.say("%d sales in the journal, %d projections", len(last), len(c.byID))
+	}
+}
+
+// settles are the codes with which a reversal does not hold up the next request any more: done, nothing to reverse, and refused
+// for good, which parks it.
+var settles = []string{"00", "25", "12", "30"}
 
 // event takes one frame in the order of the wire.
 func (c *checker) event(e wireEvent, m wireMessage) {
@@ -277,7 +299,7 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 	case e.dir == '>' && m.mti == "0200":
 		c.request(m, sale, known)
 	case e.dir == '>' && m.mti == "0400":
-		if sale.State != terminal.Reversed {
+		if sale.State != "Reversed" {
 			c.say("STAN %s is reversed and the sale is %s", m.stan, sale.State)
 		}
 		if !c.turn[m.stan] {
@@ -298,10 +320,11 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		c.asked = m
 	case e.dir == 'a':
 		c.host(m)
-	case e.dir == '<' && m.mti == "0410" && (m.rc == "00" || m.rc == "25") && authentic(e.data, c.under[m.stan]): // 25: nothing to reverse
+	case e.dir == '<' && m.mti == "0410" && slices.Contains(settles, m.rc) && authentic(e.data, c.under[m.stan]):
 		delete(c.open, m.stan)
 	case e.dir == '<' && m.mti == "0210" && m.rc == "00" && c.requests[m.stan].stan != "":
 		c.answered = m.stan
+		c.believable[m.stan] = c.believable[m.stan] || authentic(e.data, c.under[m.stan])
 	}
 }
 
@@ -320,7 +343,7 @@ func (c *checker) keys(m wireMessage) {
 	c.under[m.stan] = append(c.under[m.stan], m.macKey)
 }
 
-func (c *checker) request(m wireMessage, sale terminal.Sale, known bool) {
+func (c *checker) request(m wireMessage, sale savedSale, known bool) {
 	if !c.saved[m.stan] {
 		c.say("request %s left before Sending was on disk", m.stan)
 	}
@@ -338,7 +361,7 @@ func (c *checker) request(m wireMessage, sale terminal.Sale, known bool) {
 	if m.amount != fmt.Sprintf("%012d", sale.Amount.Minor) || m.tid != "TILL0001" {
 		c.say("request %s: amount %s, terminal %s", m.stan, m.amount, m.tid)
 	}
-	if sale.State == terminal.Reversed {
+	if sale.State == "Reversed" {
 		c.open[m.stan] = true
 	}
 }
@@ -393,18 +416,21 @@ func (c *checker) books() {
 		if !p.reversed {
 			n, _ := strconv.ParseInt(p.amount, 10, 64)
 			stands[p.pan] += n
-			if !known || sale.State != terminal.Approved {
+			if c.forgiven[stan] { // the supervisor has settled it with the acquirer
+				continue
+			}
+			if !known || sale.State != "Approved" {
 				c.say("STAN %s stands at the host with %s, the terminal says %q", stan, p.amount, sale.State)
 			}
 		}
 	}
 	for stan, s := range c.sales {
 		p := c.posted[stan]
-		if s.State == terminal.Approved && (p == nil || p.reversed || p.amount != fmt.Sprintf("%012d", s.Amount.Minor)) {
-			c.say("sale %s is approved with %s, the host has %+v", s.ID, s.Amount.Format(), p)
+		if s.State == "Approved" && (p == nil || p.reversed || p.amount != fmt.Sprintf("%012d", s.Amount.Minor)) {
+			c.say("sale %d is approved with %d, the host has %+v", s.ID, s.Amount.Minor, p)
 		}
-		if s.State == terminal.Approved && !c.agreed[stan] {
-			c.say("sale %s is approved, and its card never agreed", s.ID)
+		if s.State == "Approved" && !c.agreed[stan] {
+			c.say("sale %d is approved, and its card never agreed", s.ID)
 		}
 	}
 	for _, a := range c.world.host.Accounts() {
@@ -413,56 +439,40 @@ func (c *checker) books() {
 		}
 	}
 	for id, s := range c.shown {
-		if s.State != terminal.Approved {
-			continue
-		}
-		if !slices.ContainsFunc(c.wire, func(e wireEvent) bool {
-			m, err := readWire(e.data)
-			return err == nil && e.dir == '<' && m.mti == "0210" && m.rc == "00" && m.stan == fmt.Sprintf("%06d", s.STAN) &&
-				authentic(e.data, c.under[m.stan])
-		}) {
+		if s.State == terminal.Approved && !c.believable[fmt.Sprintf("%06d", s.STAN)] {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
 		}
 	}
 }
 
-// sealed looks at what is kept sealed: with every sale at its end and every debt paid, no message is.
-func (c *checker) sealed(ctx context.Context) {
-	db, err := sql.Open("sqlite3", filepath.Join(c.dir, "journal.db"))
-	if err != nil {
-		c.say("%v", err)
-		return
+// clear looks for the cards' numbers in the clear, as text and packed, in everything that was written.
+func (c *checker) clear() {
+	var numbers [][]byte
+	for _, a := range c.world.host.Accounts() {
+		pan := a.PAN.Clear()
+		packed, err := hex.DecodeString(pan)
+		if err != nil {
+			c.say("%v", err)
+		}
+		numbers = append(numbers, []byte(pan), packed, []byte(hex.EncodeToString([]byte(pan))))
 	}
-	defer func() { _ = db.Close() }()
-	var kept int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM card WHERE purpose <> 'card'").Scan(&kept); err != nil || kept != 0 {
-		c.say("%d sealed messages are kept for nothing: %v", kept, err)
+	look := func(where string, b []byte) {
+		for _, n := range numbers {
+			if bytes.Contains(b, n) {
+				c.say("%s holds a card number in the clear", where)
+			}
+		}
 	}
-}
-
-// disk looks for the cards' numbers in the clear, as text and packed, in everything that was written.
-func (c *checker) disk() {
+	for _, text := range c.left.text {
+		look("the journal", text)
+	}
 	err := filepath.WalkDir(c.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, a := range c.world.host.Accounts() {
-			pan := a.PAN.Clear()
-			packed, err := hex.DecodeString(pan)
-			if err != nil {
-				return err
-			}
-			for _, form := range [][]byte{[]byte(pan), packed, []byte(hex.EncodeToString([]byte(pan)))} {
-				if bytes.Contains(b, form) {
-					c.say("%s holds a card number in the clear", filepath.Base(path))
-				}
-			}
-		}
-		return nil
+		look(filepath.Base(path), b)
+		return err
 	})
 	if err != nil {
 		c.say("reading the state folder: %v", err)

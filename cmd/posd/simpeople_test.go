@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"tillway/money"
+	"tillway/terminal"
+	"tillway/terminal/lane"
+)
+
+// cashier sells until orders are used up: order after order, each watched to its end, now and then cancelled, and
+// asked for again with the same key after a power cut.
+type cashier struct {
+	w     *world
+	rand  *rand.Rand
+	next  int // orders begun
+	total int
+	order terminal.Order
+	open  bool // the order's end was not seen
+}
+
+func (c *cashier) work(ctx context.Context, s *stack) bool {
+	for c.open || c.next < c.total {
+		if pause(ctx, actorCashier, time.Duration(200+c.rand.IntN(8000))*time.Millisecond) != nil {
+			return false
+		}
+		if !c.open {
+			c.next++
+			c.order = terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
+			c.open = true
+		}
+		cancels := c.rand.IntN(5) == 0 && !c.w.calm.Load()
+		if cancels {
+			c.w.fault("cashier cancels")
+		}
+		if c.w.mishap(c.rand, 30, "clock set while it runs") {
+			c.w.hosts.Go(func() {
+				if pause(ctx, actorClock, 3*time.Second) == nil {
+					c.w.setClock(c.w.rand(uint64(90_000 + c.next)))
+				}
+			})
+		}
+		if c.rand.IntN(3) == 0 && c.decide(ctx, s) != nil {
+			return false
+		}
+		sale, err := s.lane.Start(ctx, c.order)
+		if err != nil {
+			return false
+		}
+		if cancels {
+			wait, cut := time.Duration(c.rand.IntN(9000))*time.Millisecond, c.w.cut
+			c.w.hosts.Go(func() {
+				if pause(ctx, actorCancel, wait) != nil {
+					return
+				}
+				if wait.Milliseconds()%4 == 0 {
+					cut.soon(2)
+				}
+				_ = s.lane.Cancel(ctx) // too late is an answer too
+			})
+		}
+		if !sale.State.Final() {
+			if sale, err = watch(ctx, s.lane, sale.ID); err != nil {
+				return false
+			}
+		}
+		c.w.show(sale)
+		c.open = false
+	}
+	return c.drain(ctx, s)
+}
+
+// watch follows a sale on the screen until it ends there.
+func watch(ctx context.Context, l *lane.Lane, id terminal.SaleID) (terminal.Sale, error) {
+	var seen uint64
+	for {
+		snap, err := l.Watch(ctx, seen)
+		if err != nil {
+			return terminal.Sale{}, err
+		}
+		if seen = snap.Version; snap.Last != nil && snap.Last.ID == id {
+			return *snap.Last, nil
+		}
+	}
+}
+
+// decide takes the parked debts in hand, as a supervisor does: mostly they go out again, now and then one is written off.
+func (c *cashier) decide(ctx context.Context, s *stack) error {
+	debts, err := c.w.journal.Debts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range debts {
+		if d.State != terminal.Parked {
+			continue
+		}
+		event, note := terminal.DebtRequeued, ""
+		if c.w.mishap(c.rand, 4, "debt written off") {
+			event, note = terminal.DebtWrittenOff, "settled by telephone"
+		}
+		if _, err := s.lane.Decide(ctx, terminal.DebtDecision{Debt: d.ID, Event: event, By: "supervisor", Note: note}); err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err := pause(ctx, actorCashier, 700*time.Millisecond); err != nil { // what it sets going has instants of its own
+			return err
+		}
+	}
+	return nil
+}
+
+// drain waits until nothing is owed any more; in a calm world that must come to an end.
+func (c *cashier) drain(ctx context.Context, s *stack) bool {
+	for range 200 {
+		if pause(ctx, actorCashier, time.Second) != nil {
+			return false
+		}
+		snap := s.lane.Snapshot()
+		if !c.w.calm.Load() || snap.Owed+snap.Parked == 0 {
+			return true
+		}
+		if snap.Parked > 0 && c.decide(ctx, s) != nil {
+			return false
+		}
+	}
+	c.w.fail(errors.New("something is still owed 200 seconds after the last fault"))
+	return true
+}
+
+// supervise is somebody at work on the terminal while a sale is being finished with its card: presses "send now", or does
+// what commits a row of its own and so takes the waiting ones along; and at times pulls the plug.
+func (w *world) supervise(ctx context.Context, l *lane.Lane, journal lane.Journal, cut *power) {
+	for seen := uint64(0); ; {
+		snap, err := l.Watch(ctx, seen)
+		if err != nil {
+			return
+		}
+		seen = snap.Version
+		if !strings.HasPrefix(string(snap.State), "Finish") || w.calm.Load() {
+			continue
+		}
+		r := w.rand(uint64(50_000 + snap.Sale))
+		if r.IntN(3) != 0 || pause(ctx, actorSupervisor, time.Duration(5+r.IntN(300))*time.Millisecond) != nil {
+			continue
+		}
+		if r.IntN(3) == 0 {
+			cut.soon(1 + r.IntN(4))
+		}
+		if r.IntN(2) == 0 {
+			if journal.Append(ctx, true) != nil {
+				return
+			}
+			continue
+		}
+		if err := l.SendQueue(ctx); err != nil {
+			return
+		}
+	}
+}
+
+// amounts are what is bought: mostly plain, now and then one that the host or the card plays a trick with.
+func simAmount(c *rand.Rand, calm bool) money.Amount {
+	kwd, _ := money.ByCode("KWD")
+	base := int64(1+c.IntN(30)) * 1000
+	tricks := []int64{51, 55, 91, 5, 101, 102, 103, 104, 105, 106, 201, 202, 203}
+	if calm || c.IntN(3) != 0 {
+		return money.New(base+int64(300+c.IntN(700)), kwd)
+	}
+	return money.New(base+tricks[c.IntN(len(tricks))], kwd)
+}
