@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,15 +20,32 @@ import (
 
 // pair is the two journals that the simulation uses, given the same things to write.
 type pair struct {
-	t      *testing.T
-	dir    string
-	rand   *rand.Rand
-	files  *disk
-	memory *memoryJournal
-	now    time.Time
-	next   terminal.SaleID
-	open   []terminal.Sale // not final, or waiting
-	seen   map[string]bool // states that were reached
+	t       *testing.T
+	dir     string
+	rand    *rand.Rand
+	files   *disk
+	memory  *memoryJournal
+	now     time.Time
+	next    terminal.SaleID
+	open    []terminal.Sale // not final, or waiting
+	seen    map[string]bool // states that were reached
+	cards   []emv.PAN
+	batches int // that were opened behind the first
+}
+
+func newPair(t *testing.T) *pair {
+	t.Helper()
+	p := &pair{t: t, dir: simDir(t), rand: rand.New(rand.NewPCG(7, 11)), memory: newMemoryJournal(time.Now), now: time.Unix(1_800_000_000, 0), seen: map[string]bool{}}
+	for _, number := range []string{"4761739001010143", "4761739001010119"} {
+		pan, err := emv.NewPAN(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.cards = append(p.cards, pan)
+	}
+	p.start()
+	t.Cleanup(func() { _ = p.files.close() })
+	return p
 }
 
 func (p *pair) start() {
@@ -48,7 +66,7 @@ func (p *pair) powerCut() {
 	p.start()
 	p.same("after a power cut")
 	var err error
-	if p.open, err = p.memory.Unfinished(p.t.Context()); err != nil {
+	if p.open, err = p.files.journal.Unfinished(p.t.Context()); err != nil { // these know their cards
 		p.t.Fatal(err)
 	}
 }
@@ -73,9 +91,13 @@ func (p *pair) same(when string) {
 		"due to another": {
 			debtsText(p.files.journal.Due(ctx, "other")), debtsText(p.memory.Due(ctx, "other")),
 		},
-		"debts":  {debtsText(p.files.journal.Debts(ctx)), debtsText(p.memory.Debts(ctx))},
-		"last":   {two(p.files.journal.Last(ctx, 7)), two(p.memory.Last(ctx, 7))},
-		"counts": {p.counts(p.files.journal.Counts(ctx)), p.counts(p.memory.Counts(ctx))},
+		"debts":    {debtsText(p.files.journal.Debts(ctx)), debtsText(p.memory.Debts(ctx))},
+		"last":     {two(p.files.journal.Last(ctx, 7)), two(p.memory.Last(ctx, 7))},
+		"batches":  {batchesText(p.files.journal.Batches(ctx, "bank")), batchesText(p.memory.Batches(ctx, "bank"))},
+		"items":    {p.items(p.files.journal.Items), p.items(p.memory.Items)},
+		"standing": {p.standing(p.files.journal.Standing(ctx, "bank")), p.standing(p.memory.Standing(ctx, "bank"))},
+		"exposure": {p.exposure(p.files.journal.Exposure), p.exposure(p.memory.Exposure)},
+		"counts":   {p.counts(p.files.journal.Counts(ctx)), p.counts(p.memory.Counts(ctx))},
 	} {
 		a, err1 := json.Marshal(both[0])
 		b, err2 := json.Marshal(both[1])
@@ -112,6 +134,50 @@ func two(sales []terminal.Sale, err error) any {
 	return []any{append([]terminal.Sale{}, sales...), fmt.Sprint(err)}
 }
 
+// batchesText leaves out when the first batch was opened: that is each journal's own clock.
+func batchesText(all []terminal.Batch, err error) any {
+	for i := range all {
+		if all[i].Number == 1 {
+			all[i].Opened = time.Time{}
+		}
+		all[i].Opened = all[i].Opened.UTC()
+	}
+	return []any{append([]terminal.Batch{}, all...), fmt.Sprint(err)}
+}
+
+func (p *pair) items(read func(context.Context, string, uint32) ([]terminal.Item, error)) any {
+	var all []any
+	for n := range uint32(p.batches + 2) {
+		items, err := read(p.t.Context(), "bank", n)
+		for i := range items {
+			items[i].Sale.Token = ""
+			for k := range items[i].Debts {
+				d := &items[i].Debts[k]
+				d.Since, d.NotBefore = d.Since.UTC(), d.NotBefore.UTC()
+			}
+		}
+		all = append(all, append([]terminal.Item{}, items...), fmt.Sprint(err))
+	}
+	return all
+}
+
+func (p *pair) standing(s terminal.Standing, err error) any {
+	s.Oldest = s.Oldest.UTC()
+	return []any{s, fmt.Sprint(err)}
+}
+
+func (p *pair) exposure(read func(context.Context, string, terminal.Way, emv.PAN) (terminal.Exposure, error)) any {
+	var all []any
+	for _, way := range []terminal.Way{terminal.WayOffline, terminal.WayDeferred} {
+		for _, card := range p.cards {
+			e, err := read(p.t.Context(), "bank", way, card)
+			e.Oldest = e.Oldest.UTC()
+			all = append(all, e, fmt.Sprint(err))
+		}
+	}
+	return all
+}
+
 func debtText(d terminal.Debt) string {
 	return fmt.Sprintf("%d sale %s %s %s %d %s %d %v %q %x", d.ID, d.Sale, d.Acquirer, d.Kind, d.STAN, d.State, d.Attempts, d.NotBefore.UnixNano(), d.Reason, d.Message)
 }
@@ -139,7 +205,8 @@ func (p *pair) sell() {
 	if len(p.open) == 0 || p.rand.IntN(4) == 0 {
 		p.next++
 		p.open = append(p.open, terminal.Sale{
-			V: terminal.RecordVersion, ID: p.next, Kind: terminal.KindSale, State: terminal.Ready, Acquirer: "bank", Batch: 1,
+			V: terminal.RecordVersion, ID: p.next, Kind: terminal.Kinds()[p.rand.IntN(len(terminal.Kinds()))], State: terminal.Ready,
+			Acquirer: "bank", Batch: uint32(p.batches + 1), Of: terminal.SaleID(p.rand.IntN(int(p.next))), //nolint:gosec // small numbers
 			Amount: money.New(int64(p.next)*100, kwd), Key: fmt.Sprintf("order-%d", p.next), STAN: uint32(p.next) + 500, //nolint:gosec // a small number
 			Started: p.now.UTC(), Updated: p.now.UTC(),
 		})
@@ -155,6 +222,12 @@ func (p *pair) sell() {
 	row := can[p.rand.IntN(len(can))]
 	s.State, s.Updated = row.To, p.now.UTC()
 	p.seen[string(row.To)] = true
+	if slices.Contains(row.Duties, terminal.OweAdvice) {
+		s.Way = terminal.WayOffline
+	}
+	if slices.Contains(row.Duties, terminal.OweDeferred) {
+		s.Way, s.Approved = terminal.WayDeferred, money.New(7, kwd)
+	}
 	e := terminal.Entry{
 		Time: p.now, Kind: terminal.SaleEntry, From: row.From, Event: string(row.Event), Duties: row.Duties, Sale: &s,
 		Note: "walked", Erase: row.From == terminal.Sending,
@@ -162,11 +235,7 @@ func (p *pair) sell() {
 	if len(row.Duties) > 0 {
 		e.Secret = &terminal.Secret{Reversal: fmt.Appendf(nil, "reversal of %s", s.ID), Advice: fmt.Appendf(nil, "advice of %s", s.ID)}
 		if row.From == terminal.CardTalk || row.From == terminal.Ready {
-			pan, err := emv.NewPAN("4761739001010143")
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			e.Secret.Card = terminal.CardData{PAN: pan, Expiry: "4912"}
+			e.Secret.Card = terminal.CardData{PAN: p.cards[p.rand.IntN(2)], Expiry: "4912"}
 		}
 	}
 	if row.To == terminal.Sending {
@@ -206,12 +275,35 @@ func (p *pair) owe() {
 	}
 }
 
+// settle takes a batch one row on; the last that is not closed takes sales.
+func (p *pair) settle() {
+	p.t.Helper()
+	open, err := p.memory.Batches(p.t.Context(), "bank")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	b := open[p.rand.IntN(len(open))]
+	var can []terminal.BatchRow
+	for _, r := range terminal.BatchTable() {
+		if r.From == b.State {
+			can = append(can, r)
+		}
+	}
+	row := can[p.rand.IntN(len(can))]
+	b.State, b.Attempts, b.Reason, b.Traces = row.To, b.Attempts+1, "walked", uint64(p.next)
+	p.seen["batch "+string(row.To)] = true
+	if row.Event == terminal.BatchDrained {
+		p.batches++
+	}
+	if err := p.append(true, terminal.Entry{Time: p.now, Kind: terminal.BatchEntry, Event: string(row.Event), Batch: &b}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // TestJournalsAgree walks the state tables at random, writes the same to the store and to the simulation's journal in memory, and
 // compares all that they say after every step and every power cut: what the simulation proves with the one holds for the other.
 func TestJournalsAgree(t *testing.T) {
-	p := &pair{t: t, dir: simDir(t), rand: rand.New(rand.NewPCG(7, 11)), memory: newMemoryJournal(time.Now), now: time.Unix(1_800_000_000, 0), seen: map[string]bool{}}
-	p.start()
-	defer func() { _ = p.files.close() }()
+	p := newPair(t)
 	for _, j := range []interface {
 		Batch(ctx context.Context, acquirer string) (uint32, error)
 	}{p.files.journal, p.memory} {
@@ -224,14 +316,16 @@ func TestJournalsAgree(t *testing.T) {
 		switch n := p.rand.IntN(40); {
 		case n == 0:
 			p.powerCut()
-		case n < 12:
+		case n < 10:
 			p.owe()
+		case n < 15:
+			p.settle()
 		default:
 			p.sell()
 		}
 		p.same(fmt.Sprintf("step %d", step))
 	}
-	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff"}, finalStates...) {
+	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff", "batch Closed", "batch Disputed", "batch Uploading"}, finalStates...) {
 		if !p.seen[s] {
 			t.Errorf("no walk reached %s", s)
 		}
@@ -264,16 +358,16 @@ func TestJournalsRefuseAlike(t *testing.T) {
 		"an advice without its message": {sale(func(e *terminal.Entry) {
 			e.Duties, e.Secret = []terminal.Duty{terminal.OweAdvice}, &terminal.Secret{}
 		})},
-		"a discharge of nothing":   {sale(func(e *terminal.Entry) { e.Duties = []terminal.Duty{terminal.DischargeReversal} })},
-		"a duty that is none":      {sale(func(e *terminal.Entry) { e.Duties = []terminal.Duty{"+X"} })},
-		"a debt that is not there": {{Kind: terminal.DebtEntry, Event: "Turn", Debt: &terminal.Debt{ID: 5, State: terminal.Sent, Acquirer: "bank"}}},
-		"a sale's row without it":  {{Kind: terminal.SaleEntry}},
-		"a debt's row without it":  {{Kind: terminal.DebtEntry}},
+		"a discharge of nothing":    {sale(func(e *terminal.Entry) { e.Duties = []terminal.Duty{terminal.DischargeReversal} })},
+		"a duty that is none":       {sale(func(e *terminal.Entry) { e.Duties = []terminal.Duty{"+X"} })},
+		"a debt that is not there":  {{Kind: terminal.DebtEntry, Event: "Turn", Debt: &terminal.Debt{ID: 5, State: terminal.Sent, Acquirer: "bank"}}},
+		"a batch that is not there": {{Kind: terminal.BatchEntry, Event: "Settle", Batch: &terminal.Batch{Acquirer: "bank", Number: 9, State: terminal.BatchDraining}}},
+		"a batch's row without it":  {{Kind: terminal.BatchEntry}},
+		"a sale's row without it":   {{Kind: terminal.SaleEntry}},
+		"a debt's row without it":   {{Kind: terminal.DebtEntry}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &pair{t: t, dir: simDir(t), memory: newMemoryJournal(time.Now)}
-			p.start()
-			defer func() { _ = p.files.close() }()
+			p := newPair(t)
 			if err := p.append(true, entries...); err == nil {
 				t.Error("both took it")
 			}

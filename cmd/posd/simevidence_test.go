@@ -133,7 +133,7 @@ func (j *memoryJournal) evidence() (e evidence, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, id := range j.ids() {
-		err = errors.Join(err, e.sale(string(j.sales[id].state), j.sales[id].record))
+		err = errors.Join(err, e.sale(string(j.sales[id].head.State), j.sales[id].record))
 	}
 	for _, d := range j.debts {
 		e.debts = append(e.debts, savedDebt{

@@ -23,9 +23,10 @@ type memoryJournal struct {
 	rows    []memoryRow // committed
 	sales   map[terminal.SaleID]*memorySale
 	keys    map[string]terminal.SaleID
-	debts   []*memoryDebt     // by number, from 1
-	batches map[string]uint32 // open, by acquirer
-	sealed  map[string][]byte // by purpose and number
+	debts   []*memoryDebt              // by number, from 1
+	batches []*terminal.Batch          // oldest first
+	sealed  map[string]memorySealed    // by purpose and number
+	cards   map[terminal.SaleID]string // which card paid: what the store has as a token
 	clock   func() time.Time
 }
 
@@ -41,28 +42,29 @@ type memoryRow struct {
 	record []byte
 	sale   *terminal.Sale
 	debt   *terminal.Debt
+	batch  *terminal.Batch
 	secret *terminal.Secret
 	erase  bool
 }
 
+// memorySale is a sale's projection. Of head only what is no map and no slice is read: the rest may change behind it.
 type memorySale struct {
+	head   *terminal.Sale
+	record []byte
+}
+
+// memorySealed is what the store seals, under the key of a batch.
+type memorySealed struct {
 	acquirer string
-	state    terminal.State
-	final    bool
-	record   []byte
-	seq      int
+	batch    uint32
+	plain    []byte
 }
 
-type memoryDebt struct {
-	terminal.Debt
-
-	created time.Time
-}
+type memoryDebt struct{ terminal.Debt }
 
 func newMemoryJournal(clock func() time.Time) *memoryJournal {
 	return &memoryJournal{
-		sales: map[terminal.SaleID]*memorySale{}, keys: map[string]terminal.SaleID{}, batches: map[string]uint32{},
-		sealed: map[string][]byte{}, clock: clock,
+		sales: map[terminal.SaleID]*memorySale{}, keys: map[string]terminal.SaleID{}, sealed: map[string]memorySealed{}, cards: map[terminal.SaleID]string{}, clock: clock,
 	}
 }
 
@@ -104,7 +106,7 @@ func (j *memoryJournal) row(e *terminal.Entry) (memoryRow, error) {
 	}
 	var err error
 	switch {
-	case (e.Kind == terminal.SaleEntry) != (e.Sale != nil), (e.Kind == terminal.DebtEntry) != (e.Debt != nil):
+	case (e.Kind == terminal.SaleEntry) != (e.Sale != nil), (e.Kind == terminal.DebtEntry) != (e.Debt != nil), (e.Kind == terminal.BatchEntry) != (e.Batch != nil):
 		err = errMemory
 	case e.Sale != nil:
 		sale := *e.Sale
@@ -115,6 +117,12 @@ func (j *memoryJournal) row(e *terminal.Entry) (memoryRow, error) {
 		debt.Message = nil
 		r.debt, r.to = &debt, string(debt.State)
 		r.record, err = json.Marshal(&debt)
+	case e.Batch != nil:
+		r.to = string(e.Batch.State)
+		if r.record, err = json.Marshal(e.Batch); err == nil {
+			r.batch = new(terminal.Batch)
+			err = json.Unmarshal(r.record, r.batch)
+		}
 	}
 	return r, err
 }
@@ -137,13 +145,15 @@ func (j *memoryJournal) write(r memoryRow) error {
 		return j.writeSale(r)
 	case r.debt != nil:
 		return j.writeDebt(r)
+	case r.batch != nil:
+		return j.writeBatch(r)
 	}
 	return nil
 }
 
 func (j *memoryJournal) writeSale(r memoryRow) error {
 	id, was := r.sale.ID, j.sales[r.sale.ID]
-	if (was == nil) != (r.from == terminal.Ready || r.from == "") || (was != nil && (was.state != r.from || was.final)) {
+	if (was == nil) != (r.from == terminal.Ready || r.from == "") || (was != nil && (was.head.State != r.from || was.head.State.Final())) {
 		return errMemory
 	}
 	if was == nil && r.sale.Key != "" {
@@ -152,7 +162,7 @@ func (j *memoryJournal) writeSale(r memoryRow) error {
 		}
 		j.keys[r.sale.Key] = id
 	}
-	j.sales[id] = &memorySale{acquirer: r.sale.Acquirer, state: r.sale.State, final: r.sale.State.Final(), record: r.record, seq: len(j.rows)}
+	j.sales[id] = &memorySale{r.sale, r.record}
 	if err := j.seal(r); err != nil {
 		return err
 	}
@@ -176,25 +186,26 @@ func (j *memoryJournal) seal(r memoryRow) error {
 	}
 	id := int64(r.sale.ID) //nolint:gosec // sale numbers stay below 2^63
 	if !r.secret.Card.PAN.IsZero() {
+		j.cards[r.sale.ID] = r.secret.Card.PAN.Clear()
 		plain, err := r.secret.Card.Plain()
 		if err != nil {
 			return err
 		}
-		if err := j.put("card", id, plain); err != nil {
+		if err := j.put("card", id, r.sale, plain); err != nil {
 			return err
 		}
 	}
 	if len(r.secret.Request) == 0 {
 		return nil
 	}
-	return j.put("request", id, r.secret.Request)
+	return j.put("request", id, r.sale, r.secret.Request)
 }
 
-func (j *memoryJournal) put(purpose string, id int64, plain []byte) error {
-	if _, taken := j.sealed[sealedName(purpose, id)]; taken {
+func (j *memoryJournal) put(purpose string, id int64, sale *terminal.Sale, plain []byte) error {
+	if _, taken := j.sealed[sealedName(purpose, id)]; taken || sale.Batch == 0 {
 		return errMemory
 	}
-	j.sealed[sealedName(purpose, id)] = plain
+	j.sealed[sealedName(purpose, id)] = memorySealed{sale.Acquirer, sale.Batch, plain}
 	return nil
 }
 
@@ -204,7 +215,7 @@ func (j *memoryJournal) duty(d terminal.Duty, r memoryRow) error {
 		if r.secret == nil || len(r.secret.Reversal) == 0 {
 			return errMemory
 		}
-		j.owe(terminal.ReversalDebt, r, r.secret.Reversal)
+		return j.owe(terminal.ReversalDebt, r, r.secret.Reversal)
 	case terminal.OweAdvice, terminal.OweDeferred:
 		if r.secret == nil || len(r.secret.Advice) == 0 {
 			return errMemory
@@ -213,7 +224,7 @@ func (j *memoryJournal) duty(d terminal.Duty, r memoryRow) error {
 		if d == terminal.OweDeferred {
 			kind = terminal.DeferredDebt
 		}
-		j.owe(kind, r, r.secret.Advice)
+		return j.owe(kind, r, r.secret.Advice)
 	case terminal.DischargeReversal:
 		at := slices.IndexFunc(j.debts, func(d *memoryDebt) bool {
 			return d.Sale == r.sale.ID && d.Kind == terminal.ReversalDebt && d.State == terminal.Owed
@@ -229,12 +240,12 @@ func (j *memoryJournal) duty(d terminal.Duty, r memoryRow) error {
 	return nil
 }
 
-func (j *memoryJournal) owe(kind terminal.DebtKind, r memoryRow, message []byte) {
+func (j *memoryJournal) owe(kind terminal.DebtKind, r memoryRow, message []byte) error {
 	d := &memoryDebt{Debt: terminal.Debt{
-		ID: int64(len(j.debts) + 1), Sale: r.sale.ID, Acquirer: r.sale.Acquirer, Kind: kind, STAN: r.sale.STAN, State: terminal.Owed,
-	}, created: r.at}
+		ID: int64(len(j.debts) + 1), Sale: r.sale.ID, Acquirer: r.sale.Acquirer, Kind: kind, STAN: r.sale.STAN, State: terminal.Owed, Since: r.at,
+	}}
 	j.debts = append(j.debts, d)
-	j.sealed[sealedName("message", d.ID)] = message
+	return j.put("message", d.ID, r.sale, message)
 }
 
 func (j *memoryJournal) writeDebt(r memoryRow) error {
@@ -278,7 +289,7 @@ func (j *memoryJournal) pick(want func(*memorySale) bool) ([]terminal.Sale, erro
 func (j *memoryJournal) Unfinished(context.Context) ([]terminal.Sale, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.pick(func(s *memorySale) bool { return !s.final })
+	return j.pick(func(s *memorySale) bool { return !s.head.State.Final() })
 }
 
 // Last is the newest n sales, newest first.
@@ -310,7 +321,7 @@ func (j *memoryJournal) ByKey(_ context.Context, key string) (terminal.Sale, err
 // open are the debts that wait or are parked, of sales that are over.
 func (j *memoryJournal) open() (found []*memoryDebt) {
 	for _, d := range j.debts {
-		if !d.State.Final() && j.sales[d.Sale].final {
+		if !d.State.Final() && j.sales[d.Sale].head.State.Final() {
 			found = append(found, d)
 		}
 	}
@@ -331,7 +342,7 @@ func (j *memoryJournal) Due(_ context.Context, acquirer string) ([]terminal.Debt
 
 func (j *memoryJournal) whole(d *memoryDebt) terminal.Debt {
 	out := d.Debt
-	out.Message = slices.Clone(j.sealed[sealedName("message", d.ID)])
+	out.Message = slices.Clone(j.sealed[sealedName("message", d.ID)].plain)
 	return out
 }
 
@@ -373,21 +384,9 @@ func (j *memoryJournal) Counts(context.Context) (terminal.Counts, error) {
 		} else {
 			c.Owed++
 		}
-		if c.Oldest.IsZero() || d.created.Before(c.Oldest) {
-			c.Oldest = d.created
+		if c.Oldest.IsZero() || d.Since.Before(c.Oldest) {
+			c.Oldest = d.Since
 		}
 	}
 	return c, nil
-}
-
-func (j *memoryJournal) Batch(_ context.Context, acquirer string) (uint32, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.batches[acquirer] == 0 {
-		if err := j.commit(); err != nil {
-			return 0, err
-		}
-		j.batches[acquirer] = 1
-	}
-	return j.batches[acquirer], nil
 }
