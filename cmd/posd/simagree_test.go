@@ -311,7 +311,7 @@ func TestJournalsAgree(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	for step := range 500 {
+	for step := range 300 {
 		p.now = p.now.Add(time.Second)
 		switch n := p.rand.IntN(40); {
 		case n == 0:

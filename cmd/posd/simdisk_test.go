@@ -161,6 +161,7 @@ func (w *world) note(e terminal.Entry, commit bool) {
 	defer w.mu.Unlock()
 	if e.Debt != nil {
 		w.states["debt "+string(e.Debt.State)]++
+		w.rows["debt "+e.Event]++
 		w.lines = append(w.lines, fmt.Sprintf("%v debt %d of sale %s, STAN %06d: %s %s", w.now(), e.Debt.ID, e.Debt.Sale, e.Debt.STAN, e.Event, e.Debt.State))
 	}
 	if e.Debt != nil && e.Event == string(terminal.DebtRequeued) {
@@ -173,6 +174,7 @@ func (w *world) note(e terminal.Entry, commit bool) {
 		return
 	}
 	w.states[string(e.Sale.State)]++
+	w.rows[string(e.From)+" "+e.Event]++
 	w.lines = append(w.lines, fmt.Sprintf("%v sale %s %s STAN %06d: %s %s %v", w.now(), e.Sale.ID, e.Sale.Amount, e.Sale.STAN, e.Event, e.Sale.State, e.Duties))
 	if e.Sale.State == terminal.Sending && commit {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 's', stan: e.Sale.STAN})

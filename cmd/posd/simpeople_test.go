@@ -65,7 +65,7 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			})
 		}
 		if !sale.State.Final() {
-			if sale, err = watch(ctx, s.lane, sale.ID); err != nil {
+			if sale, err = watch(ctx, s.lane, sale.ID, c.compare(ctx, s.lane, sale.ID)); err != nil {
 				return false
 			}
 		}
@@ -75,10 +75,9 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 	return c.drain(ctx, s)
 }
 
-// watch follows a sale on the screen until it ends there.
-func watch(ctx context.Context, l *lane.Lane, id terminal.SaleID) (terminal.Sale, error) {
-	var seen uint64
-	for {
+// watch follows a sale on the screen until it ends there; each sees what the screen shows.
+func watch(ctx context.Context, l *lane.Lane, id terminal.SaleID, each ...func(terminal.Snapshot) error) (terminal.Sale, error) {
+	for seen := uint64(0); ; {
 		snap, err := l.Watch(ctx, seen)
 		if err != nil {
 			return terminal.Sale{}, err
@@ -86,6 +85,33 @@ func watch(ctx context.Context, l *lane.Lane, id terminal.SaleID) (terminal.Sale
 		if seen = snap.Version; snap.Last != nil && snap.Last.ID == id {
 			return *snap.Last, nil
 		}
+		for _, f := range each {
+			if err := f(snap); err != nil {
+				return terminal.Sale{}, err
+			}
+		}
+	}
+}
+
+// compare says whether a signature matches: mostly it does, now and then not, and now and then nobody looks.
+func (c *cashier) compare(ctx context.Context, l *lane.Lane, id terminal.SaleID) func(terminal.Snapshot) error {
+	said := false
+	return func(snap terminal.Snapshot) error {
+		if said || (snap.State != terminal.AgreementOnline && snap.State != terminal.AgreementOffline) {
+			return nil
+		}
+		said = true
+		if c.w.mishap(c.rand, 6, "nobody compares the signature") {
+			return nil
+		}
+		if c.rand.IntN(5) == 0 && !c.w.calm.Load() {
+			c.w.cut.soon(1 + c.rand.IntN(3))
+		}
+		if err := pause(ctx, actorCashier, time.Duration(500+c.rand.IntN(6000))*time.Millisecond); err != nil {
+			return err
+		}
+		_ = l.Agree(ctx, id, terminal.Agreement{Matches: !c.w.mishap(c.rand, 4, "signature does not match"), By: "cashier"}) // too late is an answer too
+		return nil
 	}
 }
 
@@ -140,7 +166,7 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane, journal lane.Journa
 			return
 		}
 		seen = snap.Version
-		if !strings.HasPrefix(string(snap.State), "Finish") || w.calm.Load() {
+		if !strings.HasPrefix(string(snap.State), "Finish") && !strings.HasPrefix(string(snap.State), "Agreement") || w.calm.Load() {
 			continue
 		}
 		r := w.rand(uint64(50_000 + snap.Sale))

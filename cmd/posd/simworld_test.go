@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,13 +39,14 @@ const (
 )
 
 const (
-	simCardWait = 30*time.Second + 11
-	simCardTalk = 20*time.Second + 13
-	simAnswer   = 5*time.Second + 17
-	simWrite    = 3*time.Second + 19
-	simRetry    = 2*time.Second + 23
-	simRetryMax = 16*time.Second + 29
-	simCheck    = 30*time.Second + 31
+	simCardWait  = 30*time.Second + 11
+	simCardTalk  = 20*time.Second + 13
+	simAnswer    = 5*time.Second + 17
+	simWrite     = 3*time.Second + 19
+	simRetry     = 2*time.Second + 23
+	simRetryMax  = 16*time.Second + 29
+	simCheck     = 30*time.Second + 31
+	simSignature = 40*time.Second + 37
 )
 
 // story is everything that one seed's run leaves for the checker: what went over the wire, what the cashier was
@@ -57,6 +59,7 @@ type story struct {
 	faults map[string]int
 	cuts   map[string]int // power cuts and stops, by what was being done
 	states map[string]int // states seen, and end states with their codes
+	rows   map[string]int // rows of the state tables that were taken
 	dir    string
 	defect error
 }
@@ -183,12 +186,30 @@ func simAcquirer() acquirerConfig {
 	return a
 }
 
-// simProfile is parsed once: what a terminal sells with is the same at every start.
-var simProfile = sync.OnceValues(func() (profile.Profile, error) {
-	p, err := profile.Ready("kuwait")
-	p.Deadlines.Card = simCardWait
-	return p, err
+// simProfiles are parsed once: what a terminal sells with is the same at every start. With the second, customers of credit cards
+// sign.
+var simProfiles = sync.OnceValues(func() (all [2]profile.Profile, err error) {
+	text, err := profile.Text("kuwait")
+	if err != nil {
+		return all, err
+	}
+	signed := strings.NewReplacer(
+		`["online_pin", "no_cvm"]`, `["online_pin", "signature", "no_cvm"]`, `["no_cvm"] # DEV`, `["signature", "no_cvm"] # DEV`,
+	).Replace(string(text))
+	for i, text := range []string{string(text), signed} {
+		if all[i], err = profile.Parse([]byte(text)); err != nil {
+			return all, err
+		}
+		all[i].Deadlines.Card, all[i].Deadlines.Signature = simCardWait, simSignature
+	}
+	return all, nil
 })
+
+// profile is the seed's.
+func (w *world) profile() (profile.Profile, error) {
+	all, err := simProfiles()
+	return all[w.seed%3%2], err
+}
 
 // boot runs the terminal from power-on to power-off: until the cashier has had his sales, the power is cut, or the disk is full.
 func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(context.Context, *stack) bool) (finished bool, err error) {
@@ -247,7 +268,7 @@ func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(c
 func (w *world) expected(err error) bool { return errors.Is(err, errCut) || errors.Is(err, errFull) }
 
 func (w *world) assemble(ctx context.Context, d opened, journal lane.Journal, m module) (*stack, error) {
-	p, err := simProfile()
+	p, err := w.profile()
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +315,7 @@ func (s *story) fail(err error) {
 func newWorld(dir string, p plan) (*world, error) {
 	w := &world{
 		story: &story{
-			shown: map[terminal.SaleID]terminal.Sale{}, faults: map[string]int{}, cuts: map[string]int{}, states: map[string]int{},
+			shown: map[terminal.SaleID]terminal.Sale{}, faults: map[string]int{}, cuts: map[string]int{}, states: map[string]int{}, rows: map[string]int{},
 			dir: filepath.Join(dir, fmt.Sprint(p.seed)),
 		},
 		plan: p, began: time.Now(),
