@@ -66,8 +66,9 @@ type parts struct {
 	audit func(ctx context.Context, done bool, note string) // what a host did or tried with keys; nil: nowhere
 
 	cardTalk time.Duration
-	table    []terminal.Row     // nil: terminal.Table()
-	debts    []terminal.DebtRow // nil: terminal.DebtTable()
+	table    []terminal.Row      // nil: terminal.Table()
+	debts    []terminal.DebtRow  // nil: terminal.DebtTable()
+	batches  []terminal.BatchRow // nil: terminal.BatchTable()
 }
 
 // stripeRules is what the profile says of swiped cards: their holders are verified as the terminal can.
@@ -98,7 +99,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		return nil, err
 	}
 	recovered, err := lane.Recover(ctx, lane.Recovery{
-		Journal: p.journal, Acquirer: p.acquirer.Name, Now: p.clock(), Table: p.table, Debts: p.debts,
+		Journal: p.journal, Acquirer: p.acquirer.Name, Now: p.clock(), Table: p.table, Debts: p.debts, Batches: p.batches,
 		Note: "kernel " + contact.Version + ", profile " + p.profile.Name,
 	})
 	if err != nil {
@@ -128,7 +129,8 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Link: session, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
-		Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Log: p.log,
+		Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
+		Currency: p.profile.Currency,
 	}
 	p.keys(&owning)
 	s.owner = lane.NewOwner(owning)

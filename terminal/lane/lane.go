@@ -80,6 +80,9 @@ func New(cfg Config) *Lane {
 	if l.table == nil {
 		l.table = terminal.Table()
 	}
+	if cfg.Owner != nil {
+		l.cfg.Traces = watched{cfg.Traces, cfg.Owner}
+	}
 	l.board.init()
 	return l
 }
@@ -94,8 +97,10 @@ func (l *Lane) Run(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
+		release := l.cfg.Owner.hold(ctx) // keys do not change under a PIN, nor does a batch end between a sale's number and its end
 		sale, known, err := l.accept(ctx, call.order)
 		if err != nil || known {
+			release()
 			call.reply <- startReply{sale, err}
 			if errors.Is(err, errJournal) && ctx.Err() == nil {
 				return err
@@ -104,7 +109,6 @@ func (l *Lane) Run(ctx context.Context) error {
 		}
 		talk, stop := l.board.begin(ctx, sale)
 		call.reply <- startReply{sale, nil}
-		release := l.cfg.Owner.hold(ctx) // keys do not change under a PIN
 		err = l.sell(ctx, talk, &sale)
 		release()
 		stop()
@@ -174,6 +178,9 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (sale terminal.Sale
 		case !errors.Is(err, terminal.ErrNoSale):
 			return sale, false, fmt.Errorf("%w: looking for the key: %w", errJournal, err)
 		}
+	}
+	if err := l.cfg.Owner.room(ctx, o.Kind); err != nil {
+		return sale, false, err
 	}
 	n, err := l.cfg.Sales.Next(ctx)
 	if err != nil {
@@ -263,6 +270,11 @@ func (l *Lane) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.De
 	return l.cfg.Owner.Decide(ctx, d)
 }
 
+// DecideBatch carries out what somebody wants of a batch; Owner.DecideBatch.
+func (l *Lane) DecideBatch(ctx context.Context, d terminal.BatchDecision) (terminal.Batch, error) {
+	return l.cfg.Owner.DecideBatch(ctx, d)
+}
+
 // ExchangeKeys makes the acquirer's owner ask for new session keys as soon as no sale runs; false where the acquirer has
 // none. anew is for a host that has lost the keys in force. What came of it is in the journal, and in the status of the keys.
 func (l *Lane) ExchangeKeys(_ context.Context, anew bool) bool { return l.cfg.Owner.RenewKeys(anew) }
@@ -294,6 +306,7 @@ func (l *Lane) dress(s terminal.Snapshot) terminal.Snapshot {
 		l.cfg.Log.Error("counting what is owed", "err", err)
 	}
 	s.Owed, s.Parked, s.Oldest, s.Journal = counts.Owed, counts.Parked, counts.Oldest, counts.Highest
+	s.Batch = l.cfg.Owner.BatchStatus()
 	s.Quarantined, s.Clock = counts.Quarantined, counts.Clock
 	return s
 }

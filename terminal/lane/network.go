@@ -63,7 +63,11 @@ func (o *Owner) RenewKeys(anew bool) bool {
 func (o *Owner) hold(ctx context.Context) (release func()) {
 	select {
 	case o.quiet <- struct{}{}:
-		return func() { <-o.quiet }
+		return func() {
+			if <-o.quiet; o.draining.Load() {
+				o.Poke()
+			}
+		}
 	case <-ctx.Done():
 		return func() {}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -42,9 +43,13 @@ type OwnerConfig struct {
 	Peer         func() terminal.Peer   // the other end of the link, from any goroutine; nil: nothing is known of it
 	Certificates []terminal.Certificate // whose end is warned about before it comes, beside the peer's
 
-	Clock func() time.Time
-	Debts []terminal.DebtRow // nil: terminal.DebtTable()
-	Log   *slog.Logger
+	Currency money.Currency // of its batches
+	Settle   SettleRules    // when they are settled by themselves
+
+	Clock   func() time.Time
+	Debts   []terminal.DebtRow  // nil: terminal.DebtTable()
+	Batches []terminal.BatchRow // nil: terminal.BatchTable()
+	Log     *slog.Logger
 }
 
 // Owner owns one acquirer's link and the order of what goes over it: sign-on, what is owed, the request. Nothing else
@@ -52,22 +57,34 @@ type OwnerConfig struct {
 type Owner struct {
 	cfg    OwnerConfig
 	debts  []terminal.DebtRow
+	table  []terminal.BatchRow
 	ask    chan question
 	decide chan decision
+
+	decideBatch chan batchDecision
+
 	poke   chan struct{}
 	strays chan terminal.Stray
 	done   chan struct{} // closed when Run has ended
 
 	mu     sync.Mutex // guards what follows
 	health terminal.Health
-	ahead  *time.Duration // the host's clock, when it was last told
-	warned string         // of clock or certificates, in the log
+	ahead  *time.Duration   // the host's clock, when it was last told
+	warned string           // of clock or certificates, in the log
+	known  []terminal.Batch // not closed, as last read
 
 	failures int           // connection failures in a row; Run's goroutine only
 	lastUsed time.Time     // when an answer last came; Run's goroutine only
 	keys     keyState      // Run's goroutine only
 	renew    chan bool     // somebody asks for new session keys; true: anew
 	quiet    chan struct{} // one slot: a sale runs, or its keys are being changed
+
+	stepDue       bool          // a batch's next step waits for nothing; Run's goroutine only
+	settleNow     bool          // somebody asked for it: back-off does not count; Run's goroutine only
+	batchFailures int           // of a batch's messages in a row; Run's goroutine only
+	upload        upload        // Run's goroutine only
+	draining      atomic.Bool   // a batch's totals wait for a moment without a sale
+	lastTrace     atomic.Uint64 // trace number given out last in this run
 
 	generation atomic.Int64 // of the session keys: goes up with each change
 }
@@ -103,6 +120,10 @@ func NewOwner(cfg OwnerConfig) *Owner {
 	if o.debts == nil {
 		o.debts = terminal.DebtTable()
 	}
+	if o.table, o.decideBatch = cfg.Batches, make(chan batchDecision); o.table == nil {
+		o.table = terminal.BatchTable()
+	}
+	o.cfg.Traces = watched{cfg.Traces, o}
 	o.setHealth(false, "not connected yet", "")
 	return o
 }
@@ -141,6 +162,11 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 				return err
 			}
 			continue
+		case d := <-o.decideBatch:
+			if err := o.batchByHand(ctx, d); err != nil {
+				return err
+			}
+			continue
 		case <-o.poke:
 			next, err = o.rest(ctx, true)
 		case anew := <-o.renew:
@@ -148,7 +174,12 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 			o.keys.notBefore, o.keys.anew = time.Time{}, o.keys.anew || anew
 			next, err = o.rest(ctx, true)
 		case <-pause.C:
-			next, err = o.rest(ctx, false)
+			select {
+			case q := <-o.ask: // a customer goes before a batch
+				next, err = o.serve(ctx, q)
+			default:
+				next, err = o.rest(ctx, false)
+			}
 		}
 		if err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -231,6 +262,9 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 // failed.
 func (o *Owner) nextLook(ctx context.Context) (time.Duration, error) {
 	look := o.cfg.Check
+	if o.stepDue {
+		return 0, nil
+	}
 	if o.failures > 0 {
 		return min(look, o.backoff(o.failures)), nil
 	}
@@ -282,6 +316,9 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 
 // rest is what an owner does between requests: look after the connection, and send what is due.
 func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err error) {
+	if err := o.cutOff(ctx); err != nil {
+		return 0, err
+	}
 	switch err := o.connect(ctx); {
 	case errors.Is(err, errJournal):
 		return 0, err
@@ -297,9 +334,16 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	if err := o.drainStrays(ctx); err != nil {
 		return 0, err
 	}
+	step, err := o.settlement(ctx)
+	if err != nil || step == 0 {
+		return step, err
+	}
 	look, err := o.echo(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if step > 0 {
+		look = min(look, step)
 	}
 	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
 	if err != nil || len(due) == 0 {

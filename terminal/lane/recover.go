@@ -13,9 +13,10 @@ type Recovery struct {
 	Journal  Journal
 	Acquirer string
 	Now      time.Time
-	Table    []terminal.Row     // nil: terminal.Table()
-	Debts    []terminal.DebtRow // nil: terminal.DebtTable()
-	Note     string             // of the start's row: version and profile
+	Table    []terminal.Row      // nil: terminal.Table()
+	Debts    []terminal.DebtRow  // nil: terminal.DebtTable()
+	Batches  []terminal.BatchRow // nil: terminal.BatchTable()
+	Note     string              // of the start's row: version and profile
 }
 
 // Recover brings what a stop or a power cut left in the middle to where the tables say, in one commit, before lane and
@@ -62,10 +63,39 @@ func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
 		e.Time = r.Now
 		entries = append(entries, e)
 	}
-	if err := r.Journal.Append(ctx, true, entries...); err != nil {
+	batches, err := r.batches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Journal.Append(ctx, true, append(entries, batches...)...); err != nil {
 		return nil, fmt.Errorf("%w: %w", errJournal, err)
 	}
 	return open, nil
+}
+
+// batches are the rows of batches whose message may be with the host: it goes out again, as a repeat.
+func (r Recovery) batches(ctx context.Context) ([]terminal.Entry, error) {
+	if r.Batches == nil {
+		r.Batches = terminal.BatchTable()
+	}
+	all, err := r.Journal.Batches(ctx, r.Acquirer)
+	if err != nil {
+		return nil, fmt.Errorf("batches: %w", err)
+	}
+	var entries []terminal.Entry
+	for _, b := range all {
+		if b.State != terminal.BatchTotalling && b.State != terminal.BatchUploading && b.State != terminal.BatchClosing {
+			continue
+		}
+		row, err := terminal.NextBatch(r.Batches, b.State, terminal.BatchNoAnswer)
+		if err != nil {
+			return nil, fmt.Errorf("batch %d: %w", b.Number, err)
+		}
+		b.State, b.NotBefore, b.Reason = row.To, time.Time{}, "the terminal stopped while it may have been with the bank"
+		b.Attempts++
+		entries = append(entries, terminal.Entry{Time: r.Now, Kind: terminal.BatchEntry, Event: string(terminal.BatchNoAnswer), Batch: &b, Note: b.Reason})
+	}
+	return entries, nil
 }
 
 // declinedBefore gives back the host's refusal to a sale that was found in FinishDeclined.
