@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"tillway/terminal"
@@ -41,7 +40,7 @@ func (s *Store) batchOf(ctx context.Context, c cells) (b terminal.Batch, err err
 		return b, err
 	}
 	if c[3] == "" {
-		b = terminal.Batch{Acquirer: c.text(4), Number: uint32(c.number(5)), State: terminal.BatchOpen, Traces: math.MaxInt64} //nolint:gosec // 1 to 999999
+		b = terminal.Batch{Acquirer: c.text(4), Number: uint32(c.number(5)), State: terminal.BatchOpen, Traces: terminal.TracesUnknown} //nolint:gosec // 1 to 999999
 		b.Opened, err = time.Parse(time.RFC3339Nano, c.text(2))
 	} else {
 		err = json.Unmarshal([]byte(c.text(3)), &b)
@@ -177,7 +176,7 @@ func (s *Store) Batch(ctx context.Context, acquirer string) (uint32, error) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := s.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return s.newBatch(ctx, tx, terminal.Batch{Acquirer: acquirer, Number: next, Opened: s.clock()})
+		return s.newBatch(ctx, tx, terminal.Batch{Acquirer: acquirer, Number: next, Opened: s.clock(), Traces: terminal.TracesUnknown})
 	}); err != nil {
 		return 0, err
 	}

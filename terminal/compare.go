@@ -56,7 +56,9 @@ func compareWay(items []Item, what string, count int, sum int64) []Difference {
 	case count < 0:
 		left := slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Missing() == "" })
 		if found := subset(left, -count, -sum); len(found) > 0 {
-			return named(found, func(i Item) string { return "the bank counts this " + what + ", and the journal does not: " + i.Missing() })
+			return named(found, func(i Item) string {
+				return "the bank counts this " + what + ", and the journal does not: " + i.Missing()
+			})
 		}
 	}
 	return []Difference{{Amount: differs(items, sum), Why: apart(what, count, sum)}}

@@ -109,9 +109,10 @@ type Batch struct {
 	By       string         `json:"by,omitempty"`   // who or what wanted its end
 	Note     string         `json:"note,omitempty"` // of CloseByHand: why
 
+	Balanced    bool      `json:"balanced,omitempty"`     // closed, and the host has the same
 	LeaveParked bool      `json:"leave_parked,omitempty"` // what the host has refused for good is left out of it, and stays parked
 	CalledOff   time.Time `json:"called_off,omitzero"`    // when its end was last wanted, and called off
-	Traces      uint64    `json:"traces,omitempty"`       // trace numbers that were given out before it was opened
+	Traces      uint64    `json:"traces,omitempty"`       // trace numbers that were given out before it was opened, or TracesUnknown
 
 	Totals   []TotalsLine `json:"totals,omitempty"`   // from Totalling on: ours
 	Host     []TotalsLine `json:"host,omitempty"`     // the host's, where it says them
@@ -124,6 +125,9 @@ type Batch struct {
 	Code      string       `json:"rc,omitempty"`        // DE 39 of the last answer
 	Findings  []Difference `json:"findings,omitempty"`  // what the upload or the proof found
 }
+
+// TracesUnknown says that nobody knows how many trace numbers were given out before a batch: the first one of a journal.
+const TracesUnknown = 1<<63 - 1
 
 // Difference is one payment that journal and host do not have alike.
 type Difference struct {

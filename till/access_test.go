@@ -246,6 +246,23 @@ func (f far) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRow, 
 }
 func (f far) Debts(context.Context) ([]terminal.Debt, error) { f.touch(); return nil, nil }
 
+func (f far) DecideBatch(context.Context, terminal.BatchDecision) (terminal.Batch, error) {
+	f.touch()
+	return terminal.Batch{}, nil
+}
+
+func (f far) Batches(context.Context, string) ([]terminal.Batch, error) { f.touch(); return nil, nil }
+
+func (f far) BatchRecord(context.Context, string, uint32) (terminal.Batch, error) {
+	f.touch()
+	return terminal.Batch{}, terminal.ErrNoBatch
+}
+
+func (f far) Items(context.Context, string, uint32) ([]terminal.Item, error) {
+	f.touch()
+	return nil, nil
+}
+
 // Every route, asked by nobody and by every role, on a closed till: who gets through is this table and nothing else, and
 // behind a refusal nothing is reached.
 func TestEveryRouteAsksForItsRole(t *testing.T) {
@@ -283,6 +300,12 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"POST", "/v1/queue/send", "", "st"},
 		{"POST", "/v1/queue/3/retry", "", "st"},
 		{"POST", "/v1/queue/3/write-off", `{"note":"x"}`, "s"},
+		{"POST", "/v1/settle", "", "s"},
+		{"GET", "/v1/settle", "", "cs"},
+		{"POST", "/v1/settle/call-off", "", "s"},
+		{"POST", "/v1/settle/3/close", `{"note":"x"}`, "s"},
+		{"GET", "/v1/report/x", "", "cs"},
+		{"GET", "/v1/report/z", "", "cs"},
 		{"GET", "/v1/users", "", "a"},
 		{"POST", "/v1/users", `{"name":"x"}`, "a"},
 		{"POST", "/v1/users/nobody", `{"lock":false}`, "a"},

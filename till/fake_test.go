@@ -93,6 +93,26 @@ func (s *script) Decide(_ context.Context, d terminal.DebtDecision) (terminal.De
 	return as[terminal.Debt](r[0]), errorOf(r[1])
 }
 
+func (s *script) DecideBatch(_ context.Context, d terminal.BatchDecision) (terminal.Batch, error) {
+	r := s.next("DecideBatch", d)
+	return as[terminal.Batch](r[0]), errorOf(r[1])
+}
+
+func (s *script) Batches(_ context.Context, acquirer string) ([]terminal.Batch, error) {
+	r := s.next("Batches", acquirer)
+	return as[[]terminal.Batch](r[0]), errorOf(r[1])
+}
+
+func (s *script) BatchRecord(_ context.Context, acquirer string, number uint32) (terminal.Batch, error) {
+	r := s.next("BatchRecord", acquirer, number)
+	return as[terminal.Batch](r[0]), errorOf(r[1])
+}
+
+func (s *script) Items(_ context.Context, acquirer string, batch uint32) ([]terminal.Item, error) {
+	r := s.next("Items", acquirer, batch)
+	return as[[]terminal.Item](r[0]), errorOf(r[1])
+}
+
 func (s *script) Snapshot() terminal.Snapshot { return as[terminal.Snapshot](s.next("Snapshot")[0]) }
 
 func (s *script) Current() (terminal.Sale, bool) {

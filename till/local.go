@@ -36,11 +36,23 @@ func (h *handler) localRow(r terminal.JournalRow) terminal.JournalRow {
 		d := h.localDebt(*r.Debt)
 		r.Debt = &d
 	}
+	if r.Batch != nil {
+		b := h.localBatch(*r.Batch)
+		r.Batch = &b
+	}
 	return r
 }
 
 func (h *handler) localSnapshot(s terminal.Snapshot) terminal.Snapshot {
 	s.Oldest = h.local(s.Oldest)
+	if s.Batch != nil {
+		b := *s.Batch
+		b.CutOff, b.Settling = h.local(b.CutOff), nil
+		for _, one := range s.Batch.Settling {
+			b.Settling = append(b.Settling, h.localBatch(one))
+		}
+		s.Batch = &b
+	}
 	if s.Last != nil {
 		last := h.localSale(*s.Last)
 		s.Last = &last

@@ -53,6 +53,12 @@ func problems() []problemRow {
 		{terminal.ErrNotParked, http.StatusConflict, "not_parked", "The debt is not parked", "The terminal sends it by itself; pos queue send makes it try now."},
 		{terminal.ErrOtherAcquirer, http.StatusConflict, "other_acquirer", "The debt is another acquirer's", "Start posd under that acquirer's name to send it, or write it off."},
 		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},
+		{terminal.ErrNoBatch, http.StatusNotFound, "no_such_batch", "There is no such batch", "pos report x shows the batch that is open, pos report z the last that was closed."},
+		{terminal.ErrNoTotals, http.StatusConflict, "no_totals", "There is nothing to settle with this acquirer", "It closes its batches by itself."},
+		{terminal.ErrEmptyBatch, http.StatusConflict, "empty_batch", "There is nothing to settle", "Nothing was paid since the last settlement, and nothing was sent."},
+		{terminal.ErrParkedItems, http.StatusConflict, "parked", "The bank has refused payments of this batch for good", "Look at them with pos queue: send them again or write them off. pos settle --leave-parked settles without them."},
+		{terminal.ErrBatchState, http.StatusConflict, "batch_state", "The batch does not stand where that can be done", "pos status shows where it stands."},
+		{terminal.ErrBatchFull, http.StatusConflict, "batch_full", "The batch is full", "Settle it first: pos settle. Nothing of this order was taken."},
 		{ErrNoTranscript, http.StatusNotFound, "no_transcript", "There is no transcript of that sale", "See [transcripts] in posd.toml for how many are kept; pos why tells what the journal knows."},
 		{receipt.ErrNotFinal, http.StatusConflict, "still_running", "The sale is still running", "Ask for the receipt when it has ended."},
 	}

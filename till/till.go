@@ -4,7 +4,7 @@
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
 // GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement, GET queue, POST queue/send,
-// POST queue/{id}/retry, POST queue/{id}/write-off; POST login, POST logout,
+// POST queue/{id}/retry, POST queue/{id}/write-off; POST settle, GET settle, POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -52,6 +52,9 @@ type Lane interface {
 	// Decide carries out what somebody decided about a parked debt; errors terminal.ErrNoDebt, ErrNotParked, ErrQuarantined,
 	// ErrOtherAcquirer, ErrNote.
 	Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error)
+	// DecideBatch carries out what somebody wants of a batch, and returns as soon as that is on disk; errors terminal.ErrNoBatch,
+	// ErrNoTotals, ErrEmptyBatch, ErrParkedItems, ErrBatchState, ErrNote.
+	DecideBatch(ctx context.Context, d terminal.BatchDecision) (terminal.Batch, error)
 }
 
 // Journal is what the till reads of the journal (store.Store).
@@ -68,6 +71,12 @@ type Journal interface {
 	SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.JournalRow, error)
 	// Debts are those that still wait or are parked, oldest first.
 	Debts(ctx context.Context) ([]terminal.Debt, error)
+	// Batches are an acquirer's that are not closed, oldest first.
+	Batches(ctx context.Context, acquirer string) ([]terminal.Batch, error)
+	// BatchRecord is one batch, whatever became of it; 0 is the newest that is closed. Error terminal.ErrNoBatch.
+	BatchRecord(ctx context.Context, acquirer string, number uint32) (terminal.Batch, error)
+	// Items are a batch's transactions that may have reached the host, oldest first.
+	Items(ctx context.Context, acquirer string, batch uint32) ([]terminal.Item, error)
 }
 
 // ErrNoTranscript says that no transcript of a sale is kept: it is too old, its card was never talked with, or the terminal
@@ -96,6 +105,7 @@ type Config struct {
 	// KeysTicket makes what somebody shows at the secure module's socket for loading keys; nil: there is no such socket.
 	KeysTicket func(ctx context.Context, person string) (string, error)
 
+	Acquirer   string // whose batches are reported
 	Currency   money.Currency
 	TerminalID string
 	MerchantID string
@@ -195,6 +205,12 @@ func New(cfg Config) http.Handler {
 		{"POST /v1/queue/send", people.Send, h.send},
 		{"POST /v1/queue/{id}/retry", people.Send, h.retry},
 		{"POST /v1/queue/{id}/write-off", people.WriteOff, h.writeOff},
+		{"POST /v1/settle", people.Settle, h.settleBatch},
+		{"GET /v1/settle", people.Report, h.settlement},
+		{"POST /v1/settle/call-off", people.Settle, h.callOff},
+		{"POST /v1/settle/{batch}/close", people.CloseBatch, h.closeBatch},
+		{"GET /v1/report/x", people.Report, h.xReport},
+		{"GET /v1/report/z", people.Report, h.zReport},
 		{"POST /v1/login", "", h.logIn},
 		{"POST /v1/logout", "", h.logOut},
 		{"POST /v1/secret", "", h.ownSecret},

@@ -44,7 +44,10 @@ is computed again with
 	}
 	kernel.Flags().StringVar(&format, "format", "text", "text, html or json")
 	kernel.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
-	return group("report", "Print a report of the terminal", kernel)
+	x := a.batchReport("x", "Print what the open batch holds", `x prints the X report: what the batch holds that sales go into, a block for each card scheme. It changes nothing and sends nothing.`)
+	z := a.batchReport("z", "Print what a settled batch held", `z prints the Z report: what a batch held when its totals were sent, and how the bank answered. Without --batch it is the last that was
+closed. It may be printed as often as wanted.`)
+	return group("report", "Print a report of the terminal", kernel, x, z)
 }
 
 // checkLayout refuses a format or a width that nothing is drawn in.

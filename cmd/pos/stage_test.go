@@ -130,6 +130,18 @@ func (s *stage) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Deb
 	return terminal.Debt{ID: 5, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: row.To, Attempts: 2, Reason: d.By}, err
 }
 
+func (s *stage) DecideBatch(_ context.Context, d terminal.BatchDecision) (terminal.Batch, error) {
+	return terminal.Batch{}, fmt.Errorf("%w: %+v", terminal.ErrNoTotals, d)
+}
+
+func (s *stage) Batches(context.Context, string) ([]terminal.Batch, error) { return nil, nil }
+
+func (s *stage) BatchRecord(context.Context, string, uint32) (terminal.Batch, error) {
+	return terminal.Batch{}, terminal.ErrNoBatch
+}
+
+func (s *stage) Items(context.Context, string, uint32) ([]terminal.Item, error) { return nil, nil }
+
 func (s *stage) SendQueue(context.Context) error { return nil }
 
 // Current is the sale while its signature is to be compared: before that nobody asks.

@@ -104,10 +104,11 @@ func (o *Owner) wantEnd(ctx context.Context, b *terminal.Batch, d terminal.Batch
 
 // tracesUsed is how many trace numbers were given out in a batch.
 func (o *Owner) tracesUsed(b terminal.Batch) uint64 {
-	if last := o.lastTrace.Load(); last > b.Traces {
-		return last - b.Traces
+	from := b.Traces
+	if from == terminal.TracesUnknown {
+		from = o.firstTrace.Load()
 	}
-	return 0
+	return o.lastTrace.Load() - min(from, o.lastTrace.Load())
 }
 
 // watched is a counter of trace numbers whose last one the owner knows.
@@ -119,6 +120,7 @@ type watched struct {
 func (w watched) Next(ctx context.Context) (uint64, error) {
 	n, err := w.Counter.Next(ctx)
 	if err == nil {
+		w.owner.firstTrace.CompareAndSwap(0, n)
 		w.owner.lastTrace.Store(n)
 	}
 	return n, err

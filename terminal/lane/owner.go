@@ -84,7 +84,8 @@ type Owner struct {
 	batchFailures int           // of a batch's messages in a row; Run's goroutine only
 	upload        upload        // Run's goroutine only
 	draining      atomic.Bool   // a batch's totals wait for a moment without a sale
-	lastTrace     atomic.Uint64 // trace number given out last in this run
+	firstTrace    atomic.Uint64 // trace number given out first in this run, never beginning again
+	lastTrace     atomic.Uint64 // and last
 
 	generation atomic.Int64 // of the session keys: goes up with each change
 }

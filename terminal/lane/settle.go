@@ -163,12 +163,18 @@ func (o *Owner) sendTotals(ctx context.Context, b *terminal.Batch) (next time.Du
 	}
 	said := func(b *terminal.Batch) {
 		b.Attempts++
-		b.Code, b.Host = res.Code, res.HostTotal
+		if b.Code = res.Code; len(res.HostTotal) > 0 {
+			b.Host = res.HostTotal
+		}
 	}
 	note := "response code " + res.Code + o.at()
 	switch {
 	case res.Closed && res.InBalance:
-		return 0, o.batchStep(ctx, b, terminal.BatchInBalance, note, said)
+		o.batchFailures = 0
+		return 0, o.batchStep(ctx, b, terminal.BatchInBalance, note, func(b *terminal.Batch) {
+			said(b)
+			b.Balanced = true
+		})
 	case res.Closed:
 		return 0, o.batchOut(ctx, b, terminal.BatchDiffers, "the bank has closed the batch with other totals: "+note, said)
 	case res.Upload && (b.State == terminal.BatchClosing || o.cfg.Dialect.Can().Upload):

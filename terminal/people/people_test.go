@@ -322,6 +322,9 @@ func TestPolicy(t *testing.T) {
 		{people.Queue, "sta", "-csta"},
 		{people.Send, "st", "-csta"},
 		{people.WriteOff, "s", "s"},
+		{people.Report, "cs", "-csta"},
+		{people.Settle, "s", "-csta"},
+		{people.CloseBatch, "s", "s"},
 		{people.Keys, "ta", "ta"},
 		{people.Users, "a", "a"},
 		{people.Audit, "a", "a"},
@@ -353,7 +356,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 20 {
+	if len(people.Actions()) != 23 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {

@@ -32,9 +32,14 @@ const (
 	Queue    Action = "queue"     // what is owed to the host
 	Send     Action = "send"      // send it now
 	WriteOff Action = "write_off" // give up a debt that the host has refused for good
-	Keys     Action = "keys"      // key loading, destruction, decommissioning
-	Users    Action = "users"     // people: add, list, lock, unlock, role, secret
-	Audit    Action = "audit"     // the audit log: list and verify
+	Report   Action = "report"    // what a batch holds, and how its settlement stands
+	Settle   Action = "settle"    // settle a batch, or call it off
+
+	CloseBatch Action = "close_batch" // close a batch by hand that the host disputes
+
+	Keys  Action = "keys"  // key loading, destruction, decommissioning
+	Users Action = "users" // people: add, list, lock, unlock, role, secret
+	Audit Action = "audit" // the audit log: list and verify
 )
 
 // Anyone in a list of roles is also somebody who has not logged in.
@@ -66,6 +71,9 @@ func needs() []need {
 		{Queue, []Role{Supervisor, Technician, Administrator}, true},
 		{Send, []Role{Supervisor, Technician}, true},
 		{WriteOff, []Role{Supervisor}, false},
+		{Report, []Role{Cashier, Supervisor}, true},
+		{Settle, []Role{Supervisor}, true},
+		{CloseBatch, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
 		{Users, []Role{Administrator}, false},
 		{Audit, []Role{Administrator}, false},
@@ -83,8 +91,8 @@ func Actions() []Action {
 
 // Policy is the profile's table of who may do what. The zero value allows nobody anything.
 type Policy struct {
-	// Open lets everybody at the terminal sell, cancel, look and send without logging in: for development. Refunds of no sale,
-	// writing off, keys, people and the audit log ask for their role all the same.
+	// Open lets everybody at the terminal sell, cancel, look, send and settle without logging in: for development. Refunds of no sale,
+	// writing off, closing a batch by hand, keys, people and the audit log ask for their role all the same.
 	Open bool
 
 	Idle    time.Duration // a session without a request ends after it
@@ -112,7 +120,8 @@ func DefaultPolicy() Policy {
 }
 
 // With is the policy with another list of roles for an action. What only some may ever do stays theirs: refunds of no
-// sale, writing off, people, keys and the audit log are for no cashier and never for anyone, and somebody must be able to administer.
+// sale, writing off, closing a batch by hand, people, keys and the audit log are for no cashier and never for anyone, and somebody must be
+// able to administer.
 func (p Policy) With(a Action, roles []Role) (Policy, error) {
 	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })
 	if at < 0 {

@@ -32,6 +32,9 @@ type roles struct {
 	Queue    any `toml:"queue"`
 	Send     any `toml:"send"`
 	WriteOff any `toml:"write_off"`
+	Report   any `toml:"report"`
+	Settle   any `toml:"settle"`
+	Close    any `toml:"close_batch"`
 	Keys     any `toml:"keys"`
 	Users    any `toml:"users"`
 	Audit    any `toml:"audit"`
@@ -60,6 +63,9 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Queue, r.Queue},
 		{people.Send, r.Send},
 		{people.WriteOff, r.WriteOff},
+		{people.Report, r.Report},
+		{people.Settle, r.Settle},
+		{people.CloseBatch, r.Close},
 		{people.Keys, r.Keys},
 		{people.Users, r.Users},
 		{people.Audit, r.Audit},

@@ -45,6 +45,8 @@ Usage:
 
 Available Commands:
   kernel      Print version and checksum of the card kernel, as a receipt of its own
+  x           Print what the open batch holds
+  z           Print what a settled batch held
 
 Flags:
   -h, --help   help for report
