@@ -53,7 +53,7 @@ func saysReady(output, name string) bool {
 }
 
 func (s *stack) startHost(ctx context.Context) error {
-	args := []string{"--listen", s.host, "--http", s.hostHTTP, "--state", s.path("host")}
+	args := []string{"--listen", s.host, "--http", s.hostHTTP, "--state", s.path("host"), "--partial"}
 	if s.late != "" {
 		args = append(args, "--late", s.late)
 	}

@@ -54,7 +54,8 @@ KWD 1000.000 each, and a ledger. Its books lie in --state/ledger and survive it 
 authority is kept in --state too, and terminals trust ca.pem there.
 
 Test amounts, read off the last three decimals of a sale (a repeat or a reversal is answered in earnest):
-  .0RC  answers with response code RC (10.051 gives 51)
+  .0RC  answers with response code RC (10.051 gives 51; .001 and .002 ask to call the bank)
+  .010  with --partial: approves half of the amount
   .101  posts, no answer             .102  posts, the answer comes after --late
   .103  posts, then resets the connection in mid-answer
   .104  posts, the answer has a wrong MAC
