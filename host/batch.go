@@ -60,13 +60,8 @@ func parseTotals(text string) (totals, error) {
 // text is DE 63 of that many characters: sales; refunds; and of six pairs nothing in the others.
 func (t totals) text(size int) string {
 	const mostCount, mostSum = 999, 999_999_999_999
-	text := ""
-	for _, one := range []struct {
-		count int
-		sum   int64
-	}{{t.sales, t.salesSum}, {t.refunds, t.refundsSum}} {
-		text += fmt.Sprintf("%03d%012d", min(one.count, mostCount), min(one.sum, mostSum))
-	}
+	one := func(count int, sum int64) string { return fmt.Sprintf("%03d%012d", min(count, mostCount), min(sum, mostSum)) }
+	text := one(t.sales, t.salesSum) + one(t.refunds, t.refundsSum)
 	if size < len(text) {
 		return text[:size]
 	}

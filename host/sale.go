@@ -39,7 +39,7 @@ func (h *Host) sell(q query, now time.Time) answer {
 		d := h.issuer.Authorise(issuer.Request{
 			PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
 			PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
-			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && q.class == sale && q.cash == 0,
+			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && q.class == sale && q.cash == 0 && q.in.Has(35), // of a request that was kept the customer has gone
 		})
 		*a = answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 		r.proof = d.Proof

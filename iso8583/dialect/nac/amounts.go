@@ -55,23 +55,21 @@ func (d *Dialect) setAmounts(fields map[int]string, req terminal.Request) error 
 	if fields[amount] = minor; req.Kind == terminal.KindVoid && d.settings.VoidAmount == amountZero {
 		fields[amount] = fmt.Sprintf("%012d", 0)
 	}
-	text := ""
-	for _, part := range []struct {
-		kind   string
-		amount money.Amount
-	}{{d.settings.TipType, req.Tip}, {cashType, req.Cashback}} {
-		switch {
-		case part.amount.Minor == 0 || d.settings.Amounts == amountsNone:
-		case d.settings.Amounts == amountsDigits:
-			text += fmt.Sprintf("%012d", part.amount.Minor)
-		default:
-			text += fmt.Sprintf("00%s%03dD%012d", part.kind, part.amount.Currency.Numeric, part.amount.Minor)
-		}
-	}
-	if text != "" {
+	if text := d.writeAmount(d.settings.TipType, req.Tip) + d.writeAmount(cashType, req.Cashback); text != "" {
 		fields[moreAmounts] = text
 	}
 	return nil
+}
+
+// writeAmount is one amount of DE 54, nothing where there is none or the settings have no DE 54.
+func (d *Dialect) writeAmount(kind string, a money.Amount) string {
+	switch {
+	case a.Minor == 0 || d.settings.Amounts == amountsNone:
+		return ""
+	case d.settings.Amounts == amountsDigits:
+		return fmt.Sprintf("%012d", a.Minor)
+	}
+	return fmt.Sprintf("00%s%03dD%012d", kind, a.Currency.Numeric, a.Minor)
 }
 
 // readAmounts takes DE 54 of an answer apart: one to six additional amounts. What does not divide into them has none.

@@ -44,23 +44,27 @@ func (d *Dialect) writeTotals(lines []terminal.TotalsLine) (string, error) {
 		all.Sales, all.SalesSum = all.Sales+l.Sales, all.SalesSum+l.SalesSum
 		all.Refunds, all.RefundsSum = all.Refunds+l.Refunds, all.RefundsSum+l.RefundsSum
 	}
-	text := ""
-	for _, t := range []struct {
-		count int
-		sum   int64
-	}{{all.Sales, all.SalesSum}, {all.Refunds, all.RefundsSum}} {
-		if t.count < 0 || t.count > maxCount || t.sum < 0 || t.sum > maxSum {
-			return "", fmt.Errorf("%w: totals of %d transactions and %d: at most %d and %d", ErrRequest, t.count, t.sum, maxCount, int64(maxSum))
+	one := func(count int, sum int64) (string, error) {
+		if count < 0 || count > maxCount || sum < 0 || sum > maxSum {
+			return "", fmt.Errorf("%w: totals of %d transactions and %d: at most %d and %d", ErrRequest, count, sum, maxCount, int64(maxSum))
 		}
-		text += fmt.Sprintf("%03d%012d", t.count, t.sum)
+		return fmt.Sprintf("%03d%012d", count, sum), nil
+	}
+	sales, err := one(all.Sales, all.SalesSum)
+	if err != nil {
+		return "", err
+	}
+	refunds, err := one(all.Refunds, all.RefundsSum)
+	if err != nil {
+		return "", err
 	}
 	if d.settings.TotalsDigits == totalsOfSales {
 		if all.Refunds != 0 {
 			return "", fmt.Errorf("%w: refunds, and the settings have totals of sales only", ErrRequest)
 		}
-		return text[:totalDigits], nil
+		return sales, nil
 	}
-	return text + strings.Repeat("0", d.settings.TotalsDigits-len(text)), nil
+	return sales + refunds + strings.Repeat("0", d.settings.TotalsDigits-2*totalDigits), nil
 }
 
 // Upload composes the 0320 of one transaction of a batch: what its own message had without track, PIN and chip data, under a STAN
