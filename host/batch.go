@@ -60,7 +60,9 @@ func parseTotals(text string) (totals, error) {
 // text is DE 63 of that many characters: sales; refunds; and of six pairs nothing in the others.
 func (t totals) text(size int) string {
 	const mostCount, mostSum = 999, 999_999_999_999
-	one := func(count int, sum int64) string { return fmt.Sprintf("%03d%012d", min(count, mostCount), min(sum, mostSum)) }
+	one := func(count int, sum int64) string {
+		return fmt.Sprintf("%03d%012d", min(count, mostCount), min(sum, mostSum))
+	}
 	text := one(t.sales, t.salesSum) + one(t.refunds, t.refundsSum)
 	if size < len(text) {
 		return text[:size]
