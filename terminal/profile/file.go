@@ -12,6 +12,7 @@ type file struct {
 
 	Merchant    merchant      `toml:"merchant"`
 	Terminal    terminalTable `toml:"terminal"`
+	Transaction transactions  `toml:"transactions"`
 	Deadlines   deadlines     `toml:"deadlines"`
 	Roles       roles         `toml:"roles"`
 	Application []application `toml:"application"`
@@ -43,6 +44,15 @@ type terminalTable struct {
 	PINBypass    any `toml:"pin_bypass"`
 	Fallback     any `toml:"fallback_after"`
 	Referral     any `toml:"referral"`
+}
+
+type transactions struct {
+	Kinds    any `toml:"kinds"`
+	Messages any `toml:"sale_messages"`
+	Tip      any `toml:"tip_percent"`
+	Cashback any `toml:"cashback"`
+	Minutes  any `toml:"same_card_minutes"`
+	Same     any `toml:"same_card"`
 }
 
 type deadlines struct {

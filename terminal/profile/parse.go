@@ -195,6 +195,7 @@ func (c *checker) profile(f file) Profile {
 	p.Zone = c.zone(c.or("time_zone", f.TimeZone, "UTC"))
 	p.Merchant = c.merchant(f.Merchant)
 	p.Terminal = c.terminal(f.Terminal)
+	p.Transactions = c.transactions(f.Transaction, p.Currency)
 	p.Deadlines = c.deadlines(f.Deadlines)
 	p.Roles = c.roles(f.Roles)
 	p.Applications = c.applications(f.Application, p.Currency, p.Terminal.Capabilities)

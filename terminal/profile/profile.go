@@ -36,6 +36,7 @@ type Profile struct {
 	Country      uint16         // ISO 3166-1 numeric: 414
 	Zone         *time.Location // the terminal's local time
 	Applications []Application  // in the file's order, disabled ones too
+	Transactions Transactions
 	Deadlines    Deadlines
 	Roles        people.Policy // who may do what
 
@@ -137,8 +138,10 @@ func Ready(name string) (Profile, error) {
 // 99999999. The caller sets Random.
 func (p Profile) Params(order terminal.Order, at time.Time, sequence uint32) emv.Params {
 	params := emv.Params{
-		Amount:           order.Amount,
-		TransactionType:  transactionType(order.Kind),
+		Amount:           order.Total(),
+		AmountOther:      order.Cashback,
+		TransactionType:  transactionType(order),
+		ForceOnline:      forceOnline(order.Kind),
 		Time:             at.In(p.Zone),
 		SequenceCounter:  sequence,
 		TerminalCountry:  p.Country,
@@ -172,9 +175,14 @@ func (a Application) clone() emv.Application {
 }
 
 // transactionType is tag 9C: the first two digits of the processing code (ISO 8583:1987, DE 3).
-func transactionType(k terminal.Kind) byte {
-	switch k {
-	case terminal.KindSale, terminal.KindForced, terminal.KindPreauth, terminal.KindIncrement, terminal.KindCompletion:
+func transactionType(o terminal.Order) byte {
+	switch o.Kind {
+	case terminal.KindSale:
+		if o.Cashback.Minor > 0 {
+			return 0x09
+		}
+		return 0x00
+	case terminal.KindForced, terminal.KindPreauth, terminal.KindIncrement, terminal.KindCompletion:
 		return 0x00
 	case terminal.KindRefund:
 		return 0x20
@@ -182,5 +190,9 @@ func transactionType(k terminal.Kind) byte {
 		return 0x31
 	case terminal.KindVoid: // reads no card
 	}
-	panic("profile: no transaction type for kind " + string(k))
+	panic("profile: no transaction type for kind " + string(o.Kind))
 }
+
+// forceOnline says of which kinds no card may answer for the issuer: those that give money, hold it or ask for it, and those for
+// which the issuer has spoken already.
+func forceOnline(k terminal.Kind) bool { return k != terminal.KindSale }
