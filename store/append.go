@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -176,11 +175,11 @@ func (s *Store) giveToken(ctx context.Context, sale *terminal.Sale, secret *term
 		return nil
 	}
 	if secret != nil && !secret.Card.PAN.IsZero() {
-		token, err := s.token(ctx, secret.Card.PAN)
+		token, err := s.tokenOf(ctx, secret.Card.PAN)
 		if err != nil {
 			return fmt.Errorf("token of sale %d's card: %w", sale.ID, err)
 		}
-		s.tokens[sale.ID] = hex.EncodeToString(token[:min(len(token), tokenBytes)])
+		s.tokens[sale.ID] = token
 	}
 	if token, ok := s.tokens[sale.ID]; ok {
 		sale.Token = token

@@ -326,6 +326,7 @@ func TestUpgradeFromSchema1(t *testing.T) {
 	}
 	for _, undo := range []string{
 		"DROP TABLE proof", "DROP TABLE audit", "DROP TABLE person", "DROP INDEX sale_token", "ALTER TABLE sale DROP COLUMN token",
+		"DROP INDEX sale_about", "ALTER TABLE sale DROP COLUMN kind", "ALTER TABLE sale DROP COLUMN minor", "ALTER TABLE sale DROP COLUMN about",
 		"DROP INDEX journal_transition", "DROP INDEX sale_unfinished", "DROP INDEX owed_open",
 		"CREATE INDEX sale_unfinished ON sale (id) WHERE final = 0", "CREATE INDEX owed_open ON owed (id) WHERE final = 0",
 		"DROP INDEX batch_open", "DROP INDEX batch_unsettled", "DROP INDEX batch_keyed", "DROP INDEX sale_batch", "DROP INDEX card_key", "DROP TRIGGER batch_never_deleted",

@@ -18,7 +18,7 @@ const maxRead = 1000
 
 // saleQuery reads a sale: its projection, the number of its newest transition, and the journal row that the projection
 // names, with its tag. A projection without its row is there too, and fails.
-const saleQuery = `SELECT s.id, s.acquirer, s.batch, s.state, s.final, s.key, s.seq, s.token,
+const saleQuery = `SELECT s.id, s.acquirer, s.batch, s.state, s.final, s.key, s.seq, s.token, s.kind, s.minor, s.about,
 	(SELECT max(n.seq) FROM journal n WHERE n.sale = s.id AND n.kind = 'sale'),
 	j.seq, j.time, j.kind, j.acquirer, j.sale, j.debt, j.was, j.event, j.becomes, j.duties, j.note, j.record, p.tag
 	FROM sale s LEFT JOIN journal j ON j.seq = s.seq LEFT JOIN proof p ON p.of = 'journal/' || s.seq `
@@ -304,7 +304,7 @@ func (s *Store) rows(ctx context.Context, query string, args ...any) ([]terminal
 func bound(n int) int { return min(max(n, 0), maxRead) }
 
 // Where the journal's columns begin in saleQuery's.
-const journalAt, journalColumns = 9, 12
+const journalAt, journalColumns = 12, 12
 
 // saleOf is a sale as its authentic journal row says it; its projection has to say the same, and no newer row of it may be
 // there.
@@ -318,7 +318,8 @@ func (s *Store) saleOf(ctx context.Context, c cells) (terminal.Sale, error) {
 		return sale, err
 	}
 	if c.number(0) != int64(sale.ID) || c.text(1) != sale.Acquirer || c.number(2) != int64(sale.Batch) || c.text(3) != string(sale.State) || //nolint:gosec // sale numbers stay below 2^63
-		(c.number(4) != 0) != sale.State.Final() || c.text(5) != sale.Key || c.text(7) != sale.Token || c[6] != c[8] {
+		(c.number(4) != 0) != sale.State.Final() || c.text(5) != sale.Key || c.text(7) != sale.Token || c[6] != c[11] ||
+		c.text(8) != string(sale.Kind) || c.number(9) != sale.CapturedMinor() || c.number(10) != int64(sale.Of) { //nolint:gosec // as above
 		return sale, errors.New("the table and the journal do not say the same of it")
 	}
 	return sale, nil

@@ -25,8 +25,10 @@ func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
 	}{
 		{&st.journal, `INSERT INTO journal (seq, time, kind, acquirer, sale, debt, was, event, becomes, duties, note, record)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&st.newSale, "INSERT INTO sale (id, acquirer, batch, state, final, key, seq, token) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, ''))"},
-		{&st.sale, "UPDATE sale SET batch = ?, state = ?, final = ?, seq = ?, token = nullif(?, '') WHERE id = ? AND acquirer = ? AND state = ? AND final = 0"},
+		{&st.newSale, `INSERT INTO sale (id, acquirer, batch, state, final, key, seq, token, kind, minor, about)
+			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, ''), ?, ?, ?)`},
+		{&st.sale, `UPDATE sale SET batch = ?, state = ?, final = ?, seq = ?, token = nullif(?, ''), minor = ?
+			WHERE id = ? AND acquirer = ? AND state = ? AND kind = ? AND about = ? AND final = 0`},
 		{&st.newDebt, "INSERT INTO owed (" + owedColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&st.debt, "UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ? WHERE id = ? AND final = 0"},
 		{&st.seal, "INSERT INTO card (purpose, id, key, sealed) VALUES (?, ?, ?, ?)"},
@@ -85,10 +87,10 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 	var err error
 	if r.from == terminal.Ready || r.from == "" {
 		_, err = exec(ctx, tx, s.stmt.newSale, int64(sale.ID), sale.Acquirer, sale.Batch,
-			string(sale.State), sale.State.Final(), sale.Key, r.seq, sale.Token)
+			string(sale.State), sale.State.Final(), sale.Key, r.seq, sale.Token, string(sale.Kind), sale.CapturedMinor(), int64(sale.Of))
 	} else {
 		err = one(exec(ctx, tx, s.stmt.sale, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
-			sale.Token, int64(sale.ID), sale.Acquirer, string(r.from)))
+			sale.Token, sale.CapturedMinor(), int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind), int64(sale.Of)))
 	}
 	if err != nil {
 		return fmt.Errorf("sale %d, %s: %w", sale.ID, r.event, err)

@@ -11,6 +11,7 @@ var (
 	ErrAgreement     = errors.New("no signature of this sale is to be compared")
 	ErrAgreementDue  = errors.New("too late to cancel: a signature is to be compared")
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
+	ErrConfirm       = errors.New("nothing of this sale is to be confirmed")
 )
 
 // What the acquirer's owner answers to a decision about a debt that it does not carry out. Nothing has changed.
@@ -33,6 +34,9 @@ var (
 
 // ErrNoKeys says that the secure module has no key for a message. Nothing was sent; somebody has to load it.
 var ErrNoKeys = errors.New("the acquirer's keys are not loaded")
+
+// ErrNoCard says that no card data is kept for a sale: its card was never read, or its batch's key is destroyed.
+var ErrNoCard = errors.New("no card data is kept for it")
 
 // ErrQuarantined says that a record on disk was changed, moved or damaged: it does not authenticate, and nothing is shown or
 // done that rests on it.

@@ -3,6 +3,8 @@ package terminal
 import (
 	"fmt"
 	"strings"
+
+	"tillway/money"
 )
 
 // Outcome codes: stable words for programs.
@@ -18,6 +20,7 @@ const (
 	CodeNoAnswer      = "no_answer"         // sent, never answered: reversed
 	CodeCardRefused   = "card_refused"      // the card refused the host's approval: reversed
 	CodeSignature     = "signature_refused" // the signature was not accepted
+	CodePartRefused   = "part_refused"      // the host approved a part, and the rest is not paid in another way
 	CodePowerLost     = "power_lost"        // found unfinished at start
 	CodeTerminalFault = "terminal_fault"    // the terminal could not build the request
 )
@@ -27,13 +30,92 @@ const (
 	notAccepted = "The signature was not accepted."
 )
 
-// Conclude says what a final state means, for the cashier. row is the transition that made it final; cause is the
+// Conclude says what a final state means, for the cashier. row is the transition that made it final, of the sale; cause is the
 // outcome that the host's answer or the kernel brought with it, if any; detail is one whole sentence for the cashier about
 // card or reader, or empty.
-func Conclude(row Row, cause Outcome, detail string) Outcome {
+func Conclude(row Row, sale Sale, cause Outcome, detail string) Outcome {
+	if row.To == Approved {
+		return approved(sale)
+	}
+	return inWordsOf(sale.Kind, undone(row, cause, detail))
+}
+
+// approved says what was done, kind by kind.
+func approved(s Sale) Outcome {
+	out := Outcome{CodeApproved, "Approved.", "Give the customer the receipt.", false}
+	switch s.Kind {
+	case KindForced:
+		out.Happened = "Approved by telephone, and kept for the bank."
+	case KindRefund:
+		out.Happened = "Refund accepted: " + s.Taken().Format() + "."
+	case KindVoid:
+		out.Happened = "Voided: " + s.Amount.Format() + " of transaction " + s.Of.String() + "."
+	case KindPreauth:
+		out.Happened = "Held: " + s.Taken().Format() + "."
+	case KindIncrement:
+		out.Happened = "Held in addition: " + s.Taken().Format() + "."
+	case KindCompletion:
+		out.Happened = "Taken: " + s.Taken().Format() + " of what was held."
+	case KindBalance:
+		out.Happened = "The bank does not say what is available."
+		if s.Balance.Currency.Code != "" {
+			out.Happened = "Available: " + s.Balance.Format() + "."
+		}
+	case KindSale:
+	}
+	if rest := s.Amount.Minor - s.Taken().Minor; rest > 0 {
+		out.Happened = "Approved in part: " + s.Approved.Format() + " of " + s.Amount.Format() + "."
+		if s.Kind == KindSale {
+			out.Do = "Take the other " + money.New(rest, s.Amount.Currency).Format() + " in another way, and give the customer the receipt."
+		}
+	}
+	return out
+}
+
+// unmoved is what the customer is told when nothing came of a transaction.
+func unmoved(k Kind) string {
+	switch k {
+	case KindRefund:
+		return "Nothing is paid back."
+	case KindVoid:
+		return "The earlier transaction stands."
+	case KindPreauth:
+		return "Nothing is held."
+	case KindIncrement:
+		return "No more is held than before."
+	case KindCompletion:
+		return "What is held stays held."
+	case KindBalance:
+		return "Nothing was moved."
+	case KindSale, KindForced:
+	}
+	return notCharged
+}
+
+// inWordsOf puts an outcome, whose words are a sale's, into the words of another kind: what did not happen is another thing, and
+// where nobody pays there is no other way to pay.
+func inWordsOf(k Kind, out Outcome) Outcome {
+	if k == KindSale || k == KindForced || k == "" {
+		return out
+	}
+	out.Do = strings.NewReplacer(notCharged, unmoved(k), "Start a new sale.", "Start again.").Replace(out.Do)
+	if k == KindPreauth {
+		return out
+	}
+	out.Do = strings.NewReplacer(
+		", or ask for another way to pay.", ".", "Ask for another card or another way to pay.", "", "Ask for another way to pay.", "",
+		"Ask for another card.", "",
+	).Replace(out.Do)
+	if out.Code != CodeCancelled && !strings.Contains(out.Do, unmoved(k)) {
+		out.Do = unmoved(k) + " " + out.Do
+	}
+	out.Do = strings.Join(strings.Fields(out.Do), " ")
+	return out
+}
+
+// undone is Conclude for what was not approved, in the words of a sale.
+func undone(row Row, cause Outcome, detail string) Outcome {
 	switch row.To {
-	case Approved:
-		return Outcome{CodeApproved, "Approved.", "Give the customer the receipt.", false}
 	case Declined:
 		if cause.Code != "" {
 			return cause
@@ -45,9 +127,9 @@ func Conclude(row Row, cause Outcome, detail string) Outcome {
 		}
 		return cancelled(row, detail)
 	case Reversed:
-		return reversed(row, detail)
+		return reversed(row, cause, detail)
 	case Ready, AwaitCard, CardTalk, Sending, Asking, FinishApproved, FinishDeclined, FinishUnable, FinishUnanswered,
-		AgreementOnline, AgreementOffline:
+		AgreementOnline, AgreementOffline, Approved:
 	}
 	panic(fmt.Sprintf("terminal: %s is not final", row.To))
 }
@@ -70,11 +152,14 @@ func cancelled(row Row, detail string) Outcome {
 	}
 }
 
-func reversed(row Row, detail string) Outcome {
+func reversed(row Row, cause Outcome, detail string) Outcome {
 	const reversal = notCharged + " A reversal is on its way to the bank. "
 	switch {
 	case row.Event == PowerLost:
 		return Outcome{CodePowerLost, "The terminal stopped while the bank was asked.", reversal + "Start a new sale.", true}
+	case (row.From == FinishApproved || row.From == AgreementOnline) && cause.Code != "" && row.Event != Removed:
+		cause.Do = strings.Replace(cause.Do, notCharged+" ", reversal, 1)
+		return cause
 	case row.From == FinishUnanswered:
 		return Outcome{CodeNoAnswer, say("The bank did not answer.", detail), reversal + "Try again, or ask for another way to pay.", true}
 	case row.Event == Removed:
@@ -100,6 +185,27 @@ func NoPIN(end PINEnd) Outcome {
 		return Outcome{CodeTimedOut, "No PIN in time.", "Nothing was sent. Start again when the customer is ready.", true}
 	}
 	return Outcome{CodeCancelled, "Cancelled at the PIN pad.", "Nothing was sent.", true}
+}
+
+// PartRefused is the outcome of a sale of which the host approved a part that is not taken.
+func PartRefused(s Sale) Outcome {
+	return Outcome{
+		Code: CodePartRefused, Happened: "The bank approved only " + s.Approved.Format() + " of " + s.Amount.Format() + ", and that was not taken.",
+		Do: notCharged + " Ask for another way to pay.",
+	}
+}
+
+// Unconfirmed is the outcome of a sale whose card had paid the same amount a moment ago, and that nobody confirmed; late: in time.
+func Unconfirmed(late bool) Outcome {
+	if late {
+		return Outcome{CodeTimedOut, "Nobody said in time that the card is meant to pay the same again.", "Nothing was sent. Start again if it is.", true}
+	}
+	return Outcome{CodeCancelled, "Not confirmed: the same card has paid the same amount already.", "Nothing was sent.", true}
+}
+
+// Unanswered is the outcome of an inquiry that the host did not answer.
+func Unanswered(detail string) Outcome {
+	return Outcome{Code: CodeNoAnswer, Happened: say("The bank did not answer.", detail), Do: "Try again in a moment.", MayRetry: true}
 }
 
 // say puts a second sentence behind the first, where there is one.

@@ -135,7 +135,28 @@ func (s Sale) Taken() money.Amount {
 	return s.Amount
 }
 
-// Agreement is what the cashier says of a signature.
+// CapturedMinor is what the sale adds to its batch: what was taken, in minor units, below zero what was given. A sale that was not
+// approved adds nothing, and neither does a kind that captures nothing. What a void took back is left out by whoever adds up.
+func (s Sale) CapturedMinor() int64 {
+	switch {
+	case s.State != Approved || !s.Kind.Captured():
+		return 0
+	case s.Kind.Credit():
+		return -s.Taken().Minor
+	}
+	return s.Taken().Minor
+}
+
+// Original is the sale as a later message names it.
+func (s Sale) Original() Original {
+	return Original{
+		Kind: s.Kind, STAN: s.STAN, Batch: s.Batch, Invoice: s.Invoice, Time: s.LocalTime, RRN: s.RRN, AuthCode: s.AuthCode,
+		Amount: s.Taken(), Way: s.Way,
+	}
+}
+
+// Agreement is what the cashier says of a signature, and of an approval in part: that it matches, and that the customer pays the
+// rest in another way.
 type Agreement struct {
 	Matches bool
 	By      string // who says so, for the journal
@@ -228,6 +249,32 @@ func (c CardData) MarshalText() ([]byte, error) { return []byte(c.PAN.Masked()),
 // not part of it.
 func (c CardData) Plain() ([]byte, error) {
 	return json.Marshal(cardDataWire{c.PAN.Clear(), c.Expiry, c.PSN})
+}
+
+// errCardData says that bytes are not what Plain made. It quotes none of them.
+var errCardData = errors.New("not the card data that was sealed")
+
+// ParseCardData reads what Plain wrote. Its error holds none of it.
+func ParseCardData(plain []byte) (CardData, error) {
+	var w cardDataWire
+	if err := json.Unmarshal(plain, &w); err != nil {
+		return CardData{}, errCardData
+	}
+	pan, err := emv.NewPAN(w.PAN)
+	if err != nil || !digits(w.Expiry, 4) || !digits(w.PSN, 2) {
+		return CardData{}, errCardData
+	}
+	return CardData{PAN: pan, Expiry: w.Expiry, PSN: w.PSN}, nil
+}
+
+// digits says that s is empty or n digits.
+func digits(s string, n int) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s == "" || len(s) == n
 }
 
 // JournalRow is one journal row as the till and `pos journal` read it.

@@ -63,10 +63,12 @@ type Snapshot struct {
 	State    State        `json:"state"` // of the sale that runs, or ran last; Ready before the first
 	Amount   money.Amount `json:"amount,omitzero"`
 	Prompt   Prompt       `json:"prompt,omitempty"`
-	Text     string       `json:"text,omitempty"`   // the prompt in English
-	Advice   string       `json:"advice,omitempty"` // for the cashier: what to do now
-	PIN      *PINProgress `json:"pin,omitempty"`    // while a PIN is entered
-	Last     *Sale        `json:"last,omitempty"`   // the last sale that ended
+	Text     string       `json:"text,omitempty"`    // the prompt in English
+	Advice   string       `json:"advice,omitempty"`  // for the cashier: what to do now
+	Warning  string       `json:"warning,omitempty"` // of the running sale, one sentence: the same card has paid the same amount
+	Confirm  bool         `json:"confirm,omitempty"` // the sale waits for somebody to say that it goes on in spite of the warning
+	PIN      *PINProgress `json:"pin,omitempty"`     // while a PIN is entered
+	Last     *Sale        `json:"last,omitempty"`    // the last sale that ended
 	Reader   Health       `json:"reader"`
 	Stripe   *Health      `json:"stripe,omitempty"` // the stripe reader, where there is one
 	Host     LinkHealth   `json:"host"`

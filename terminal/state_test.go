@@ -3,6 +3,7 @@ package terminal
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -123,12 +124,17 @@ func TestConcludeEveryFinalRow(t *testing.T) {
 		if !r.To.Final() {
 			continue
 		}
-		o := Conclude(r, Outcome{}, "")
-		if o.Code == "" || o.Happened == "" || o.Do == "" {
-			t.Errorf("%s in %s: %+v", r.Event, r.From, o)
-		}
-		if (o.Code == CodeApproved) != (r.To == Approved) {
-			t.Errorf("%s in %s ends %s and is called %s", r.Event, r.From, r.To, o.Code)
+		for _, k := range Kinds() {
+			o := Conclude(r, Sale{Kind: k}, Outcome{}, "")
+			if o.Code == "" || o.Happened == "" || o.Do == "" {
+				t.Errorf("%s of a %s in %s: %+v", r.Event, k, r.From, o)
+			}
+			if (o.Code == CodeApproved) != (r.To == Approved) {
+				t.Errorf("%s of a %s in %s ends %s and is called %s", r.Event, k, r.From, r.To, o.Code)
+			}
+			if k != KindSale && k != KindForced && (strings.Contains(o.Do, "charged") || k != KindPreauth && strings.Contains(o.Do, "way to pay")) {
+				t.Errorf("%s of a %s in %s: %q", r.Event, k, r.From, o.Do)
+			}
 		}
 	}
 }

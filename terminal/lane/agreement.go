@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -30,14 +31,43 @@ func (l *Lane) agreement(ctx context.Context, r *run) terminal.Event {
 	case <-ctx.Done():
 		r.detail, r.note = "The terminal was stopped before it was compared.", "the terminal is stopping"
 	}
+	part := r.rec.Approved.Minor > 0
+	if part {
+		r.cause = terminal.PartRefused(*r.rec)
+	}
 	switch a, said := l.board.word(); {
 	case said && a.Matches:
-		r.detail, r.note = "", fmt.Sprintf("%s says that the signature matches", a.By)
-		return terminal.Agreed
+		r.cause, r.detail, r.note = terminal.Outcome{}, "", a.By+" says that the signature matches"
+		if part {
+			r.note = a.By + " takes the part that the bank approved"
+		}
+		return l.capture(ctx, r, terminal.Agreed, terminal.NotAgreed)
 	case said:
-		r.detail, r.note = "It does not match.", fmt.Sprintf("%s says that the signature does not match", a.By)
+		r.detail, r.note = "It does not match.", a.By+" says that the signature does not match"
+		if part {
+			r.note = a.By + " does not take the part that the bank approved"
+		}
 	}
 	return terminal.NotAgreed
+}
+
+// question is what the cashier has to agree to, and how.
+func (r *run) question() (terminal.Prompt, string) {
+	const signature = "Print the merchant copy and have it signed. Take the card out, compare the signature with the card's, and say whether it matches."
+	s := r.rec
+	if s.Approved.Minor == 0 {
+		return terminal.PromptSign, signature
+	}
+	rest := money.New(s.Amount.Minor-s.Approved.Minor, s.Amount.Currency)
+	advice := fmt.Sprintf("The bank approved only %s of %s. Ask whether the customer pays the other %s in another way, and say yes or no: no takes all of it back.",
+		s.Approved.Format(), s.Amount.Format(), rest.Format())
+	if s.Kind == terminal.KindPreauth {
+		advice = fmt.Sprintf("The bank holds only %s of %s. Say whether that is enough: no lets go of all of it.", s.Approved.Format(), s.Amount.Format())
+	}
+	if !s.Signature {
+		return terminal.PromptWait, advice
+	}
+	return terminal.PromptSign, advice + " Yes also says that the signature matches. " + signature
 }
 
 // agreed is closed when there is a word on the running sale's signature.

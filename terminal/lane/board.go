@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"tillway/terminal"
@@ -25,6 +26,11 @@ type board struct {
 	agreement chan struct{}      // closed with the word on a signature; nil: nothing is to be agreed
 	said      terminal.Agreement // the word, where answered
 	answered  bool               // it was taken, or is taken no more
+
+	confirming chan struct{} // closed with the word on a warning; nil: nothing is to be confirmed
+	meant      bool          // the word, where confirmed
+	meantBy    string
+	confirmed  bool
 }
 
 func (b *board) init() {
@@ -50,10 +56,11 @@ func (b *board) begin(ctx context.Context, s terminal.Sale) (context.Context, co
 	c, stop := context.WithCancelCause(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sale, b.runs, b.late, b.stop = s, true, false, stop
+	b.sale, b.runs, b.late, b.stop = s, true, s.Kind.WithoutCard(), stop // without a card there is nothing to wait for
 	close(b.begun)
 	b.changeLocked(func(n *terminal.Snapshot) {
 		n.Sale, n.State, n.Amount, n.Prompt, n.Advice = s.ID, s.State, s.Amount, terminal.PromptNone, ""
+		n.Warning, n.Confirm = "", false
 	})
 	return c, func() { stop(context.Canceled) }
 }
@@ -138,4 +145,41 @@ func (b *board) cancel() error {
 	}
 	b.stop(errCancelled)
 	return nil
+}
+
+// warn puts a warning beside the running sale.
+func (b *board) warn(warning string) {
+	b.change(func(n *terminal.Snapshot) { n.Warning = warning })
+}
+
+// ask waits for somebody's word on the warning: what it returns is closed with it.
+func (b *board) ask() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.confirming, b.meant, b.meantBy, b.confirmed = make(chan struct{}), false, "", false
+	b.changeLocked(func(n *terminal.Snapshot) {
+		n.Confirm, n.Advice = true, "Ask the customer whether it is a second purchase, and say yes or no. Nothing has been sent."
+	})
+	return b.confirming
+}
+
+// told is what was said, and the end of the wait: from here on confirm refuses.
+func (b *board) told() (meant bool, by string, answered bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.confirming = nil
+	b.changeLocked(func(n *terminal.Snapshot) { n.Confirm = false })
+	return b.meant, b.meantBy, b.confirmed
+}
+
+// confirm takes the word on the running sale's warning, once.
+func (b *board) confirm(id terminal.SaleID, meant bool, by string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.runs && b.sale.ID == id && b.confirming != nil && !b.confirmed {
+		b.confirmed, b.meant, b.meantBy = true, meant, by
+		close(b.confirming)
+		return nil
+	}
+	return fmt.Errorf("sale %s: %w", id, terminal.ErrConfirm)
 }

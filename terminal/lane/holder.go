@@ -38,6 +38,9 @@ func (*holder) Choose(_ context.Context, candidates []emv.Candidate) (int, bool,
 // the sale until its request is composed; the kernel learns how the entry ended.
 func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntry, error) {
 	l := h.lane
+	if h.run.rec.Kind == terminal.KindForced { // no host is asked that could compare it
+		return emv.PINPadMissing, nil
+	}
 	question := terminal.PINAsk{PAN: ask.PAN, Amount: ask.Amount, Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required}
 	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
 		question.Retry, question.Tries = true, l.wrong.tries

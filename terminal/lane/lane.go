@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"tillway/device"
 	"tillway/emv"
 	"tillway/money"
 	"tillway/terminal"
+	"tillway/terminal/profile"
 )
 
 // Config is what a lane is made of. Every field is needed unless its comment says otherwise.
@@ -33,6 +33,9 @@ type Config struct {
 
 	Stripe  StripeRules  // of swiped cards
 	Offline OfflineRules // of approvals without the host
+
+	// Transactions is which kinds of transaction the profile allows, and how. Without kinds it is sales alone.
+	Transactions profile.Transactions
 
 	Currency   money.Currency // the one currency orders may have
 	TerminalID string
@@ -98,25 +101,25 @@ func (l *Lane) Run(ctx context.Context) error {
 			return nil
 		}
 		release := l.cfg.Owner.hold(ctx) // keys do not change under a PIN, nor does a batch end between a sale's number and its end
-		sale, known, err := l.accept(ctx, call.order)
+		r, known, err := l.accept(ctx, call.order)
 		if err != nil || known {
 			release()
-			call.reply <- startReply{sale, err}
+			call.reply <- startReply{*r.rec, err}
 			if errors.Is(err, errJournal) && ctx.Err() == nil {
 				return err
 			}
 			continue
 		}
-		talk, stop := l.board.begin(ctx, sale)
-		call.reply <- startReply{sale, nil}
-		err = l.sell(ctx, talk, &sale)
+		talk, stop := l.board.begin(ctx, *r.rec)
+		call.reply <- startReply{*r.rec, nil}
+		err = l.sell(ctx, talk, r)
 		release()
 		stop()
 		switch {
 		case errors.Is(err, errLeft):
 			return nil
 		case err != nil:
-			return fmt.Errorf("sale %s in %s: %w", sale.ID, sale.State, err)
+			return fmt.Errorf("sale %s in %s: %w", r.rec.ID, r.rec.State, err)
 		}
 	}
 }
@@ -165,67 +168,7 @@ func (l *Lane) takenOut() {
 	})
 }
 
-// accept checks an order and gives it its number. known says that the key belongs to a sale that exists already.
-func (l *Lane) accept(ctx context.Context, o terminal.Order) (sale terminal.Sale, known bool, err error) {
-	if err := l.check(o); err != nil {
-		return sale, false, err
-	}
-	if o.Key != "" {
-		old, err := l.cfg.Journal.ByKey(ctx, o.Key)
-		switch {
-		case err == nil:
-			return old, true, sameOrder(old, o)
-		case !errors.Is(err, terminal.ErrNoSale):
-			return sale, false, fmt.Errorf("%w: looking for the key: %w", errJournal, err)
-		}
-	}
-	if err := l.cfg.Owner.room(ctx, o.Kind); err != nil {
-		return sale, false, err
-	}
-	n, err := l.cfg.Sales.Next(ctx)
-	if err != nil {
-		return sale, false, fmt.Errorf("no sale number: %w", err)
-	}
-	batch, err := l.cfg.Journal.Batch(ctx, l.cfg.Owner.Name())
-	if err != nil {
-		return sale, false, fmt.Errorf("%w: no open batch: %w", errJournal, err)
-	}
-	now := l.cfg.Clock()
-	return terminal.Sale{
-		V: terminal.RecordVersion, ID: terminal.SaleID(n), Kind: o.Kind, State: terminal.Ready,
-		Acquirer: l.cfg.Owner.Name(), Batch: batch, Amount: o.Amount, Reference: o.Reference, Key: o.Key,
-		Started: now, Updated: now, TerminalID: l.cfg.TerminalID, MerchantID: l.cfg.MerchantID,
-	}, false, nil
-}
-
-const maxReference, maxKey = 64, 64
-
-func (l *Lane) check(o terminal.Order) error {
-	switch {
-	case o.Kind != terminal.KindSale:
-		return fmt.Errorf("%w: kind %q: this terminal does %q", terminal.ErrOrder, o.Kind, terminal.KindSale)
-	case o.Amount.Currency != l.cfg.Currency:
-		return fmt.Errorf("%w: currency %q: this terminal takes %s", terminal.ErrOrder, o.Amount.Currency.Code, l.cfg.Currency.Code)
-	case o.Amount.Minor <= 0 || o.Amount.Minor > money.MaxMinor:
-		return fmt.Errorf("%w: amount %s: more than zero, at most %s", terminal.ErrOrder, o.Amount, money.New(money.MaxMinor, l.cfg.Currency))
-	case len(o.Reference) > maxReference || len(o.Key) > maxKey:
-		return fmt.Errorf("%w: reference or key longer than %d bytes", terminal.ErrOrder, maxReference)
-	case strings.ContainsFunc(o.Reference+o.Key, func(r rune) bool { return r < ' ' || r == 0x7F }):
-		return fmt.Errorf("%w: reference or key with control characters", terminal.ErrOrder)
-	case cardNumberIn(o.Reference) || cardNumberIn(o.Key):
-		return fmt.Errorf("%w: the reference looks like a card number, which is never kept: use the shop's own number", terminal.ErrOrder)
-	}
-	return nil
-}
-
-func sameOrder(old terminal.Sale, o terminal.Order) error {
-	if old.Kind != o.Kind || old.Amount != o.Amount || old.Reference != o.Reference {
-		return fmt.Errorf("%w: sale %s, %s", terminal.ErrKeyReused, old.ID, old.Amount.Format())
-	}
-	return nil
-}
-
-// Start begins a sale and returns its record as soon as it waits for a card; Watch tells how it goes on. An order with
+// Start begins a transaction and returns its record as soon as it waits for a card, or is on its way to the bank; Watch tells how it goes on. An order with
 // a key that was used before gives that sale again. Errors: terminal.ErrBusy, ErrOrder, ErrKeyReused, or the context's.
 func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
 	if cur, running := l.board.running(); running {
@@ -254,6 +197,12 @@ func (l *Lane) Cancel(context.Context) error { return l.board.cancel() }
 // none, or has its answer already.
 func (l *Lane) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreement) error {
 	return l.board.agree(id, a)
+}
+
+// Confirm takes somebody's word on the running sale's warning: that the same card is meant to pay the same amount again. Without it
+// the sale is cancelled, and nothing is sent. Error: terminal.ErrConfirm when that sale waits for none.
+func (l *Lane) Confirm(_ context.Context, id terminal.SaleID, meant bool, by string) error {
+	return l.board.confirm(id, meant, by)
 }
 
 // Current is the record of the running sale, which need not be on disk yet.

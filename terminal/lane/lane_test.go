@@ -306,7 +306,7 @@ func (words) Upload(r terminal.UploadRequest) ([]byte, error) {
 }
 
 func (words) Request(r terminal.Request) (request, reversal []byte, err error) {
-	return []byte("sale" + string(r.PIN.Block)), []byte("reversal"), nil
+	return []byte(string(r.Kind) + string(r.PIN.Block)), []byte("reversal"), nil
 }
 func (w words) MACed([]byte) bool { return w.macs }
 func (words) WithMAC(message, ksn []byte, mac func([]byte) ([]byte, error)) ([]byte, error) {

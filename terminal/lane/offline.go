@@ -77,21 +77,15 @@ func (l *Lane) closed(ctx context.Context, sale *terminal.Sale, way terminal.Way
 // second after the host could not be asked (Y3). The advice that the host is owed is composed before anybody reads
 // "approved". What cannot be kept is refused: the card's TC is then told to nobody. The error is the journal's.
 func (l *Lane) approvedAlone(ctx context.Context, r *run) (taken bool, err error) {
-	ask := emv.OfflineQuestion{Method: r.kernel.Method}
-	card, err := cardData(&r.kernel.Data)
-	if err != nil {
-		r.detail, r.note = "The card's number cannot be read.", err.Error()
-		return false, nil
-	}
-	ask.PAN = card.PAN
+	ask := emv.OfflineQuestion{Method: r.kernel.Method, PAN: r.data.PAN}
 	// The kernel has asked before the card decided; a card or a kernel that did not wait for the answer is not taken.
 	why, err := l.closed(ctx, r.rec, terminal.WayOffline, ask)
 	if err != nil || why != "" {
 		r.detail, r.note = "The card approved without the bank, which is not taken now. "+why, why
 		return false, err
 	}
-	r.rec.Way = terminal.WayOffline
-	if err := l.owe(ctx, r, card, l.cfg.Owner.cfg.Dialect.Advice); err != nil {
+	r.rec.Way, r.rec.TwoStep = terminal.WayOffline, false // one advice says all of it
+	if err := l.owe(ctx, r, l.cfg.Owner.advice); err != nil {
 		l.cfg.Log.Error("the advice of an offline approval", "sale", r.rec.ID, "err", err)
 		r.rec.Way, r.detail, r.note = "", "The word of it for the bank cannot be composed.", err.Error()
 		return false, nil
@@ -102,37 +96,34 @@ func (l *Lane) approvedAlone(ctx context.Context, r *run) (taken bool, err error
 	return true, nil
 }
 
-// owe composes what the host is owed for an approval without it, to be sealed in the approval's own commit. Behind a request that
-// may have left it gets a number of its own: the reversal has the request's.
-func (l *Lane) owe(ctx context.Context, r *run, card terminal.CardData, compose func(terminal.Request) ([]byte, error)) error {
-	number, invoice := r.rec.STAN, r.rec.Invoice
-	if number == 0 || r.rec.State == terminal.FinishUnanswered {
-		n, err := l.cfg.Traces.Next(ctx)
-		if err != nil {
+// owe composes what the host is owed for what is done without asking it, or behind its answer, to be sealed in that transition's own
+// commit. Behind a request that may have left it gets a number of its own, which becomes the sale's: the request keeps its number, and so
+// does its reversal. Of a sale in two it names the authorisation. The card's data are sealed with it where they were not before. With an
+// error the sale is as it was.
+func (l *Lane) owe(ctx context.Context, r *run, compose func(terminal.Request) ([]byte, error)) error {
+	was := *r.rec
+	if was.STAN == 0 || was.State != terminal.FinishUnable {
+		if err := l.number(ctx, r); err != nil {
 			return fmt.Errorf("no number for the message: %w", err)
 		}
-		number = stan(n)
 	}
-	if invoice == 0 {
-		invoice = number
+	req := r.asks()
+	req.Amount, req.Way = r.rec.Taken(), r.rec.Way
+	req.Card.Track2 = emv.Track2{} // the host needs no track of what is approved, and the queue keeps none
+	if was.TwoStep {
+		req.Original = was.Original()
 	}
-	card.Track2 = emv.Track2{} // the host needs no track of what is approved, and the queue keeps none
-	message, err := compose(terminal.Request{
-		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, Tip: r.rec.Tip, Cashback: r.rec.Cashback, Way: r.rec.Way,
-		AuthCode: r.rec.AuthCode, STAN: number, Invoice: invoice, Batch: r.rec.Batch, Time: r.rec.LocalTime,
-		TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
-		Card: card, Entry: r.rec.Entry, Scheme: r.kernel.Scheme, Method: r.kernel.Method, Tags: r.kernel.Data,
-	})
+	message, err := compose(req)
+	if err == nil && len(message) == 0 {
+		err = errors.New("the dialect made no message of it")
+	}
 	if err != nil {
+		*r.rec = was
 		return err
 	}
-	if len(message) == 0 {
-		return errors.New("the dialect made no message of it")
-	}
 	r.secret = &terminal.Secret{Advice: message}
-	if r.rec.STAN == 0 { // nothing of this card is sealed yet
-		r.secret.Card = card
+	if !r.sealed {
+		r.secret.Card = req.Card
 	}
-	r.rec.STAN, r.rec.Invoice = number, invoice
 	return nil
 }

@@ -93,6 +93,7 @@ type Owner struct {
 type question struct {
 	message []byte
 	keys    int64 // generation that the PIN in the message is under; keysOfAny: there is none
+	behind  bool  // it goes only when nothing is owed any more, advices among it: what it is about may be in there
 	reply   chan Reply
 }
 
@@ -193,9 +194,10 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 }
 
 // Request sends a sale's request after everything that is owed, and waits for what comes of it. keys is the generation of
-// session keys that its PIN is under, or keysOfAny: a PIN under keys that have gone is not sent.
-func (o *Owner) Request(ctx context.Context, message []byte, keys int64) Reply {
-	q := question{message, keys, make(chan Reply, 1)}
+// session keys that its PIN is under, or keysOfAny: a PIN under keys that have gone is not sent. behind: it is about an earlier
+// transaction, and nothing at all may be owed in front of it.
+func (o *Owner) Request(ctx context.Context, message []byte, keys int64, behind bool) Reply {
+	q := question{message, keys, behind, make(chan Reply, 1)}
 	select {
 	case o.ask <- q:
 	case <-o.done:
@@ -241,6 +243,10 @@ func (o *Owner) counts() (terminal.Counts, error) { return o.cfg.Journal.Counts(
 func (o *Owner) compose(req terminal.Request) (request, reversal []byte, err error) {
 	return o.cfg.Dialect.Request(req)
 }
+
+func (o *Owner) advice(req terminal.Request) ([]byte, error) { return o.cfg.Dialect.Advice(req) }
+
+func (o *Owner) can() terminal.Abilities { return o.cfg.Dialect.Can() }
 
 func notSent(note, detail string) Reply {
 	return Reply{Event: terminal.NotSent, Note: note, Detail: detail}

@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tillway/emv"
 	"tillway/terminal"
@@ -51,6 +52,21 @@ type Journal interface {
 
 	// ByKey finds the sale with an idempotency key; error terminal.ErrNoSale.
 	ByKey(ctx context.Context, key string) (terminal.Sale, error)
+
+	// Sale is one sale as it stands on disk. Errors: terminal.ErrNoSale, ErrQuarantined.
+	Sale(ctx context.Context, id terminal.SaleID) (terminal.Sale, error)
+
+	// About lists the transactions about an earlier one (its void, refunds, increments, completion), whatever became of them,
+	// oldest first. Error: terminal.ErrQuarantined, when one of them does not authenticate.
+	About(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error)
+
+	// CardOf opens the card data that is kept sealed for a sale: number, expiry, sequence number. Errors: terminal.ErrNoCard,
+	// ErrQuarantined.
+	CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error)
+
+	// ByCard is the keyed token of a card's number, empty where the journal keeps none, and the approved sales of that card that
+	// were begun since then, newest first.
+	ByCard(ctx context.Context, pan emv.PAN, since time.Time) (token string, sales []terminal.Sale, err error)
 }
 
 // errJournal is in front of every error of the journal: the process has to end, so that recovery can put things right.

@@ -41,7 +41,7 @@ func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
 		}
 		rec := open[i]
 		rec.State, rec.Updated = row.To, r.Now
-		rec.Outcome = terminal.Conclude(row, declinedBefore(rec), "")
+		rec.Outcome = terminal.Conclude(row, rec, declinedBefore(rec), "")
 		entries = append(entries, terminal.Entry{
 			Time: r.Now, Kind: terminal.SaleEntry, From: row.From, Event: string(terminal.PowerLost), Duties: row.Duties,
 			Sale: &rec, Erase: true, Note: "found unfinished at start",

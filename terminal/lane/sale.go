@@ -31,11 +31,17 @@ type run struct {
 	service    magstripe.ServiceCode // with it
 	chipFailed int                   // tries of a chip in this sale that it did not survive
 
+	earlier    *earlier // the transaction that this one is about; nil: none
+	onlineOnly bool     // its application is never in the queue of what the host has yet to hear of
+
 	pin     terminal.PINBlock // until the request is composed
 	pinKeys int64             // generation of the session keys that it is under; keysOfAny: there is none
+	data    terminal.CardData // of the card, once it is known
+	sealed  bool              // they are on disk
 	request []byte            // composed, in memory and sealed in the journal until the answer
-	secret  *terminal.Secret  // to be sealed with the next row that owes something
+	secret  *terminal.Secret  // to be sealed with the next row that owes something, or asks
 	closed  string            // why this sale is not approved without the host; empty: it may be, or nobody asked
+	owes    bool              // something besides a reversal was made owing
 
 	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
 	detail string           // one whole sentence for the cashier about card or reader
@@ -43,8 +49,8 @@ type run struct {
 }
 
 // sell brings one sale to a final state. ctx ends when the daemon stops, talk also when the cashier cancels.
-func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
-	r := &run{rec: rec, pinKeys: keysOfAny}
+func (l *Lane) sell(ctx, talk context.Context, r *run) error {
+	rec := r.rec
 	defer r.dropPIN()
 	for !rec.State.Final() {
 		event, err := l.act(ctx, talk, r)
@@ -55,7 +61,7 @@ func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
 			return err
 		}
 	}
-	if owing := rec.State == terminal.Reversed || rec.Way == terminal.WayOffline; owing && ctx.Err() == nil { // a daemon that stops leaves it for the next start
+	if (rec.State == terminal.Reversed || r.owes) && ctx.Err() == nil { // a daemon that stops leaves it for the next start
 		l.cfg.Owner.Poke()
 	}
 	if r.card != nil {
@@ -70,13 +76,15 @@ func (l *Lane) sell(ctx, talk context.Context, rec *terminal.Sale) error {
 func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
 	switch r.rec.State {
 	case terminal.Ready:
-		return terminal.Start, nil
+		return l.begin(ctx, r)
 	case terminal.AwaitCard:
 		return l.awaitCard(ctx, talk, r)
 	case terminal.CardTalk:
 		return l.cardTalk(ctx, talk, r)
 	case terminal.Sending:
 		return l.sending(ctx, r), nil
+	case terminal.Asking:
+		return l.asking(ctx, r), nil
 	case terminal.FinishApproved:
 		return l.finish(ctx, r, emv.HostApproved)
 	case terminal.FinishDeclined:
@@ -85,7 +93,7 @@ func (l *Lane) act(ctx, talk context.Context, r *run) (terminal.Event, error) {
 		return l.finish(ctx, r, emv.HostUnable)
 	case terminal.AgreementOnline, terminal.AgreementOffline:
 		return l.agreement(ctx, r), nil
-	case terminal.Asking, terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
+	case terminal.Approved, terminal.Declined, terminal.Cancelled, terminal.Reversed:
 	}
 	return "", fmt.Errorf("state %s has no action: defect", r.rec.State)
 }
@@ -99,23 +107,28 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 	now := l.cfg.Clock()
 	rec := *r.rec
 	rec.State, rec.Updated = row.To, now
+	if row.To == terminal.Approved && rec.Way == "" {
+		rec.Way = terminal.WayOnline
+	}
 	if row.To.Final() {
-		rec.Outcome = terminal.Conclude(row, r.cause, r.detail)
+		rec.Outcome = terminal.Conclude(row, rec, r.cause, r.detail)
 	}
 	entry := terminal.Entry{
 		Time: now, Kind: terminal.SaleEntry, From: row.From, Event: string(event), Duties: row.Duties,
-		Sale: &rec, Note: brief(r.note), Erase: row.From == terminal.Sending,
+		Sale: &rec, Note: brief(r.note), Erase: row.From == terminal.Sending || row.From == terminal.Asking,
 	}
 	owes := slices.ContainsFunc(row.Duties, func(d terminal.Duty) bool { return d != terminal.DischargeReversal })
-	if owes {
+	seals := owes || row.To == terminal.Asking
+	if seals {
 		entry.Secret = r.secret
 	}
 	if err := l.cfg.Journal.Append(ctx, row.Commit, entry); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	if r.note = ""; owes {
-		r.secret = nil
+	if r.note = ""; seals {
+		r.secret, r.sealed = nil, true
 	}
+	r.owes = r.owes || owes && row.To != terminal.Sending
 	*r.rec = rec
 	l.cfg.Log.Info("sale", "sale", rec.ID, "from", row.From, "event", event, "to", row.To, "duties", row.Duties)
 	l.show(r)
@@ -146,11 +159,10 @@ func (l *Lane) show(r *run) {
 			prompt, advice = terminal.PromptWrongPIN, r.rec.Outcome.Happened+" "+r.rec.Outcome.Do
 		}
 	case terminal.AgreementOnline, terminal.AgreementOffline:
-		prompt = terminal.PromptSign
-		advice = "Print the merchant copy and have it signed. Take the card out, compare the signature with the card's, and say whether it matches."
+		prompt, advice = r.question()
 	case terminal.Ready:
 	}
-	if r.rec.State.Final() {
+	if r.rec.State.Final() && !r.rec.Kind.WithoutCard() {
 		l.cardLeft = r.card != nil
 	}
 	l.board.show(*r.rec, prompt, advice, r.rec.State.Final() && l.cardLeft)
@@ -233,8 +245,7 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	defer limit.stop()
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
-	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
-	params := l.cfg.Params(order, now, r.rec.ID)
+	params := l.cfg.Params(r.order(), now, r.rec.ID)
 	params.Offline = gate{l, r}
 	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, params, &holder{lane: l, run: r, limit: limit})
 	if err != nil {
@@ -243,10 +254,17 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	}
 	r.txn, r.kernel = txn, out
 	r.take(out)
+	r.onlineOnly = keptOut(params.Applications, out.AID)
+	if r.rec.Kind == terminal.KindForced && (out.Decision == emv.Online || out.Decision == emv.Approved) {
+		return l.voice(ctx, talk, r)
+	}
 	switch out.Decision {
 	case emv.Online:
 		return l.prepare(ctx, talk, r)
 	case emv.Approved:
+		if event, err := l.known(ctx, talk, r); event != "" || err != nil {
+			return event, err
+		}
 		switch taken, err := l.approvedAlone(ctx, r); {
 		case err != nil:
 			return "", err
@@ -296,51 +314,53 @@ func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (termina
 	return terminal.Refused, nil
 }
 
+// fault ends a transaction that the terminal itself cannot carry on with, before anything is sent.
+func (l *Lane) fault(r *run, what string, err error) terminal.Event {
+	l.cfg.Log.Error(what, "sale", r.rec.ID, "err", err)
+	r.cause, r.note = terminal.Refusal(terminal.CodeTerminalFault, what+"."), err.Error()
+	return terminal.Refused
+}
+
 // prepare gives the sale its STAN and composes request and reversal. What it cannot compose is refused here, with
 // nothing sent.
 func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error) {
-	fault := func(what string, err error) (terminal.Event, error) {
-		l.cfg.Log.Error(what, "sale", r.rec.ID, "err", err)
-		r.cause, r.note = terminal.Refusal(terminal.CodeTerminalFault, what+"."), err.Error()
-		return terminal.Refused, nil
+	if event, err := l.known(ctx, talk, r); event != "" || err != nil {
+		return event, err
 	}
-	card, err := cardData(&r.kernel.Data)
-	if err != nil {
-		r.cause, r.note = terminal.Refusal(terminal.CodeCardError, "The card's number cannot be read."), err.Error()
-		return terminal.Refused, nil
+	r.rec.TwoStep = r.rec.Kind == terminal.KindSale && l.cfg.Transactions.TwoStep && l.cfg.Owner.can().TwoStep && !r.onlineOnly
+	if err := l.number(ctx, r); err != nil {
+		return l.fault(r, "There is no number for the request", err), nil
 	}
-	n, err := l.cfg.Traces.Next(ctx)
-	if err != nil {
-		return fault("There is no number for the request", err)
-	}
-	r.rec.STAN = stan(n)
-	r.rec.Invoice = r.rec.STAN
-	req := terminal.Request{
-		Sale: r.rec.ID, Kind: r.rec.Kind, Amount: r.rec.Amount, STAN: r.rec.STAN, Invoice: r.rec.Invoice, Batch: r.rec.Batch,
-		Time: r.rec.LocalTime, TerminalID: r.rec.TerminalID, MerchantID: r.rec.MerchantID,
-		Card: card, Entry: r.rec.Entry, Scheme: r.kernel.Scheme, Method: r.kernel.Method, PIN: r.pin, Tags: r.kernel.Data,
-	}
+	req := r.asks()
+	req.PIN = r.pin
 	request, reversal, err := l.cfg.Owner.compose(req)
 	r.dropPIN()
 	if err != nil {
-		return fault("The request cannot be composed", err)
+		return l.fault(r, "The request cannot be composed", err), nil
 	}
 	if !l.board.pointOfNoReturn(talk) {
 		return l.interrupted(ctx, talk, r, talk.Err())
 	}
 	r.request = request
-	r.secret = &terminal.Secret{Card: card, Request: request, Reversal: reversal}
+	r.secret = &terminal.Secret{Card: r.data, Request: request, Reversal: reversal}
+	if r.rec.Kind == terminal.KindBalance {
+		r.secret.Reversal = nil
+		return terminal.Inquire, nil
+	}
 	return terminal.GoOnline, nil
 }
 
 // sending has the owner send the request. It waits the link's deadline out also when the daemon is stopping.
 func (l *Lane) sending(ctx context.Context, r *run) terminal.Event {
-	r.reply = l.cfg.Owner.Request(context.WithoutCancel(ctx), r.request, r.pinKeys)
+	r.reply = l.cfg.Owner.Request(context.WithoutCancel(ctx), r.request, r.pinKeys, r.earlier != nil)
 	r.request = nil
 	r.note = r.reply.Note
 	res := r.reply.Response
 	r.rec.ResponseCode, r.rec.RRN, r.rec.AuthCode, r.rec.HostText = res.Code, res.RRN, res.AuthCode, res.Text
 	r.rec.Host, r.rec.HostTime = r.reply.Host, res.Time
+	if r.reply.Event == terminal.HostApproved && !r.inPart(res.Approved) {
+		r.reply.Event, r.note = terminal.NoAnswer, "the bank approved an amount that was not asked for: its answer is put aside"
+	}
 	if l.wrong = (wrongPIN{}); res.WrongPIN {
 		l.wrong = wrongPIN{r.rec.MaskedPAN, res.PINTries}
 	}
@@ -366,8 +386,15 @@ func pinBlocked(out emv.Outcome) bool {
 	return len(v) == len(emv.TVR{}) && emv.TVR(v).Has(emv.TVRPINTryLimitExceeded)
 }
 
-// finish has the kernel finish with the card. Its error is the journal's.
+// finish has the kernel finish with the card, and says what follows. A transaction without a card agrees with its host at once. Its
+// error is the journal's.
 func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) (terminal.Event, error) {
+	if r.txn == nil {
+		if result == emv.HostUnable {
+			return terminal.CardRefuses, nil
+		}
+		return terminal.CardAgrees, nil
+	}
 	wait, stop := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.CardTalk)
 	defer stop()
 	out, err := r.txn.Complete(wait, emv.HostAnswer{Result: result, ARC: r.reply.Response.ARC, IssuerData: r.reply.Response.Issuer})
@@ -387,10 +414,10 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) (termi
 	}
 	switch result {
 	case emv.HostApproved:
-		if out.SignatureDue {
+		if out.SignatureDue || r.rec.Approved.Minor > 0 {
 			return terminal.AgreementNeeded, nil
 		}
-		return terminal.CardAgrees, nil
+		return l.capture(ctx, r, terminal.CardAgrees, terminal.CardRefuses), nil
 	case emv.HostDeclined:
 		return terminal.CardAgrees, nil
 	case emv.HostUnable:

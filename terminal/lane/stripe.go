@@ -37,10 +37,10 @@ func (l *Lane) fallback(r *run) bool {
 
 // leaveIn is the advice while card or bank are talked with; a card that was swiped is not in a reader.
 func (r *run) leaveIn() string {
-	if r.stripe.IsZero() {
-		return "Leave the card in the reader."
+	if r.card == nil {
+		return ""
 	}
-	return ""
+	return "Leave the card in the reader."
 }
 
 // present waits for a card at either reader. A chip wins over a swipe of the same moment.
@@ -114,8 +114,7 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 	defer limit.stop()
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
-	order := terminal.Order{Kind: r.rec.Kind, Amount: r.rec.Amount, Reference: r.rec.Reference}
-	params := l.cfg.Params(order, now, r.rec.ID)
+	params := l.cfg.Params(r.order(), now, r.rec.ID)
 	pan := r.stripe.PAN()
 	r.rec.MaskedPAN = pan.Masked()
 	refuse := func(happened string) (terminal.Event, error) {
@@ -144,6 +143,10 @@ func (l *Lane) stripeTalk(ctx, talk context.Context, r *run) (terminal.Event, er
 	out.SignatureDue = out.Method == emv.Signature
 	r.txn, r.kernel = swipedCard{out}, out
 	r.take(out)
+	r.onlineOnly = slices.ContainsFunc(params.Applications, func(a emv.Application) bool { return a.OnlineOnly && emv.BrandFits(a.AID, pan) })
+	if r.rec.Kind == terminal.KindForced {
+		return l.voice(ctx, talk, r)
+	}
 	return l.prepare(ctx, talk, r)
 }
 

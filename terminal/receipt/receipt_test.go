@@ -75,13 +75,13 @@ func TestGoldenReceipts(t *testing.T) {
 		Code: "declined", Happened: "Not enough money on the card.", Do: "The customer is not charged. Ask for another card.",
 	})
 	reversed := ended(t, terminal.Reversed, "", terminal.Conclude(
-		terminal.Row{From: terminal.FinishUnanswered, Event: terminal.CardRefuses, To: terminal.Reversed}, terminal.Outcome{}, ""))
+		terminal.Row{From: terminal.FinishUnanswered, Event: terminal.CardRefuses, To: terminal.Reversed}, terminal.Sale{}, terminal.Outcome{}, ""))
 	reversed.RRN = ""
 	cancelled := approved(t)
 	cancelled = terminal.Sale{
 		ID: cancelled.ID, Kind: cancelled.Kind, State: terminal.Cancelled, Batch: 7, Amount: cancelled.Amount,
 		Started: cancelled.Started, TerminalID: cancelled.TerminalID, MerchantID: cancelled.MerchantID,
-		Outcome: terminal.Conclude(terminal.Row{From: terminal.AwaitCard, Event: terminal.TimeOut, To: terminal.Cancelled}, terminal.Outcome{}, ""),
+		Outcome: terminal.Conclude(terminal.Row{From: terminal.AwaitCard, Event: terminal.TimeOut, To: terminal.Cancelled}, terminal.Sale{}, terminal.Outcome{}, ""),
 	}
 	swiped := approved(t)
 	swiped.Entry, swiped.Method, swiped.Label, swiped.AID, swiped.Tags = terminal.EnteredFallback, emv.OnlinePIN, "", "", emv.Data{}
@@ -92,7 +92,7 @@ func TestGoldenReceipts(t *testing.T) {
 	both.Method = emv.OfflinePIN
 	differs := signed
 	differs.State, differs.HostText = terminal.Reversed, ""
-	differs.Outcome = terminal.Conclude(terminal.Row{From: terminal.AgreementOnline, Event: terminal.NotAgreed, To: terminal.Reversed}, terminal.Outcome{}, "It does not match.")
+	differs.Outcome = terminal.Conclude(terminal.Row{From: terminal.AgreementOnline, Event: terminal.NotAgreed, To: terminal.Reversed}, terminal.Sale{}, terminal.Outcome{}, "It does not match.")
 	for _, row := range []struct {
 		file      string
 		sale      terminal.Sale

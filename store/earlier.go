@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+// About is lane.Journal's. A record among them that does not authenticate ends the reading: what has been given back of a sale
+// is not known then.
+func (s *Store) About(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
+	all, err := read(ctx, s, scanCells, saleQuery+"WHERE s.about = ? AND s.about <> 0 ORDER BY s.id LIMIT ?", int64(id), maxRead+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > maxRead {
+		return nil, fmt.Errorf("more than %d transactions are about sale %d", maxRead, id)
+	}
+	found := make([]terminal.Sale, 0, len(all))
+	for _, c := range all {
+		sale, err := s.saleOf(ctx, c)
+		bad, err := s.judge(ctx, place("sale", c[0]), err)
+		if bad && err == nil {
+			err = fmt.Errorf("sale %v, about sale %d: %w", c[0], id, terminal.ErrQuarantined)
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, sale)
+	}
+	return found, nil
+}
+
+// CardOf is lane.Journal's. What does not open is in quarantine, like every row that does not authenticate.
+func (s *Store) CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error) {
+	all, err := read(ctx, s, scanCells, "SELECT key, sealed FROM card WHERE purpose = ? AND id = ?", cardPurpose, int64(id))
+	if err != nil {
+		return terminal.CardData{}, err
+	}
+	if len(all) == 0 {
+		return terminal.CardData{}, fmt.Errorf("sale %d: %w", id, terminal.ErrNoCard)
+	}
+	var card terminal.CardData
+	key := all[0].text(0)
+	plain, err := s.sealer.Open(ctx, key, associated(cardPurpose, int64(id), key), all[0].bytes(1))
+	if err != nil {
+		err = s.blame(ctx, err)
+	} else {
+		card, err = terminal.ParseCardData(plain)
+		clear(plain)
+	}
+	bad, err := s.judge(ctx, place("card", id), err)
+	if bad && err == nil {
+		err = fmt.Errorf("card data of sale %d: %w", id, terminal.ErrQuarantined)
+	}
+	if err != nil {
+		return terminal.CardData{}, err
+	}
+	return card, nil
+}
+
+// mostRecent bounds how many sales of one card are looked through.
+const mostRecent = 100
+
+// ByCard is lane.Journal's. Sales in quarantine are left out.
+func (s *Store) ByCard(ctx context.Context, pan emv.PAN, since time.Time) (token string, sales []terminal.Sale, err error) {
+	if s.token == nil {
+		return "", nil, nil
+	}
+	if token, err = s.tokenOf(ctx, pan); err != nil {
+		return "", nil, err
+	}
+	sales, err = s.sales(ctx, saleQuery+"WHERE s.token = ? ORDER BY s.id DESC LIMIT ?", token, mostRecent)
+	return token, slices.DeleteFunc(sales, func(sale terminal.Sale) bool {
+		return sale.State != terminal.Approved || sale.Started.Before(since)
+	}), err
+}

@@ -1,0 +1,63 @@
+package lane
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"tillway/emv"
+	"tillway/terminal"
+)
+
+func (m *memory) Sale(_ context.Context, id terminal.SaleID) (terminal.Sale, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return terminal.Sale{}, m.fail
+	}
+	s, ok := m.sales()[id]
+	if !ok {
+		return s, terminal.ErrNoSale
+	}
+	return s, nil
+}
+
+func (m *memory) where(fits func(terminal.Sale) bool) []terminal.Sale {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []terminal.Sale
+	for _, s := range m.sales() {
+		if fits(s) {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(a, b terminal.Sale) int { return cmp.Compare(a.ID, b.ID) })
+	return found
+}
+
+func (m *memory) About(_ context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
+	return m.where(func(s terminal.Sale) bool { return s.Of == id }), nil
+}
+
+func (m *memory) CardOf(_ context.Context, id terminal.SaleID) (terminal.CardData, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.rows {
+		if e.Sale != nil && e.Sale.ID == id && e.Secret != nil && !e.Secret.Card.PAN.IsZero() {
+			card := e.Secret.Card
+			card.Track2 = emv.Track2{}
+			return card, nil
+		}
+	}
+	return terminal.CardData{}, terminal.ErrNoCard
+}
+
+func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time) (string, []terminal.Sale, error) {
+	token := "token of " + pan.Masked()
+	found := m.where(func(s terminal.Sale) bool {
+		return s.Token == token && s.State == terminal.Approved && !s.Started.Before(since)
+	})
+	slices.Reverse(found)
+	return token, found, nil
+}
