@@ -212,6 +212,11 @@ func (f far) Agree(context.Context, terminal.SaleID, terminal.Agreement) error {
 	f.touch()
 	return nil
 }
+
+func (f far) Confirm(context.Context, terminal.SaleID, bool, string) error {
+	f.touch()
+	return nil
+}
 func (f far) Cancel(context.Context) error    { f.touch(); return nil }
 func (f far) Current() (terminal.Sale, bool)  { f.touch(); return terminal.Sale{}, false }
 func (f far) SendQueue(context.Context) error { f.touch(); return nil }
@@ -296,6 +301,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"POST", "/v1/cancel", "", "cs"},
 		{"POST", "/v1/sales/7/signature", `{"matches":true}`, "cs"},
 		{"POST", "/v1/sales/7/agreement", `{"agreed":true}`, "cs"},
+		{"POST", "/v1/sales/7/confirmation", `{"meant":true}`, "cs"},
 		{"GET", "/v1/queue", "", "sta"},
 		{"POST", "/v1/queue/send", "", "st"},
 		{"POST", "/v1/queue/3/retry", "", "st"},

@@ -2,6 +2,7 @@ package till
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,15 +19,30 @@ type question struct {
 	shape  string
 }
 
-// The questions. Of a signature: whether it matches. Of any agreement: whether the sale stands as the bank approved it, which is for
+// The questions. Of a signature: whether it matches. Of a warning: whether the payment is meant all the same. Of any agreement: whether the sale stands as the bank approved it, which is for
 // less than was asked for, or with a signature that matches, or both.
 var (
 	signatureQuestion = question{"matches", "bad_signature", `Send {"matches":true} when the signature is the card's, {"matches":false} when it is not.`}
+	meantQuestion     = question{"meant", "bad_confirmation", `Send {"meant":true} when the same card is to pay the same amount again, {"meant":false} when it is the same purchase.`}
 	agreementQuestion = question{"agreed", "bad_agreement", `Send {"agreed":true} when the sale is to stand as it was approved, {"agreed":false} when all of it is to be reversed.`}
 )
 
-// agree takes the cashier's word on the running sale: on its signature, or on an approval in part. Who says so goes into the journal.
+// agree takes the cashier's word on the running sale: on its signature, or on an approval in part.
 func (h *handler) agree(q question) http.HandlerFunc {
+	return h.word(q, func(ctx context.Context, id terminal.SaleID, yes bool, by string) error {
+		return h.cfg.Lane.Agree(ctx, id, terminal.Agreement{Matches: yes, By: by})
+	})
+}
+
+// confirm takes the word on a warning: whether the sale goes on. Nothing has been sent yet.
+func (h *handler) confirm() http.HandlerFunc {
+	return h.word(meantQuestion, func(ctx context.Context, id terminal.SaleID, yes bool, by string) error {
+		return h.cfg.Lane.Confirm(ctx, id, yes, by)
+	})
+}
+
+// word takes a yes or no on the running sale. Who says it goes into the journal.
+func (h *handler) word(q question, take func(ctx context.Context, id terminal.SaleID, yes bool, by string) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, err := terminal.ParseSaleID(r.PathValue("id"))
 		if err != nil {
@@ -43,7 +59,7 @@ func (h *handler) agree(q question) http.HandlerFunc {
 			h.fail(w, r, err)
 			return
 		}
-		if err := h.cfg.Lane.Agree(r.Context(), id, terminal.Agreement{Matches: yes, By: signer(h.cfg.Access.who(r).name)}); err != nil {
+		if err := take(r.Context(), id, yes, signer(h.cfg.Access.who(r).name)); err != nil {
 			h.fail(w, r, err)
 			return
 		}

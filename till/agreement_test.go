@@ -27,6 +27,20 @@ func TestAgreement(t *testing.T) {
 	isProblem(t, ask(t, h, http.MethodPost, "/v1/sales/7/signature", `{"matches":true}`), http.StatusConflict, "no_signature")
 }
 
+// The word on a warning goes to the lane with who said it, and where nothing waits for it that is said.
+func TestConfirmation(t *testing.T) {
+	const nobody = "somebody who has not logged in"
+	for body, meant := range map[string]bool{`{"meant":true}`: true, `{"meant":false}`: false} {
+		h := handlerFor(t, newScript(t, call{"Confirm", []any{terminal.SaleID(7), meant, nobody}, []any{nil}}, call{"Snapshot", nil, []any{terminal.Snapshot{Version: 3}}}))
+		if w := ask(t, h, http.MethodPost, "/v1/sales/7/confirmation", body); w.Code != http.StatusAccepted {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+	h := handlerFor(t, newScript(t, call{"Confirm", []any{terminal.SaleID(7), true, nobody}, []any{terminal.ErrConfirm}}))
+	isProblem(t, ask(t, h, http.MethodPost, "/v1/sales/7/confirmation", `{"meant":true}`), http.StatusConflict, "no_warning")
+	isProblem(t, ask(t, handlerFor(t, newScript(t)), http.MethodPost, "/v1/sales/7/confirmation", `{"agreed":true}`), http.StatusBadRequest, "bad_confirmation")
+}
+
 // What is not plainly yes or no is neither.
 func TestAgreementIsReadStrictly(t *testing.T) {
 	for _, body := range []string{

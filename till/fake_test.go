@@ -86,6 +86,10 @@ func (s *script) Start(ctx context.Context, o terminal.Order) (terminal.Sale, er
 func (s *script) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreement) error {
 	return errorOf(s.next("Agree", id, a)[0])
 }
+
+func (s *script) Confirm(_ context.Context, id terminal.SaleID, meant bool, by string) error {
+	return errorOf(s.next("Confirm", id, meant, by)[0])
+}
 func (s *script) Cancel(context.Context) error    { return errorOf(s.next("Cancel")[0]) }
 func (s *script) SendQueue(context.Context) error { return errorOf(s.next("SendQueue")[0]) }
 func (s *script) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Debt, error) {

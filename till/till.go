@@ -3,8 +3,9 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement, GET queue, POST queue/send,
-// POST queue/{id}/retry, POST queue/{id}/write-off; POST settle, GET settle, POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
+// POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/write-off; POST settle, GET settle,
+// POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
@@ -39,6 +40,8 @@ type Lane interface {
 	Start(ctx context.Context, order terminal.Order) (terminal.Sale, error)
 	// Agree takes the cashier's word on the running sale's signature; error terminal.ErrAgreement.
 	Agree(ctx context.Context, id terminal.SaleID, a terminal.Agreement) error
+	// Confirm takes the word on the running sale's warning, whether it goes on; error terminal.ErrConfirm.
+	Confirm(ctx context.Context, id terminal.SaleID, meant bool, by string) error
 	// Cancel asks for the running sale to be cancelled.
 	Cancel(ctx context.Context) error
 	// Current is the running sale, which need not be on disk yet.
@@ -201,6 +204,7 @@ func New(cfg Config) http.Handler {
 		{"POST /v1/cancel", people.Cancel, h.cancel},
 		{"POST /v1/sales/{id}/signature", people.Agree, h.agree(signatureQuestion)},
 		{"POST /v1/sales/{id}/agreement", people.Agree, h.agree(agreementQuestion)},
+		{"POST /v1/sales/{id}/confirmation", people.Cancel, h.confirm()},
 		{"GET /v1/queue", people.Queue, h.queue},
 		{"POST /v1/queue/send", people.Send, h.send},
 		{"POST /v1/queue/{id}/retry", people.Send, h.retry},

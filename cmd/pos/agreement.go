@@ -26,6 +26,11 @@ type agreementAnswer struct {
 	Agreed bool `json:"agreed"`
 }
 
+// Nor on a warning before anything is sent.
+type confirmAnswer struct {
+	Meant bool `json:"meant"`
+}
+
 func (a *app) signature() *cobra.Command {
 	return &cobra.Command{
 		Use: "signature ID matches|differs", Short: "Say whether the signature of the running sale matches the card's",
@@ -73,6 +78,29 @@ Where a signature is wanted as well, "yes" says that it matches, too. Where pos 
 	}
 }
 
+// confirmation answers for a sale that waits, before anything is sent, because its card has just paid the same amount.
+func (a *app) confirmation() *cobra.Command {
+	return &cobra.Command{
+		Use: "confirm ID yes|no", Short: "Say whether the same card is meant to pay the same amount again",
+		Long: `confirm answers for a sale whose card has just paid the same amount. "yes": it is a second purchase, and the sale goes on. "no": it is the
+same one, and the sale is cancelled; nothing has been sent. Whether the terminal waits for the answer, or only points it out, is the
+profile's to say (same_card). Where pos sale runs at a terminal it asks by itself.`,
+		Example: "  pos confirm 1042 yes\n  pos confirm 1042 no",
+		Args:    args("ID", "yes|no"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := salePath(argv[0], "/confirmation")
+			if err != nil {
+				return err
+			}
+			answer := confirmAnswer{Meant: argv[1] == "yes"}
+			if !answer.Meant && argv[1] != "no" {
+				return usage("%q is no answer: yes or no", argv[1])
+			}
+			return a.answer(c.Context(), argv[0], path, answer)
+		},
+	}
+}
+
 // answer gives a word on the running sale.
 func (a *app) answer(ctx context.Context, id, path string, word any) error {
 	cl := a.client()
@@ -107,6 +135,21 @@ func (s *selling) agree(ctx context.Context) {
 		}
 	}
 	question, elsewhere := s.question(sale)
+	s.ask(ctx, question, elsewhere, "/agreement", func(yes bool) any { return agreementAnswer{yes} })
+}
+
+// confirm asks whether the same card is meant to pay the same again, once a sale.
+func (s *selling) confirm(ctx context.Context) {
+	if s.warned || s.app.json {
+		return
+	}
+	s.warned = true
+	s.ask(ctx, "Is it meant to pay again? [y/n] ", fmt.Sprintf("Say whether it is meant to pay again: pos confirm %s yes, or pos confirm %s no.", s.id, s.id),
+		"/confirmation", func(yes bool) any { return confirmAnswer{yes} })
+}
+
+// ask has a question answered at the terminal, or says how it is answered from elsewhere.
+func (s *selling) ask(ctx context.Context, question, elsewhere, path string, word func(yes bool) any) {
 	f, ok := s.app.in.(*os.File)
 	if ok {
 		_, err := unix.IoctlGetTermios(int(f.Fd()), getTermios) //nolint:gosec // a descriptor is small
@@ -116,7 +159,18 @@ func (s *selling) agree(ctx context.Context) {
 		s.app.tell(elsewhere)
 		return
 	}
-	s.entry.Go(func() { s.askAgreement(ctx, f, question) })
+	s.hush()
+	s.entry.Wait()
+	ctx, s.quiet = context.WithCancel(ctx)
+	s.entry.Go(func() { s.askHere(ctx, f, question, path, word) })
+}
+
+// hush ends a question that nobody waits for any more: it was answered elsewhere, or its time is over.
+func (s *selling) hush() {
+	if s.quiet != nil {
+		s.quiet()
+		s.quiet = nil
+	}
 }
 
 // signs says that the running sale waits for a signature, alone or with something else.
@@ -136,9 +190,9 @@ func (s *selling) question(sale terminal.Sale) (question, elsewhere string) {
 		sale.Approved.Format(), sale.Amount.Format(), rest, s.id, s.id)
 }
 
-// askAgreement asks at the terminal until there is a plain answer or the sale is over. What was typed before the question
+// askHere asks at the terminal until there is a plain answer or the sale is over. What was typed before the question
 // is no answer to it.
-func (s *selling) askAgreement(ctx context.Context, f *os.File, question string) {
+func (s *selling) askHere(ctx context.Context, f *os.File, question, path string, word func(yes bool) any) {
 	for {
 		if _, more := typed(f, 0); !more {
 			break
@@ -149,22 +203,22 @@ func (s *selling) askAgreement(ctx context.Context, f *os.File, question string)
 	for ctx.Err() == nil {
 		text, _ := typed(f, keyPoll)
 		line += text
-		word, rest, whole := strings.Cut(line, "\n")
+		said, rest, whole := strings.Cut(line, "\n")
 		if !whole {
 			continue
 		}
 		line = rest
-		var answer agreementAnswer
-		switch strings.ToLower(strings.TrimSpace(word)) {
+		yes := false
+		switch strings.ToLower(strings.TrimSpace(said)) {
 		case "y", "yes":
-			answer.Agreed = true
+			yes = true
 		case "n", "no":
 		default:
 			fmt.Fprint(s.app.errOut, "Type y or n. "+question)
 			continue
 		}
 		var snap terminal.Snapshot
-		if err := s.client.post(ctx, "/v1/sales/"+s.id.String()+"/agreement", answer, &snap); err != nil && ctx.Err() == nil {
+		if err := s.client.post(ctx, "/v1/sales/"+s.id.String()+path, word(yes), &snap); err != nil && ctx.Err() == nil {
 			s.app.tell("The answer was not taken: " + err.Error())
 		}
 		return

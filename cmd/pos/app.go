@@ -142,7 +142,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	root.SetFlagErrorFunc(flagError)
 	root.Args, root.RunE = cobra.ArbitraryArgs, onlyHolds
 	root.AddCommand(a.starting()...)
-	root.AddCommand(a.signature(), a.agreement(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue(), a.settle(), a.reports(), a.transcript())
+	root.AddCommand(a.signature(), a.agreement(), a.confirmation(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue(), a.settle(), a.reports(), a.transcript())
 	root.AddCommand(a.login(), a.logout(), a.users(), a.audit(), a.keysCommand())
 	root.AddCommand(a.card(), a.decode(), a.calc())
 	return root

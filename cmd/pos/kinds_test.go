@@ -129,6 +129,48 @@ func TestApprovalInPartAtATerminal(t *testing.T) {
 	}
 }
 
+// A terminal that asks before it sends: the answer is a command of its own, or is typed here; an answer from elsewhere ends the question.
+func TestSameCardIsAsked(t *testing.T) {
+	for _, how := range []string{"typed", "elsewhere", "by command"} {
+		sale := saleOf(t, terminal.Cancelled)
+		w, s, out := &wire{}, newStage(t, sale, terminal.Snapshot{State: terminal.CardTalk, Text: "PLEASE WAIT", Confirm: true, Warning: "The same card paid the same amount."}), &said{}
+		s.hold = make(chan struct{})
+		stop := w.serve(t, s)
+		master, slave, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := app{in: slave, out: &bytes.Buffer{}, errOut: out, env: func(string) string { return "" }, dial: w.dial, notify: func(chan<- os.Signal) {}}
+		question := "meant to pay again? [y/n]"
+		if how == "by command" {
+			a.in, question = strings.NewReader(""), "pos confirm 1042 yes, or pos confirm 1042 no"
+		}
+		ended := make(chan int, 1)
+		go func() { ended <- run(t.Context(), a, []string{"sale", "10.525"}) }()
+		for !strings.Contains(out.String(), question) {
+			time.Sleep(time.Millisecond)
+		}
+		switch how {
+		case "typed":
+			_, err = master.WriteString("n\n")
+		case "elsewhere":
+			err = s.Confirm(t.Context(), 1042, false, "sara")
+		default:
+			if got := posRun(t, w, nil, "confirm", "1042", "no"); got.code != 0 {
+				t.Errorf("exit %d: %s", got.code, got.errOut)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := <-ended; code != 3 || len(s.meant) != 1 || s.meant[0] || !strings.Contains(out.String(), "LOOK: The same card") {
+			t.Errorf("%s: exit %d, the lane heard %v: %s", how, code, s.meant, out)
+		}
+		stop()
+		_, _ = master.Close(), slave.Close()
+	}
+}
+
 // Two payments of one card and one amount within minutes may be one purchase: the cashier is told, and how to take one back.
 func TestTwinIsPointedOut(t *testing.T) {
 	for state, said := range map[terminal.State]bool{terminal.Approved: true, terminal.Declined: false} {

@@ -63,11 +63,15 @@ type selling struct {
 	id     terminal.SaleID // 0 until the daemon has told it
 	shown  string          // the last line that was shown
 
+	warning string // and the last warning
+
 	pinFile string         // where a PIN is read instead of the keyboard
 	entry   sync.WaitGroup // the PIN entry, and the question whether the sale stands
 	entered int            // the number of the last PIN entry that was begun
 	source  keySource      // of --pin-file: the next PIN is what follows the last
 	asked   bool           // the slip was printed, and the question asked
+	warned  bool           // the question of a warning was asked
+	quiet   func()         // ends the question that is asked now; nil: none is
 }
 
 // run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
@@ -85,6 +89,7 @@ func (s *selling) run(ctx context.Context) error {
 	defer func() {
 		stop()
 		<-done
+		s.hush()
 		s.entry.Wait()
 		if s.source != nil {
 			s.source.close()
@@ -126,8 +131,13 @@ func (s *selling) follow(ctx context.Context) (terminal.Sale, error) {
 			return sale, s.persist(ctx, func() error { return s.fetch(ctx, &sale) })
 		}
 		s.show(snap)
-		if snap.State == terminal.AgreementOnline || snap.State == terminal.AgreementOffline {
+		switch {
+		case snap.State == terminal.AgreementOnline || snap.State == terminal.AgreementOffline:
 			s.agree(ctx)
+		case snap.Confirm:
+			s.confirm(ctx)
+		default:
+			s.hush()
 		}
 		if snap.PIN != nil && snap.PIN.Socket != "" && snap.PIN.Entry != s.entered {
 			s.entered = snap.PIN.Entry
@@ -230,8 +240,12 @@ func (s *selling) show(snap terminal.Snapshot) {
 	if text == "" {
 		return
 	}
-	if snap.Amount.Currency.Code != "" {
+	if snap.Amount.Currency.Code != "" && snap.Amount.Minor != 0 {
 		text = snap.Amount.Format() + "  " + text
+	}
+	if snap.Warning != "" && snap.Warning != s.warning {
+		s.warning = snap.Warning
+		s.app.tell("LOOK: " + oneLine(snap.Warning))
 	}
 	s.say(text)
 }

@@ -46,6 +46,7 @@ type stage struct {
 	started   []terminal.Order
 	cancelled int
 	agreed    []terminal.Agreement
+	meant     []bool
 	decided   []terminal.DebtDecision
 	forgotten bool // the journal does not know the sale
 	ended     chan struct{}
@@ -103,6 +104,19 @@ func (s *stage) Agree(_ context.Context, id terminal.SaleID, a terminal.Agreemen
 		return terminal.ErrAgreement
 	}
 	s.agreed = append(s.agreed, a)
+	close(s.hold)
+	s.hold = nil
+	return nil
+}
+
+// Confirm takes the word on the warning and lets the sale end.
+func (s *stage) Confirm(_ context.Context, id terminal.SaleID, meant bool, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id != s.sale.ID || s.hold == nil || s.shows[s.at].Warning == "" {
+		return terminal.ErrConfirm
+	}
+	s.meant = append(s.meant, meant)
 	close(s.hold)
 	s.hold = nil
 	return nil
