@@ -99,5 +99,6 @@ type Debt struct {
 	Attempts  int       `json:"attempts"`         // times it was Sent
 	NotBefore time.Time `json:"not_before"`       // back-off: not on the link before this instant
 	Reason    string    `json:"reason,omitempty"` // why it still waits, one sentence
+	RRN       string    `json:"rrn,omitempty"`    // DE 37 of the acknowledgement: how the host calls it from then on
 	Message   []byte    `json:"-"`                // first message as composed, framed without length prefix
 }

@@ -47,3 +47,18 @@ func (j *memoryJournal) ByCard(_ context.Context, pan emv.PAN, since time.Time) 
 	slices.Reverse(found)
 	return hex.EncodeToString(hash[:16]), found, err
 }
+
+func (j *memoryJournal) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, d := range j.debts {
+		switch {
+		case d.Sale != id || d.Kind == terminal.ReversalDebt:
+		case d.State != terminal.Acknowledged:
+			return "", false, nil
+		default:
+			rrn = d.RRN
+		}
+	}
+	return rrn, true, nil
+}

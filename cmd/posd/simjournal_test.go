@@ -256,7 +256,7 @@ func (j *memoryJournal) writeDebt(r memoryRow) error {
 	if d.State.Final() || d.Sale != r.debt.Sale || d.Acquirer != r.debt.Acquirer {
 		return errMemory
 	}
-	d.State, d.Attempts, d.NotBefore, d.Reason = r.debt.State, r.debt.Attempts, r.debt.NotBefore, r.debt.Reason
+	d.State, d.Attempts, d.NotBefore, d.Reason, d.RRN = r.debt.State, r.debt.Attempts, r.debt.NotBefore, r.debt.Reason, r.debt.RRN
 	if d.State.Final() {
 		delete(j.sealed, sealedName("message", d.ID))
 	}

@@ -49,7 +49,7 @@ func (o *Owner) settle(ctx context.Context, d terminal.Debt) (terminal.Debt, err
 			return d, err
 		}
 	}
-	event, reason, err := o.sendDebt(ctx, d)
+	event, reason, err := o.sendDebt(ctx, &d)
 	if err != nil {
 		return d, err
 	}
@@ -59,7 +59,7 @@ func (o *Owner) settle(ctx context.Context, d terminal.Debt) (terminal.Debt, err
 	return d, o.debtStep(ctx, &d, event, reason)
 }
 
-func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (event terminal.DebtEvent, reason string, err error) {
+func (o *Owner) sendDebt(ctx context.Context, d *terminal.Debt) (event terminal.DebtEvent, reason string, err error) {
 	message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
 	if err != nil {
 		return terminal.DebtRefused, "its message cannot be built: " + err.Error(), nil
@@ -75,6 +75,7 @@ func (o *Owner) sendDebt(ctx context.Context, d terminal.Debt) (event terminal.D
 	case res.KeyError && o.newKeysMayHelp(d.ID):
 		return terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones", nil
 	case res.Verdict == terminal.VerdictApproved:
+		d.RRN = res.RRN
 		return terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at(), nil
 	case res.Verdict == terminal.VerdictTryLater:
 		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code, nil

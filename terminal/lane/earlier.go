@@ -13,6 +13,7 @@ import (
 // earlier is the transaction that an order is about, and what has become of it since.
 type earlier struct {
 	sale  terminal.Sale
+	rrn   string          // as the host called it when it was told of it afterwards; empty: as in its own record
 	about []terminal.Sale // approved, and not voided themselves, oldest first
 }
 
@@ -67,7 +68,34 @@ func (l *Lane) earlier(ctx context.Context, o terminal.Order, batch uint32) (*ea
 		err = e.mayComplete(o.Amount)
 	case terminal.KindSale, terminal.KindForced, terminal.KindPreauth, terminal.KindBalance:
 	}
+	if err == nil {
+		err = l.told(ctx, e)
+	}
 	return e, err
+}
+
+// told asks whether the host knows of the earlier transaction: it could not find what it was not told of.
+func (l *Lane) told(ctx context.Context, e *earlier) error {
+	rrn, told, err := l.cfg.Journal.Told(ctx, e.sale.ID)
+	switch {
+	case errors.Is(err, terminal.ErrQuarantined):
+		return refuse("whether the bank knows of transaction %s is not sure: %w", e.sale.ID, err)
+	case err != nil:
+		return fmt.Errorf("%w: what the host knows of sale %s: %w", errJournal, e.sale.ID, err)
+	case !told:
+		return refuse("the bank does not know of transaction %s yet: send what waits for it (pos queue send), then try again", e.sale.ID)
+	}
+	e.rrn = rrn
+	return nil
+}
+
+// original is the earlier transaction as a message names it.
+func (e *earlier) original() terminal.Original {
+	o := e.sale.Original()
+	if e.rrn != "" {
+		o.RRN = e.rrn
+	}
+	return o
 }
 
 // standing is a transaction with what is about it and stands. A void that was approved takes what it is about out of the list of

@@ -178,7 +178,7 @@ func (r *run) asks() terminal.Request {
 		Card: r.data, Entry: s.Entry, Scheme: s.Scheme, Method: s.Method, Tags: r.kernel.Data,
 	}
 	if r.earlier != nil {
-		req.Original = r.earlier.sale.Original()
+		req.Original = r.earlier.original()
 	}
 	return req
 }

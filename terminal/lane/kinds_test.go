@@ -61,3 +61,16 @@ func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time) (string
 	slices.Reverse(found)
 	return token, found, nil
 }
+
+func (m *memory) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged, terminal.WrittenOff) {
+		if d.Sale != id || d.Kind == terminal.ReversalDebt {
+			continue
+		}
+		if d.State != terminal.Acknowledged {
+			return "", false, nil
+		}
+		rrn = d.RRN
+	}
+	return rrn, true, nil
+}

@@ -110,7 +110,7 @@ func (l *Lane) owe(ctx context.Context, r *run, compose func(terminal.Request) (
 	req := r.asks()
 	req.Amount, req.Way = r.rec.Taken(), r.rec.Way
 	req.Card.Track2 = emv.Track2{} // the host needs no track of what is approved, and the queue keeps none
-	if was.TwoStep {
+	if was.TwoStep {               // one STAN authorises, the next takes
 		req.Original = was.Original()
 	}
 	message, err := compose(req)

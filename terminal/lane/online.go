@@ -172,6 +172,7 @@ func (l *Lane) capture(ctx context.Context, r *run, agreed, not terminal.Event) 
 		return agreed
 	}
 	note := r.note
+	r.rec.Way = terminal.WayOnline
 	if err := l.owe(ctx, r, l.cfg.Owner.advice); err != nil {
 		l.fault(r, "The advice cannot be composed", err)
 		return not
