@@ -190,6 +190,12 @@ func TestDialectEveryKind(t *testing.T) {
 			message, err = s.d.Advice(offline)
 			all -= 700
 			s.ask("offline approval", "00", all, message, err)
+			untold := offline
+			untold.STAN, untold.Invoice = s.stan+1, s.stan+1
+			s.stan++
+			message, err = s.d.Advice(untold)
+			s.ask("another offline approval", "00", all-700, message, err)
+			s.both("its void, without a reference number", s.keptOf(terminal.KindVoid, 700, untold, terminal.Response{}), all, stays)
 			voice := s.next(terminal.KindForced, 800, nil)
 			voice.Way, voice.AuthCode = terminal.WayVoice, "V12345"
 			voice.Tags.Put(emv.TagCID, []byte{0x40})

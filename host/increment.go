@@ -82,3 +82,14 @@ func (l *records) named(rrn string) *record {
 	}
 	return r
 }
+
+// invoiced is the latest transaction of a terminal's batch with an invoice number that stands, but for voids; nil where there is
+// none.
+func (l *records) invoiced(q query) *record {
+	for _, r := range slices.Backward(l.byBatch[key{terminal: q.terminal, batch: q.batch}]) {
+		if r.invoice == q.invoice && r.kind != KindVoid && r.kind != KindIncrement && r.stands() {
+			return r
+		}
+	}
+	return nil
+}

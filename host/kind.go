@@ -81,7 +81,9 @@ func (c class) needs() []int {
 		return []int{3, 11, 22, 41, 42, 60}
 	case refund, advice:
 		return []int{3, 4, 11, 22, 41, 42, 60}
-	case void, increment:
+	case void:
+		return []int{3, 4, 11, 41, 42, 60, 62}
+	case increment:
 		return []int{3, 4, 11, 37, 41, 42, 60}
 	case reversal:
 		return []int{3, 4, 11, 41, 42}

@@ -179,13 +179,16 @@ func (h *Host) refund(q query, now time.Time) answer {
 	})
 }
 
-// void answers a void of a transaction of the same terminal's open batch, which DE 37 names; its amount is what was asked for
+// void answers a void of a transaction of the same terminal's open batch, which DE 37 names, or else DE 62; its amount is what was asked for
 // there, what was approved, or zero. It can itself be reversed.
 func (h *Host) void(q query, now time.Time) answer {
 	return h.original(q, now, func(r *record, a *answer) {
 		r.kind = KindVoid
 		a.rrn = h.nextRRN(now)
 		was := h.ledger.named(q.original)
+		if q.original == "" {
+			was = h.ledger.invoiced(q)
+		}
 		switch {
 		case was == nil || was.key.terminal != q.terminal || was.key.batch != q.batch:
 			a.code, a.note = notFound, "no transaction with this reference number in the batch"

@@ -164,7 +164,8 @@ func TestRefused(t *testing.T) {
 		{"stripe", credit, 10_525, set(22, "021"), "58", false},
 		{"terminal not known", credit, 10_525, set(41, "TILL0002"), "89", false},
 		{"terminal of another merchant", credit, 10_525, set(42, "KW0000000000002"), "58", false},
-		{"a void that names nothing", credit, 10_525, set(3, "020000"), "30", false},
+		{"a void that names nothing there is", credit, 10_525, set(3, "020000"), "25", false},
+		{"a void that names nothing", credit, 10_525, func(_ *rig, m *iso8583.Message) { m.Set(3, "020000"); m.Delete(62) }, "30", false},
 		{"cash alone", credit, 10_525, set(3, "010000"), "12", false},
 		{"a transfer", credit, 10_525, set(3, "400000"), "12", false},
 	} {

@@ -7,6 +7,7 @@ import (
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -15,6 +16,9 @@ import (
 // completion; or the second step of a sale in two, with DE 37 and 38 of the first. It has DE 2 and 14, no track and no PIN, and in
 // DE 12 and 13 the terminal's time of the transaction. Errors: ErrRequest.
 func (d *Dialect) Advice(req terminal.Request) ([]byte, error) {
+	if req.TwoStep {
+		req = withoutExcess(req)
+	}
 	f, err := d.adviceForm(req)
 	if err != nil {
 		return nil, err
@@ -91,6 +95,14 @@ func (d *Dialect) Deferred(req terminal.Request) ([]byte, error) {
 	return d.pack(m)
 }
 
+// withoutExcess is a transaction as it stands: where less was approved than tip and cash come to, they are no part of it.
+func withoutExcess(req terminal.Request) terminal.Request {
+	if req.Tip.Minor+req.Cashback.Minor > req.Amount.Minor {
+		req.Tip, req.Cashback = money.Amount{}, money.Amount{}
+	}
+	return req
+}
+
 // told is what a message has that is kept until it can be sent: all but the chip's data.
 func (d *Dialect) told(req terminal.Request, f form) (*iso8583.Message, error) {
 	shared, err := d.shared(req, f)
@@ -99,7 +111,7 @@ func (d *Dialect) told(req terminal.Request, f form) (*iso8583.Message, error) {
 	}
 	m := d.message(f.mti, shared)
 	setCard(m, req.Card)
-	if req.Card.PSN != "" && !f.names && (req.Entry == "" || req.Entry == terminal.EnteredChip) {
+	if req.Card.PSN != "" && !f.names && f.mti != uploadRequest && (req.Entry == "" || req.Entry == terminal.EnteredChip) {
 		m.Set(cardSequence, req.Card.PSN)
 	}
 	return m, nil

@@ -38,6 +38,9 @@ func (d *Dialect) setAmounts(fields map[int]string, req terminal.Request) error 
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
+	if req.Kind == terminal.KindVoid { // of all, whatever was tip and cash of it
+		req.Tip, req.Cashback = money.Amount{}, money.Amount{}
+	}
 	switch tip, cash := req.Tip.Minor, req.Cashback.Minor; {
 	case req.Kind == terminal.KindBalance && req.Amount.Minor != 0:
 		return bad("an amount in a balance inquiry")

@@ -7,8 +7,9 @@
 // What there is (kinds.go), with DE 3 and, after the slash, DE 25:
 //
 //	sale                 0200 000000/00, with cash 090000/00 and DE 54; in two steps 0100, and then 0220 with DE 37 and 38
-//	refund               0200 200000/00, with DE 37 where it is of a sale
-//	void                 0200 020000/00, of a refund 220000/00: DE 37, 38, 12 and 13 are the original's, DE 62 too
+//	refund               0200 200000/00, with DE 37 where it is of a sale that the host has given one
+//	void                 0200 020000/00, of a refund 220000/00: DE 37, 38, 12 and 13 are the original's, and DE 62, by which
+//	                     alone it names what the host was told of by an advice
 //	pre-authorisation    0100 300000/06
 //	increment            0100 300000/06 with DE 37 and 38 of the pre-authorisation
 //	completion           0220 000000/06 with the same

@@ -35,7 +35,7 @@ const (
 // form is what tells the message of one kind from that of another.
 type form struct {
 	mti, code, condition string
-	names                bool // an original, which has to be there
+	names                bool // an original, by the reference number that it has to have
 	dated                bool // DE 12 and 13: it may arrive long after it was made
 }
 
@@ -60,9 +60,12 @@ func (d *Dialect) requestForm(req terminal.Request) (form, error) {
 		}
 		return f, nil
 	case terminal.KindRefund:
-		return form{mti: saleRequest, code: refund, condition: normal, names: !req.Original.IsZero()}, nil
+		return form{mti: saleRequest, code: refund, condition: normal, names: req.Original.RRN != ""}, nil
 	case terminal.KindVoid:
-		f := form{mti: saleRequest, code: voidOfDebit, condition: normal, names: true, dated: true}
+		f := form{mti: saleRequest, code: voidOfDebit, condition: normal, names: req.Original.RRN != "", dated: true}
+		if req.Original.Invoice == 0 {
+			return form{}, fmt.Errorf("%w: a void of what has no invoice number", ErrRequest)
+		}
 		if req.Original.Kind.Credit() {
 			f.code = voidOfCredit
 		}

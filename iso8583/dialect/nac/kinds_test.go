@@ -157,9 +157,9 @@ func TestKindsRefused(t *testing.T) {
 		{"advice-completion-0220", "with a tip", func(r *terminal.Request) { r.Tip = money.New(1, r.Amount.Currency) }},
 		{"advice-capture-0220", "of a sale in one", func(r *terminal.Request) { r.TwoStep = false }},
 		{"advice-capture-0220", "of nothing", func(r *terminal.Request) { r.Original = terminal.Original{} }},
-		{"refund-0200", "of what has no reference number", func(r *terminal.Request) { r.Original.RRN = "" }},
 		{"refund-0200", "of another amount than the card saw", func(r *terminal.Request) { r.Amount.Minor++ }},
 		{"void-0200", "of nothing", func(r *terminal.Request) { r.Original = terminal.Original{} }},
+		{"void-0200", "of what has no invoice", func(r *terminal.Request) { r.Original.Invoice = 0 }},
 		{"void-0200", "of what has no time", func(r *terminal.Request) { r.Original.Time = time.Time{} }},
 		{"void-0200", "with a PIN", func(r *terminal.Request) { r.PIN = terminal.PINBlock{Block: make([]byte, 8)} }},
 		{"void-0200", "with a track", func(r *terminal.Request) {
@@ -226,6 +226,9 @@ func TestKindsBySettings(t *testing.T) {
 	}{
 		{"void-0200", "of nothing", func(s *nac.Settings) { s.VoidAmount = "zero" }, nil, map[int]string{4: "000000000000"}},
 		{"void-0200", "of a refund", nil, func(r *terminal.Request) { r.Original.Kind = terminal.KindRefund }, map[int]string{3: "220000"}},
+		{"void-0200", "of what was told to the host", nil, func(r *terminal.Request) { r.Original.RRN, r.Original.AuthCode = "", "" }, map[int]string{37: "", 38: "", 12: "094500", 62: "000041"}},
+		{"void-0200", "of a sale with tip and cash", nil, func(r *terminal.Request) { r.Tip, r.Cashback = r.Amount, r.Amount }, map[int]string{3: "020000", 4: "000000010525", 54: ""}},
+		{"refund-0200", "of what was told to the host", nil, func(r *terminal.Request) { r.Original.RRN = "" }, map[int]string{3: "200000", 37: "", 38: ""}},
 		{"void-0200", "of an approval without a code", nil, func(r *terminal.Request) { r.Original.AuthCode = "" }, map[int]string{38: ""}},
 		{"void-0200", "with another entry", func(s *nac.Settings) { s.KeptEntry, s.ChipEntry = "10", "051" }, nil, map[int]string{22: "101"}},
 		{"preauth-0100", "as a purchase", func(s *nac.Settings) { s.PreauthCode = "00" }, nil, map[int]string{3: "000000", 25: "06"}},

@@ -138,7 +138,7 @@ func (d *Dialect) shared(req terminal.Request, f form) (map[int]string, error) {
 		return nil, err
 	}
 	numbers := map[int]uint32{stan: req.STAN, batch: req.Batch, invoice: req.Invoice}
-	if req.Kind == terminal.KindVoid && req.Original.Invoice != 0 { // it takes back that receipt
+	if req.Kind == terminal.KindVoid { // it takes back that receipt
 		numbers[invoice] = req.Original.Invoice
 	}
 	if err := number(fields, numbers); err != nil {
@@ -147,12 +147,17 @@ func (d *Dialect) shared(req terminal.Request, f form) (map[int]string, error) {
 	return fields, identify(fields, req.TerminalID, req.MerchantID)
 }
 
-// setOriginal names the earlier transaction as the host did, by its reference number (DE 37) and approval code (DE 38); of a
-// void, which takes back the message itself, DE 12 and 13 are the original's.
+// setOriginal names the earlier transaction as the host did, by its reference number (DE 37) and approval code (DE 38). A void,
+// which takes back the message itself, has its original's DE 12, 13 and 62 besides, and those alone where the host has answered with
+// no reference number, or to an advice: then a refund names none.
 func (d *Dialect) setOriginal(fields map[int]string, req terminal.Request, f form) error {
-	at := req.Time
-	if req.Kind == terminal.KindVoid {
+	void := req.Kind == terminal.KindVoid
+	at, code := req.Time, req.AuthCode
+	if void {
 		at = req.Original.Time
+	}
+	if code == "" && (void || f.names && req.Kind != terminal.KindRefund) {
+		code = req.Original.AuthCode
 	}
 	if f.dated {
 		if at.IsZero() {
@@ -160,11 +165,7 @@ func (d *Dialect) setOriginal(fields map[int]string, req terminal.Request, f for
 		}
 		fields[localTime], fields[localDate] = at.Format("150405"), at.Format("0102")
 	}
-	code := req.AuthCode
 	if f.names {
-		if code == "" && req.Kind != terminal.KindRefund {
-			code = req.Original.AuthCode
-		}
 		if err := setText(fields, retrieval, 12, req.Original.RRN); err != nil {
 			return err
 		}

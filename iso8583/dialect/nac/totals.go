@@ -70,13 +70,13 @@ func (d *Dialect) writeTotals(lines []terminal.TotalsLine) (string, error) {
 // Upload composes the 0320 of one transaction of a batch: what its own message had without track, PIN and chip data, under a STAN
 // of the upload's own, and in DE 60 type, STAN and reference number of the original. Errors: ErrRequest.
 func (d *Dialect) Upload(req terminal.UploadRequest) ([]byte, error) {
-	f, err := d.uploadForm(req.Request)
+	of := withoutExcess(req.Request)
+	f, err := d.uploadForm(of)
 	if err != nil {
 		return nil, err
 	}
 	original := f.mti
-	f.mti, f.dated, f.names = uploadRequest, true, true
-	of := req.Request
+	f.mti, f.dated, f.names = uploadRequest, true, req.RRN != ""
 	of.STAN, of.Original = req.Trace, terminal.Original{RRN: req.RRN}
 	if err := number(map[int]string{}, map[int]uint32{stan: req.STAN}); err != nil {
 		return nil, err
