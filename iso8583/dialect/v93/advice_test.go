@@ -107,7 +107,7 @@ func TestCapture(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := map[int]string{}
-		for _, n := range []int{4, 24, 30, 37, 38, 56} {
+		for _, n := range []int{4, 24, 30, 37, 38, 54, 56} {
 			out[n], _ = m.Get(n)
 		}
 		return out, nil
@@ -116,9 +116,15 @@ func TestCapture(t *testing.T) {
 	if err != nil || own[24] != "201" || own[56] != "110000012426072313150006588847" || own[38] != "A1B2C3" || own[37] != "" {
 		t.Errorf("authorised under its own number: %v, %v", own, err)
 	}
-	part, err := advice(func(r *terminal.Request) { r.Amount.Minor = 4_000 })
-	if err != nil || part[4] != "000000004000" || part[24] != "202" || part[30] != "000000010525000000000000" {
-		t.Errorf("a part: %v, %v", part, err)
+	part, err := advice(func(r *terminal.Request) { // approved in part: that part is taken, and the card has signed the whole
+		r.Amount.Minor, r.Original.Amount.Minor, r.Tip = 4_000, 4_000, money.New(5_000, r.Amount.Currency)
+	})
+	if err != nil || part[4] != "000000004000" || part[24] != "201" || part[30] != "" || part[54] != "" {
+		t.Errorf("approved in part: %v, %v", part, err)
+	}
+	less, err := advice(func(r *terminal.Request) { r.Amount.Minor = 4_000 })
+	if err != nil || less[4] != "000000004000" || less[24] != "202" || less[30] != "000000010525000000000000" {
+		t.Errorf("less than was approved: %v, %v", less, err)
 	}
 	if _, err := advice(func(r *terminal.Request) { r.Amount.Minor = 11_000 }); !errors.Is(err, v93.ErrRequest) {
 		t.Errorf("more than the card signed: %v", err)

@@ -24,9 +24,16 @@ const (
 )
 
 // setAmounts says in DE 54 what of the amount is cash that the customer gets back, and what is a tip. What the card signed as
-// other amount (tag 9F03) must be that cash.
+// other amount (tag 9F03) must be that cash. What is about an earlier transaction does not repeat its parts, and of a part that the
+// host has approved nobody knows whose it is.
 func (d *Dialect) setAmounts(m *iso8583.Message, req terminal.Request) error {
 	cash, tip := req.Cashback.Minor, req.Tip.Minor
+	if req.Kind.WithoutCard() {
+		return nil
+	}
+	if signedAmount(req) != req.Amount {
+		tip = 0
+	}
 	if cash < 0 || tip < 0 || cash > req.Amount.Minor || tip > req.Amount.Minor-cash {
 		return fmt.Errorf("%w: DE 54: cash and tip are no parts of the amount", ErrRequest)
 	}
@@ -34,7 +41,7 @@ func (d *Dialect) setAmounts(m *iso8583.Message, req terminal.Request) error {
 		return fmt.Errorf("%w: DE 54: cash with a %s", ErrRequest, req.Kind)
 	}
 	minor := fmt.Sprintf("%012d", cash)
-	if other, ok := req.Tags.Get(emv.TagAmountOther); ok && !req.Kind.WithoutCard() && !bytes.Equal(other, hexBytes(minor)) {
+	if other, ok := req.Tags.Get(emv.TagAmountOther); ok && !bytes.Equal(other, hexBytes(minor)) {
 		return fmt.Errorf("%w: DE 54: tag %s is not the request's cash", ErrRequest, emv.TagAmountOther)
 	}
 	var text strings.Builder

@@ -2,9 +2,11 @@ package v93
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"tillway/emv"
@@ -255,13 +257,17 @@ func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]
 	return out, nil
 }
 
-// signedAmount is what the card saw and signed: of the second step of a sale what the first asked for, of which the host may have
-// approved less.
+// signedAmount is what the card must have signed. Under the second step of a sale that may be more than what is taken: what the first
+// asked for, of which the host has approved a part.
 func signedAmount(req terminal.Request) money.Amount {
-	if req.TwoStep && req.Original.Amount.Minor > req.Amount.Minor {
-		return req.Original.Amount
+	if !req.TwoStep || req.Original.IsZero() {
+		return req.Amount
 	}
-	return req.Amount
+	signed, err := strconv.ParseInt(hex.EncodeToString(req.Tags.Value(emv.TagAmountAuthorised)), 10, 64)
+	if err != nil || signed < req.Amount.Minor {
+		return req.Amount
+	}
+	return money.New(signed, req.Amount.Currency)
 }
 
 func printable(s string) bool {
