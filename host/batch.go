@@ -22,7 +22,8 @@ type batch struct {
 	Batch     string    `json:"batch"`
 	Uploading bool      `json:"uploading"` // totals differed, and the terminal was told so
 	Closed    bool      `json:"closed"`
-	Totals    string    `json:"totals,omitempty"` // DE 63 that closed it
+	Differs   bool      `json:"differs,omitempty"` // it was closed with the host's totals: the terminal had others
+	Totals    string    `json:"totals,omitempty"`  // DE 63 that closed it
 	At        time.Time `json:"at"`
 }
 
@@ -141,7 +142,7 @@ func sumUp(list []*record) totals {
 // endBatch answers an 0500. The caller holds mu.
 func (h *Host) endBatch(q query, now time.Time) answer {
 	a := answer{code: issuer.Approved, at: now}
-	theirs, err := parseTotals(q.reported)
+	theirs, err := q.totals()
 	b := h.batchOf(q.terminal, q.batch)
 	list := h.in(q.terminal, q.batch)
 	var uploaded, rest []*record
@@ -157,6 +158,9 @@ func (h *Host) endBatch(q query, now time.Time) answer {
 		a.code, a.note = issuer.FormatError, err.Error()
 	case b.Closed && b.Totals == q.reported:
 		a.note = "repeat: batch is closed"
+		if b.Differs {
+			a.code = outOfBalance
+		}
 	case b.Closed:
 		a.code, a.note = batchClosed, "batch was closed with other totals"
 	case !q.final && theirs == sumUp(list):
@@ -171,6 +175,12 @@ func (h *Host) endBatch(q query, now time.Time) answer {
 		}
 		h.closeBatch(b, q.reported, uploaded, now)
 		a.note = fmt.Sprintf("batch closed after an upload of %d; taken back: %d", len(uploaded), len(rest))
+	case q.version == Version1993: // no upload: it ends with the host's totals, and people look into it
+		mine := sumUp(list)
+		a.code = outOfBalance
+		a.note = fmt.Sprintf("batch closed, out of balance: here %d sales of %d and %d refunds of %d", mine.sales, mine.salesSum, mine.refunds, mine.refundsSum)
+		b.Differs = true
+		h.closeBatch(b, q.reported, list, now)
 	default:
 		mine := sumUp(list)
 		a.code, a.totals = outOfBalance, mine.text(len(q.reported))
@@ -180,7 +190,18 @@ func (h *Host) endBatch(q query, now time.Time) answer {
 			h.keepBatch(b)
 		}
 	}
+	if mine := sumUp(list); q.version == Version1993 && err == nil {
+		a.mine = &mine
+	}
 	return a
+}
+
+// totals is what the terminal says that the batch comes to.
+func (q query) totals() (totals, error) {
+	if q.version == Version1993 {
+		return parseTotals1993(q.reported)
+	}
+	return parseTotals(q.reported)
 }
 
 func (h *Host) closeBatch(b batch, reported string, list []*record, now time.Time) {

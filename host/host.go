@@ -6,7 +6,8 @@
 // ledger) lie on disk where
 // Config.Books opens them: then a host that is started again goes on where it ended, with its answers stored. Keys, orders
 // and PIN tries lie in memory. What other kinds there are than sales, and which messages end a batch, kind.go and batch.go say;
-// the rest is answered with code 12. Of the 1993 version only sales, reversals and sign-on are read.
+// the rest is answered with code 12. Of the 1993 version
+// the same kinds are taken but for the upload: a batch whose totals differ is closed with the host's (message1993.go).
 //
 // Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire before anything is decided, a key
 // serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
@@ -244,11 +245,12 @@ type answer struct {
 	seen     string // of a sign-on under a MAC: the highest key serial numbers, and an order
 	keys     string // of a key exchange
 	wrongPIN bool
-	tries    int    // PIN tries left, where wrongPIN
-	amounts  string // DE 54
-	totals   string // of an end of a batch out of balance: the host's own
-	part     int64  // of 10: what was approved, minor units
-	unasked  bool   // refused before anything was decided: not kept
+	tries    int     // PIN tries left, where wrongPIN
+	amounts  string  // DE 54
+	mine     *totals // of an end of a batch in the 1993 version: the host's own
+	totals   string  // of an end of a batch out of balance: the host's own
+	part     int64   // of 10: what was approved, minor units
+	unasked  bool    // refused before anything was decided: not kept
 	at       time.Time
 	fault    fault
 	note     string // for the log
@@ -268,6 +270,7 @@ func (h *Host) decide(q query, now time.Time, authentic bool) answer {
 	case q.merchant != merchant && q.class != network:
 		return refuse(terminalRefused, "terminal belongs to another merchant")
 	}
+	q.original = h.earlier(q)
 	switch q.class {
 	case sale:
 		return h.sell(q, now)

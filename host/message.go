@@ -52,7 +52,7 @@ type query struct {
 	class    class
 	in       *iso8583.Message
 	answer   string // type of the answer; empty: it is no request, and has none
-	made     string // when the original was, where the version names it by that
+	made     string // type and time of the original, where the version names it by them
 	terminal string // DE 41
 	merchant string // DE 42
 	stan     string // DE 11
@@ -73,8 +73,9 @@ type query struct {
 	cash      int64  // of the amount, DE 54
 	approval  string // DE 38 of an advice: the approval code that is there already
 	original  string // DE 37: the reference number of an earlier transaction
+	about     string // field 56 of the 1993 version: number and time of an earlier transaction
 	uploadRef string // DE 60 of an upload: type, STAN and reference number of the original
-	reported  string // DE 63: totals
+	reported  string // DE 63: totals; of the 1993 version field 124
 	final     bool   // the 0500 behind an upload
 
 	wrong string

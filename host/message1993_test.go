@@ -163,9 +163,9 @@ func TestLaterRefusals(t *testing.T) {
 		{"read by nothing", false, func(m *iso8583.Message) { m.Set(22, "51010100034C") }, "120"},
 		{"read by stripe, with a chip", false, func(m *iso8583.Message) { m.Set(22, "51010120034C") }, "120"},
 		{"a chip without data", false, func(m *iso8583.Message) { m.Delete(55) }, "904"},
-		{"an authorisation", false, func(m *iso8583.Message) { m.SetMTI("1100") }, "902"},
-		{"an advice", false, func(m *iso8583.Message) { m.SetMTI("1220") }, "902"},
-		{"a refund", false, func(m *iso8583.Message) { m.Set(3, "200000") }, "902"},
+		{"an authorisation", false, func(m *iso8583.Message) { m.SetMTI("1100") }, "904"},
+		{"an advice", false, func(m *iso8583.Message) { m.SetMTI("1220") }, "904"},
+		{"a cheque", false, func(m *iso8583.Message) { m.Set(3, "030000") }, "902"},
 		{"another merchant", false, func(m *iso8583.Message) { m.Set(42, "KW2            ") }, "120"},
 		{"another terminal", false, func(m *iso8583.Message) { m.Set(41, "TILL2   ") }, "120"},
 		{"another currency", false, func(m *iso8583.Message) { m.Set(49, "840") }, "904"},
@@ -343,6 +343,30 @@ func TestLaterRestart(t *testing.T) {
 	}
 }
 
+// macUnder is ISO 9797-1 algorithm 3 under the key of a DUKPT serial number, of a request or an answer.
+func macUnder(t *testing.T, bdk, ksn []byte, response bool) func([]byte) ([]byte, error) {
+	t.Helper()
+	return func(data []byte) ([]byte, error) {
+		initial, err := x9.TDESInitialKey(bdk, x9.KSN(ksn))
+		if err != nil {
+			return nil, err
+		}
+		key, err := x9.TDESTransactionKey(initial, x9.KSN(ksn))
+		if err != nil {
+			return nil, err
+		}
+		use := x9.TDESMACRequest
+		if response {
+			use = x9.TDESMACResponse
+		}
+		if key, err = x9.TDESWorkingKey(key, use); err != nil {
+			return nil, err
+		}
+		m, err := x9.MAC3(key, data, x9.Pad1)
+		return m[:], err
+	}
+}
+
 func TestVersionIsChecked(t *testing.T) {
 	cfg := config(t)
 	cfg.Version = "2003"
@@ -384,6 +408,27 @@ func FuzzLaterMessages(f *testing.F) {
 		m.Set(n, v)
 	}
 	f.Add(r.pack(m))
+	for _, seed := range []struct {
+		mti    string
+		fields map[int]string
+	}{
+		{"1220", map[int]string{24: "202", 25: "1004", 37: "632709000001", 38: "A1B2C3", 39: "000", 56: "110000000226112309301500"}},
+		{"1100", map[int]string{24: "107", 25: "1506"}},
+		{"1200", map[int]string{3: "020000", 24: "200", 25: "1506"}},
+	} {
+		m.SetMTI(seed.mti)
+		for n, v := range seed.fields {
+			m.Set(n, v)
+		}
+		f.Add(r.pack(m))
+	}
+	totals, err := d.Totals(terminal.TotalsRequest{
+		STAN: 9, Batch: 1, Time: today, Day: today, Currency: kwd, TerminalID: tid, MerchantID: mid, Lines: []terminal.TotalsLine{{Sales: 1, SalesSum: 10_525}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(totals)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		r := &rig{t: t, h: r.h, codec: r.codec}
 		for _, reply := range r.h.Answer(frame) {

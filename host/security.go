@@ -244,7 +244,11 @@ func (h *Host) sign(m *iso8583.Message, t *transaction, spoil bool) ([]byte, err
 	}
 	const size = 8
 	tpdu := len(m.TPDU)
-	m.SetBytes(64, make([]byte, size))
+	field := 64
+	if fields := m.Fields(); len(fields) > 0 && fields[len(fields)-1] > field { // the MAC is over all before it
+		field = 128
+	}
+	m.SetBytes(field, make([]byte, size))
 	frame, err := h.cfg.Codec.Pack(m)
 	if err != nil {
 		return nil, err
