@@ -66,7 +66,7 @@ func TestTerminalDialect(t *testing.T) {
 }
 
 // request is what the lane would hand to the dialect.
-func (r *rig) request(t *testing.T, c card, stan uint32, amount int64) terminal.Request {
+func (r *rig) request(t testing.TB, c card, stan uint32, amount int64) terminal.Request {
 	t.Helper()
 	track, err := emv.NewTrack2(unhex(t, c.pan+"D"+c.expiry+"20100000000000F"))
 	if err != nil {

@@ -56,7 +56,7 @@ func (m made) of() terminal.Original {
 func (u *counter93) asks(kind terminal.Kind, c card, minor int64, edit func(*terminal.Request)) terminal.Request {
 	u.t.Helper()
 	u.stan++
-	req := u.request(u.t.(*testing.T), c, u.stan, minor)
+	req := u.request(u.t, c, u.stan, minor)
 	req.Kind, req.Way, req.Time = kind, terminal.WayOnline, today.Add(time.Duration(u.stan)*time.Second)
 	if edit != nil {
 		edit(&req)
