@@ -67,13 +67,13 @@ func TestDisagreement(t *testing.T) {
 		entries []entry
 		want    string
 	}{
-		{"agree", []entry{{11, posted, one}, {12, reversed, two}}, "agree"},
-		{"reversed and never posted", []entry{{11, posted, one}}, "agree"},
-		{"not posted", []entry{{12, reversed, two}}, "sale 1 is Approved here and is 0 times in the bank's ledger"},
-		{"posted twice", []entry{{11, posted, one}, {11, posted, one}}, "sale 1 is Approved here and is 2 times in the bank's ledger"},
-		{"another amount", []entry{{11, posted, two}}, "sale 1 is KWD 1.000 here and KWD 2.000 there"},
-		{"still posted", []entry{{11, posted, one}, {12, posted, two}}, "sale 2 is Reversed here and posted there"},
-		{"declined and posted", []entry{{11, posted, one}, {13, posted, one}}, "sale 3 is Declined here and posted there"},
+		{"agree", []entry{{STAN: 11, State: posted, Amount: one}, {STAN: 12, State: reversed, Amount: two}}, "agree"},
+		{"reversed and never posted", []entry{{STAN: 11, State: posted, Amount: one}}, "agree"},
+		{"not posted", []entry{{STAN: 12, State: reversed, Amount: two}}, "sale 1 is Approved here and is 0 times in the bank's ledger"},
+		{"posted twice", []entry{{STAN: 11, State: posted, Amount: one}, {STAN: 11, State: posted, Amount: one}}, "sale 1 is Approved here and is 2 times in the bank's ledger"},
+		{"another amount", []entry{{STAN: 11, State: posted, Amount: two}}, "sale 1 is KWD 1.000 here and KWD 2.000 there"},
+		{"still posted", []entry{{STAN: 11, State: posted, Amount: one}, {STAN: 12, State: posted, Amount: two}}, "sale 2 is Reversed here and posted there"},
+		{"declined and posted", []entry{{STAN: 11, State: posted, Amount: one}, {STAN: 13, State: posted, Amount: one}}, "sale 3 is Declined here and posted there"},
 	} {
 		if got := disagreement(done, c.entries); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -114,7 +114,7 @@ func TestSearch(t *testing.T) {
 func TestBankLines(t *testing.T) {
 	var e []entry
 	err := json.Unmarshal([]byte(`[{"terminal":"TILL0001","stan":"000042","amount":{"minor":10525,"currency":"KWD"},"state":"posted"}]`), &e)
-	if err != nil || len(e) != 1 || e[0] != (entry{42, posted, kwd(t, 10_525)}) {
+	if err != nil || len(e) != 1 || e[0] != (entry{STAN: 42, State: posted, Amount: kwd(t, 10_525)}) {
 		t.Errorf("read %+v, %v", e, err)
 	}
 	var m []message

@@ -14,6 +14,7 @@ type entry struct {
 	STAN   number       `json:"stan"`
 	State  string       `json:"state"` // posted or reversed
 	Amount money.Amount `json:"amount"`
+	Kind   string       `json:"kind"`
 }
 
 // A message is a line of the bank's log of messages.

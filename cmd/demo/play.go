@@ -44,6 +44,7 @@ tpdu = "6000030000"
 nii = "003"
 mac = "alg3"
 mac_sign_on = true
+partial = "amount"
 `
 
 // play is `demo`: it sets the stage, plays the script, and compares.
@@ -86,6 +87,10 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 	more, same, err := playSession(ctx, programs, filepath.Join(folder, "session"), len(done))
 	if err != nil {
 		return fmt.Errorf("session keys: %w", err)
+	}
+	done, checks = append(done, more...), append(checks, same...)
+	if more, same, err = playKinds(ctx, programs, filepath.Join(folder, "kinds"), len(done)); err != nil {
+		return fmt.Errorf("every kind: %w", err)
 	}
 	return summary(os.Stdout, append(done, more...), append(checks, same...), time.Since(begun))
 }

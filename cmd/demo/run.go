@@ -108,6 +108,7 @@ func (s *stack) firstTime(config string) error {
 		{`# profile = "kuwait" `, `profile = "` + profileFile + `" `},
 		{`# ca_keys = "" `, `ca_keys = "` + keysFile + `" `},
 		{`# port = "" `, `port = "stripe" `},
+		{`# partial  = "off" `, `partial  = "amount" `},
 	} {
 		text = bytes.Replace(text, []byte(line.off), []byte(line.on), 1)
 	}

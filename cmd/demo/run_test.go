@@ -24,7 +24,7 @@ func TestFirstTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`profile = "demo.toml"`, `ca_keys = "capk.json"`, `port = "stripe"`, `mac = "alg3"`} {
+	for _, line := range []string{`profile = "demo.toml"`, `ca_keys = "capk.json"`, `port = "stripe"`, `mac = "alg3"`, `partial  = "amount"`} {
 		if !strings.Contains(string(text), "\n"+line) {
 			t.Errorf("no line %s", line)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,9 +55,7 @@ func (w *world) pos(ctx context.Context, in io.Reader, args ...string) (printed 
 // pay runs pos for one transaction. pin is what the customer types at the development keypad, where there is a customer.
 func (w *world) pay(ctx context.Context, line, pin string) (printed string, status int, err error) {
 	words := strings.Fields(line)
-	switch terminal.Kind(words[0]) {
-	case terminal.KindVoid, terminal.KindIncrement, "complete":
-	default:
+	if slices.Contains([]string{"sale", "refund", "preauth", "balance", "forced"}, words[0]) {
 		words = append(words, "--pin-file", "-")
 	}
 	return w.pos(ctx, strings.NewReader(pin), words...)
