@@ -205,6 +205,12 @@ func (h *Host) restore(name string, body []byte) error {
 	if strings.HasPrefix(name, batchPrefix) {
 		return h.restoreBatch(body)
 	}
+	if terminal, ok := strings.CutPrefix(name, keysPrefix); ok {
+		return h.restoreKeys(terminal, body)
+	}
+	if account, ok := strings.CutPrefix(name, triesPrefix); ok {
+		return h.restoreTries(account, body)
+	}
 	if !strings.HasPrefix(name, recordPrefix) {
 		return errors.New("of a kind that this program does not know")
 	}

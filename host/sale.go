@@ -43,6 +43,9 @@ func (h *Host) sell(q query, now time.Time) answer {
 		})
 		*a = answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 		r.proof = d.Proof
+		if withPIN {
+			h.keepTries(r.account, h.issuer.Tries(q.pan))
+		}
 		switch {
 		case q.class == balance:
 			if r.kind = KindBalance; d.Code == issuer.Approved {

@@ -62,6 +62,8 @@ type secured struct {
 	order, done string // given and not carried out; carried out
 	challenge   string // of the last sign-on
 	quarrel     string // how to disagree next
+
+	kept keptKeys // what the ledger has of it
 }
 
 var (

@@ -18,7 +18,10 @@ import (
 // comes that is authenticated under the ones that were sent last: then these are in force, and the old ones gone.
 
 // keyPair is one generation of a terminal's session keys.
-type keyPair struct{ pin, mac []byte }
+type keyPair struct {
+	pin, mac []byte
+	text     string // as they went over the wire
+}
 
 // session is a terminal's master key and what was sent under it. The host has its lock.
 type session struct {
@@ -72,7 +75,7 @@ func (s *session) authenticator(sec *Security, data, mac []byte) (*transaction, 
 
 // renew makes the next session keys and says them as the field of the answer has them.
 func (s *session) renew(random io.Reader, method string, disagree bool) (string, error) {
-	pair := keyPair{make([]byte, 16), make([]byte, 16)}
+	pair := keyPair{pin: make([]byte, 16), mac: make([]byte, 16)}
 	for _, key := range [][]byte{pair.pin, pair.mac} {
 		if _, err := io.ReadFull(random, key); err != nil {
 			return "", fmt.Errorf("session keys: %w", err)
@@ -108,6 +111,7 @@ func (s *session) renew(random io.Reader, method string, disagree bool) (string,
 		letter := "PM"[i : i+1]
 		fmt.Fprintf(&text, "%sB%03d%s%sC%03d%s", letter, len(block), block, letter, len(check), check)
 	}
+	pair.text = text.String()
 	s.next = pair
 	s.made++
 	return text.String(), nil
@@ -207,6 +211,8 @@ func (h *Host) Order(terminal, order string) error {
 	default:
 		return fmt.Errorf("order %q: %w", printable(order), ErrOrder)
 	}
+	h.keepKeys(fmt.Sprintf("%-8s", terminal))
+	h.post()
 	return nil
 }
 

@@ -50,8 +50,8 @@ func root() *cobra.Command {
 		Use:   "hostsim",
 		Short: "Play acquirer and issuer for a terminal on this machine",
 		Long: `hostsim plays the host that a terminal speaks with: TLS, a dialect of ISO 8583, accounts of test cards with
-KWD 1000.000 each, and a ledger. Its books lie in --state/ledger and survive it (with --memory they end with it); its certificate
-authority is kept in --state too, and terminals trust ca.pem there.
+KWD 1000.000 each, and a ledger. Its books lie in --state/ledger and survive it, with PIN tries, used key serial numbers and session
+keys (with --memory they end with it); its certificate authority is kept in --state too, and terminals trust ca.pem there.
 
 Test amounts, read off the last three decimals of a sale (a repeat or a reversal is answered in earnest):
   .0RC  answers with response code RC (10.051 gives 51; .001 and .002 ask to call the bank)

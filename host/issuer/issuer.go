@@ -346,6 +346,21 @@ func (a *account) checkPIN(r Request, chip emv.Data) (code, why string) {
 	return WrongPIN, "wrong PIN"
 }
 
+// Tries is how many PIN tries a card has left; none where the issuer has no such card.
+func (is *Issuer) Tries(pan emv.PAN) int {
+	if a := is.byPAN[pan.Clear()]; a != nil {
+		return a.tries
+	}
+	return 0
+}
+
+// ResumeTries takes up how many PIN tries a card had left; more than there are at most is as many.
+func (is *Issuer) ResumeTries(pan emv.PAN, left int) {
+	if a := is.byPAN[pan.Clear()]; a != nil {
+		a.tries = min(left, maxTries)
+	}
+}
+
 // onlinePIN is the method in bits 6 to 1 of the CVM results' first byte (Book 3, C3).
 const onlinePIN = 0x02
 
