@@ -55,7 +55,7 @@ func mutants() []mutant {
 		},
 		{
 			21, "any answer is the answer", "iso8583/link/connection.go",
-			"reason = mismatch(w.request, answer)\n", "reason = \"\"\n",
+			"why := mismatch(w.request, answer)\n", "why := \"\"\n",
 			"iso8583/link", "TestWrongAnswers",
 		},
 		{

@@ -247,7 +247,7 @@ func (c *crashScene) recovers(ctx context.Context, m *machine, rows []terminal.J
 		say("due: %v", err)
 	}
 	for _, d := range waiting {
-		if string(d.Message) != string(d.Kind)+" "+canary {
+		if message, err := m.Message(ctx, d.ID); err != nil || string(message) != string(d.Kind)+" "+canary {
 			say("the message of debt %d does not open", d.ID)
 		}
 	}

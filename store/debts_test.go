@@ -37,7 +37,20 @@ func due(t testing.TB, s *store.Store) []terminal.Debt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return debts
+	var opened []terminal.Debt
+	for _, d := range debts {
+		if len(d.Message) > 0 {
+			t.Errorf("debt %d comes with its message", d.ID)
+		}
+		switch d.Message, err = s.Message(context.Background(), d.ID); {
+		case errors.Is(err, terminal.ErrQuarantined):
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		opened = append(opened, d)
+	}
+	return opened
 }
 
 func TestReversalIsDueOnceItsSaleEnded(t *testing.T) {

@@ -105,8 +105,7 @@ func (s *Store) Debts(ctx context.Context) ([]terminal.Debt, error) {
 	return debts, nil
 }
 
-// Due is lane.Journal's. A debt that does not authenticate, or whose message does not open (a row changed, moved, or of a
-// lost key), is left out, logged without its content and counted by Quarantined; the others go on.
+// Due is lane.Journal's. A debt in quarantine (it does not authenticate, or its message did not open) is left out; the others go on.
 func (s *Store) Due(ctx context.Context, acquirer string) ([]terminal.Debt, error) {
 	found, err := s.waitingDebts(ctx)
 	if err != nil {
@@ -114,21 +113,36 @@ func (s *Store) Due(ctx context.Context, acquirer string) ([]terminal.Debt, erro
 	}
 	due := make([]terminal.Debt, 0, len(found))
 	for _, f := range found {
-		if f.debt.Acquirer != acquirer || (f.debt.State != terminal.Owed && f.debt.State != terminal.Sent) {
-			continue
+		if f.debt.Acquirer == acquirer && f.debt.State != terminal.Parked && !s.quarantined(place("owed", f.debt.ID)) {
+			due = append(due, f.debt)
 		}
-		message, err := s.open(ctx, f)
-		bad, err := s.judge(ctx, place("owed", f.debt.ID), err)
-		if err != nil {
-			return nil, err
-		}
-		if bad {
-			continue
-		}
-		f.debt.Message = message
-		due = append(due, f.debt)
 	}
 	return due, nil
+}
+
+// Message is lane.Journal's. A message that does not open (changed, moved, or of a lost key) puts its debt into quarantine: logged
+// without its content, and counted.
+func (s *Store) Message(ctx context.Context, id int64) ([]byte, error) {
+	all, err := read(ctx, s, scanCells, debtQuery+"AND o.id = ?", id)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, terminal.ErrNoDebt
+	}
+	of := place("owed", id)
+	var message []byte
+	cause := s.authentic(ctx, all[0].bytes(11), of, all[0][:11]...)
+	if cause == nil {
+		message, cause = s.open(ctx, debtOf(all[0]))
+	}
+	switch bad, err := s.judge(ctx, of, cause); {
+	case err != nil:
+		return nil, err
+	case bad:
+		return nil, terminal.ErrQuarantined
+	}
+	return message, nil
 }
 
 // Parked is lane.Journal's. It opens the message only where it is asked for: a parked debt stays sealed otherwise.

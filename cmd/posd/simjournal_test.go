@@ -334,10 +334,21 @@ func (j *memoryJournal) Due(_ context.Context, acquirer string) ([]terminal.Debt
 	due := []terminal.Debt{}
 	for _, d := range j.open() {
 		if d.Acquirer == acquirer && d.State != terminal.Parked {
-			due = append(due, j.whole(d))
+			due = append(due, d.Debt)
 		}
 	}
 	return due, nil
+}
+
+func (j *memoryJournal) Message(_ context.Context, id int64) ([]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, d := range j.open() {
+		if d.ID == id {
+			return j.whole(d).Message, nil
+		}
+	}
+	return nil, terminal.ErrNoDebt
 }
 
 func (j *memoryJournal) whole(d *memoryDebt) terminal.Debt {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type connection struct {
 	done chan struct{} // closed when the reading goroutine has ended
 
 	mu         sync.Mutex // guards what follows; held over no I/O
-	waiting    *waiter    // the outstanding request
+	waiting    []*waiter  // the outstanding requests, in the order of sending
 	last       *iso8583.Message
 	err        error // why it ended; nil while it lives
 	unanswered int
@@ -48,18 +49,28 @@ func newConnection(cfg Config, c net.Conn) *connection {
 	return &connection{cfg: cfg, net: c, done: make(chan struct{})}
 }
 
-// expect puts a request on the books before its first byte leaves.
-func (c *connection) expect(request *iso8583.Message) (*waiter, error) {
+// expect puts requests on the books before the first byte leaves. Each has to have answers of its own.
+func (c *connection) expect(requests ...*iso8583.Message) ([]*waiter, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNotConnected, c.err)
-	case c.waiting != nil:
+	case len(c.waiting) > 0:
 		return nil, ErrBusy
 	}
-	c.waiting = &waiter{request: request, result: make(chan result, 1)}
-	return c.waiting, nil
+	numbers := map[string]bool{}
+	var waiting []*waiter
+	for _, r := range requests {
+		number, _ := r.Get(stan)
+		if numbers[number] {
+			return nil, fmt.Errorf("%w: two messages with the same DE 11", ErrBusy)
+		}
+		numbers[number] = true
+		waiting = append(waiting, &waiter{request: r, result: make(chan result, 1)})
+	}
+	c.waiting = waiting
+	return slices.Clone(waiting), nil
 }
 
 // write sends one frame, length included, with one Write, within WriteTimeout and the context.
@@ -117,8 +128,8 @@ func (c *connection) await(ctx context.Context, w *waiter) ([]byte, error) {
 // giveUp takes a request off the books. The connection ends with it when it cannot be trusted any more.
 func (c *connection) giveUp(w *waiter, broken bool) {
 	c.mu.Lock()
-	if c.waiting == w {
-		c.waiting = nil
+	if at := slices.Index(c.waiting, w); at >= 0 {
+		c.waiting = slices.Delete(c.waiting, at, at+1)
 		c.unanswered++
 		broken = broken || c.unanswered >= maxUnanswered
 	}
@@ -134,10 +145,10 @@ func (c *connection) end(why error) {
 	if c.err == nil {
 		c.err = why
 	}
-	if c.waiting != nil {
-		c.waiting.result <- result{err: c.err}
-		c.waiting = nil
+	for _, w := range c.waiting {
+		w.result <- result{err: c.err}
 	}
+	c.waiting = nil
 	c.mu.Unlock()
 	_ = c.net.Close() // closing twice is harmless
 }
@@ -206,21 +217,11 @@ func (c *connection) deliver(frame []byte) {
 		return
 	}
 	c.mu.Lock()
-	w := c.waiting
-	reason := ""
-	switch {
-	case w != nil:
-		reason = mismatch(w.request, answer)
-		if reason == "" {
-			reason = c.cfg.TPDU.mismatch(w.request.TPDU, answer.TPDU)
-		}
-	case c.last != nil && mismatch(c.last, answer) == "":
-		reason = "a second answer to a request that is answered already"
-	default:
-		reason = "an answer while no request is outstanding: late, or not ours"
-	}
+	at, reason := c.asked(answer)
 	if reason == "" {
-		c.waiting, c.last, c.unanswered, c.strays = nil, bare(w.request), 0, 0
+		w := c.waiting[at]
+		c.waiting = slices.Delete(c.waiting, at, at+1)
+		c.last, c.unanswered, c.strays = bare(w.request), 0, 0
 		w.result <- result{frame: frame}
 	}
 	c.mu.Unlock()
@@ -232,6 +233,30 @@ func (c *connection) deliver(frame []byte) {
 		}
 		c.stray(s)
 	}
+}
+
+// asked finds the outstanding request that an answer matches, or says why it matches none. The caller holds mu.
+func (c *connection) asked(answer *iso8583.Message) (at int, reason string) {
+	for i, w := range c.waiting {
+		why := mismatch(w.request, answer)
+		if why == "" {
+			why = c.cfg.TPDU.mismatch(w.request.TPDU, answer.TPDU)
+		}
+		if why == "" {
+			return i, ""
+		}
+		if reason == "" {
+			reason = why
+		}
+	}
+	switch {
+	case reason != "":
+	case c.last != nil && mismatch(c.last, answer) == "":
+		reason = "a second answer to a request that is answered already"
+	default:
+		reason = "an answer while no request is outstanding: late, or not ours"
+	}
+	return -1, reason
 }
 
 func (c *connection) stray(s Stray) {

@@ -122,10 +122,11 @@ func (s *Session) Exchange(ctx context.Context, message []byte) (answer []byte, 
 	if err != nil {
 		return nil, false, fmt.Errorf("message to send: %w", err)
 	}
-	w, err := c.expect(request)
+	waiting, err := c.expect(request)
 	if err != nil {
 		return nil, false, err
 	}
+	w := waiting[0]
 	if err := c.write(ctx, frame); err != nil {
 		c.giveUp(w, true)
 		return nil, true, fmt.Errorf("send %s: %w", request.MTI(), err)

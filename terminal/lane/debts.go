@@ -1,35 +1,126 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tillway/terminal"
 )
 
-// drain sends what is owed, oldest first, one at a time, and stops at the first that cannot be settled now: left says
-// why, and is empty when nothing is owed any more. now says that back-off does not count, because a request waits.
-// The error is the journal's.
-func (o *Owner) drain(ctx context.Context, now bool) (left string, err error) {
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+// What is owed goes out in two ranks. Reversals go before anything else: while one cannot be delivered, no request is sent.
+// What the host is to be told of approvals without it goes in the order in which it came to be owed, a window of it behind
+// each request that the host has answered, and the rest when no sale runs: a long queue holds up no customer.
+
+// reversals sends the reversals that are owed, oldest first, one at a time, and stops at the first that cannot be settled
+// now: left says why, and is empty when none is owed any more. now says that back-off does not count, because a request
+// waits. The error is the journal's.
+func (o *Owner) reversals(ctx context.Context, now bool) (left string, err error) {
+	due, err := o.due(ctx, true)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errJournal, err)
+		return "", err
 	}
-	for _, d := range due {
-		if !now && o.wait(d) > 0 {
-			return d.Reason, nil
+	for len(due) > 0 {
+		if !now && o.wait(due[0]) > 0 {
+			return due[0].Reason, nil
 		}
-		if d, err = o.settle(ctx, d); err != nil {
-			return "", err
-		}
-		if d.State == terminal.Owed {
-			return d.Reason, nil
+		if due, left, err = o.turn(ctx, due, 1); left != "" || err != nil {
+			return left, err
 		}
 	}
 	return "", nil
 }
+
+// advices sends the next window of what the host is to be told, in order. more says that there is another behind it, and that
+// nothing of this one was left: else left says why. The error is the journal's.
+func (o *Owner) advices(ctx context.Context, now bool) (more bool, left string, err error) {
+	due, err := o.due(ctx, false)
+	if err != nil || len(due) == 0 {
+		return false, "", err
+	}
+	if !now && o.wait(due[0]) > 0 {
+		return false, due[0].Reason, nil
+	}
+	due, left, err = o.turn(ctx, due, max(o.cfg.Window, 1))
+	return len(due) > 0 && left == "", left, err
+}
+
+// turn sends the first of what is due, at most so many at once, and returns what is due behind them. left says why one of them
+// still is. A debt whose message does not open is passed over: the journal has said so, and the others go on.
+func (o *Owner) turn(ctx context.Context, due []terminal.Debt, most int) (behind []terminal.Debt, left string, err error) {
+	var window []terminal.Debt
+	for len(due) > 0 && len(window) < most {
+		d := due[0]
+		if slices.ContainsFunc(window, func(w terminal.Debt) bool { return w.STAN == d.STAN }) { // one answer would be both's
+			break
+		}
+		due = due[1:]
+		switch d.Message, err = o.cfg.Journal.Message(ctx, d.ID); {
+		case errors.Is(err, terminal.ErrQuarantined), errors.Is(err, terminal.ErrNoDebt):
+			continue
+		case err != nil:
+			return nil, "", fmt.Errorf("%w: %w", errJournal, err)
+		}
+		window = append(window, d)
+	}
+	if err := o.settle(ctx, window); err != nil {
+		return nil, "", err
+	}
+	for _, d := range window {
+		if d.State == terminal.Owed {
+			return due, cmp.Or(d.Reason, "it was not acknowledged"), nil
+		}
+	}
+	return due, "", nil
+}
+
+// all sends everything that is owed, now; left says why something still is.
+func (o *Owner) all(ctx context.Context) (left string, err error) {
+	if left, err = o.reversals(ctx, true); left != "" || err != nil {
+		return left, err
+	}
+	for more := true; more; { // each turn takes something off the queue, and nothing is put on it meanwhile
+		if more, left, err = o.advices(ctx, true); left != "" || err != nil {
+			return left, err
+		}
+	}
+	return "", nil
+}
+
+// due is what is owed of one rank, in the order of owing.
+func (o *Owner) due(ctx context.Context, reversals bool) ([]terminal.Debt, error) {
+	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errJournal, err)
+	}
+	rank := due[:0]
+	for _, d := range due {
+		if (d.Kind == terminal.ReversalDebt) == reversals {
+			rank = append(rank, d)
+		}
+	}
+	return rank, nil
+}
+
+// nextTry is when what is owed is due again: the end of the back-off of what goes first. busy says that a sale runs, and only
+// reversals count. Nothing owed: never. The error is the journal's.
+func (o *Owner) nextTry(ctx context.Context, busy bool) (next time.Duration, err error) {
+	for _, reversals := range []bool{true, false} {
+		due, err := o.due(ctx, reversals)
+		if err != nil {
+			return 0, err
+		}
+		if len(due) > 0 && (reversals || !busy) {
+			return max(o.wait(due[0]), time.Millisecond), nil
+		}
+	}
+	return never, nil
+}
+
+const never = time.Duration(1<<63 - 1)
 
 // wait is what is left of a debt's back-off. More than any back-off is a wall clock that was put back, and no reason to
 // keep a cardholder's money held.
@@ -41,58 +132,115 @@ func (o *Owner) wait(d terminal.Debt) time.Duration {
 	return max(left, 0)
 }
 
-// settle sends one debt: Sent is on disk before its first byte leaves, and what came of it after.
-func (o *Owner) settle(ctx context.Context, d terminal.Debt) (terminal.Debt, error) {
-	if d.State == terminal.Owed {
-		d.Attempts++
-		if err := o.debtStep(ctx, &d, terminal.DebtTurn, ""); err != nil {
-			return d, err
+// settle sends debts, their messages opened, several at once where the window lets it: that they are Sent is on disk, in one
+// commit, before the first byte leaves, and what came of them in another.
+func (o *Owner) settle(ctx context.Context, debts []terminal.Debt) error {
+	var entries []terminal.Entry
+	step := func(d *terminal.Debt, event terminal.DebtEvent, reason string) error {
+		e, err := debtEntry(o.debts, d, event, reason)
+		entries = append(entries, e)
+		return err
+	}
+	for i := range debts {
+		if debts[i].State != terminal.Owed {
+			continue
+		}
+		debts[i].Attempts++
+		if err := step(&debts[i], terminal.DebtTurn, ""); err != nil {
+			return err
 		}
 	}
-	event, reason, err := o.sendDebt(ctx, &d)
+	if err := o.debtSteps(ctx, entries...); err != nil {
+		return err
+	}
+	results, err := o.sendDebts(ctx, debts)
 	if err != nil {
-		return d, err
+		return err
 	}
-	if event == terminal.DebtNoAnswer || event == terminal.DebtTryLater {
-		d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts))
+	entries = nil
+	for i, r := range results {
+		d := &debts[i]
+		if r.event == terminal.DebtNoAnswer || r.event == terminal.DebtTryLater {
+			d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts))
+		}
+		if err := step(d, r.event, r.reason); err != nil {
+			return err
+		}
+		clear(d.Message) // card data
+		d.Message = nil
 	}
-	return d, o.debtStep(ctx, &d, event, reason)
+	return o.debtSteps(ctx, entries...)
 }
 
-func (o *Owner) sendDebt(ctx context.Context, d *terminal.Debt) (event terminal.DebtEvent, reason string, err error) {
-	message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
+// sendDebts sends what was composed, as the dialect repeats it, and says what came of each.
+func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtResult, error) {
+	results := make([]debtResult, len(debts))
+	var messages [][]byte
+	var whose []int
+	for i, d := range debts {
+		message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
+		if err != nil {
+			results[i] = debtResult{terminal.DebtRefused, "its message cannot be built: " + err.Error()}
+			continue
+		}
+		messages, whose = append(messages, message), append(whose, i)
+	}
+	answers, err := o.exchangeAll(ctx, messages)
 	if err != nil {
-		return terminal.DebtRefused, "its message cannot be built: " + err.Error(), nil
+		return nil, err
 	}
-	res, _, err := o.exchange(ctx, message)
-	switch {
-	case errors.Is(err, errJournal):
-		return "", "", err
-	case err != nil:
-		return terminal.DebtNoAnswer, err.Error(), nil
+	for n, a := range answers {
+		results[whose[n]] = o.debtResult(&debts[whose[n]], a)
 	}
-	switch {
+	return results, nil
+}
+
+// debtResult is what came of sending a debt.
+type debtResult struct {
+	event  terminal.DebtEvent
+	reason string
+}
+
+func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
+	switch res := a.res; {
+	case a.err != nil:
+		return debtResult{terminal.DebtNoAnswer, a.err.Error()}
 	case res.KeyError && o.newKeysMayHelp(d.ID):
-		return terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones", nil
+		return debtResult{terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones"}
 	case res.Verdict == terminal.VerdictApproved:
 		d.RRN = res.RRN
-		return terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at(), nil
+		return debtResult{terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at()}
 	case res.Verdict == terminal.VerdictTryLater:
-		return terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code, nil
+		return debtResult{terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code}
 	}
-	return terminal.DebtRefused, "the bank refused it: code " + res.Code, nil
+	return debtResult{terminal.DebtRefused, "the bank refused it: code " + a.res.Code}
 }
 
+// debtStep commits one transition of a debt.
 func (o *Owner) debtStep(ctx context.Context, d *terminal.Debt, event terminal.DebtEvent, reason string) error {
 	entry, err := debtEntry(o.debts, d, event, reason)
 	if err != nil {
 		return err
 	}
-	entry.Time = o.cfg.Clock()
-	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, entry); err != nil {
+	return o.debtSteps(ctx, entry)
+}
+
+// debtSteps commits transitions of debts, all at once.
+func (o *Owner) debtSteps(ctx context.Context, entries ...terminal.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	now := o.cfg.Clock()
+	for i := range entries {
+		entries[i].Time = now
+	}
+	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, entries...); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	o.cfg.Log.Info("debt", "debt", d.ID, "sale", d.Sale, "kind", d.Kind, "stan", d.STAN, "event", event, "to", d.State, "reason", reason)
+	for _, e := range entries {
+		d := e.Debt
+		o.cfg.Log.Info("debt", "debt", d.ID, "sale", d.Sale, "kind", d.Kind, "stan", d.STAN, "event", e.Event, "to", d.State, "reason", d.Reason)
+	}
 	return nil
 }
 
@@ -107,5 +255,6 @@ func debtEntry(table []terminal.DebtRow, d *terminal.Debt, event terminal.DebtEv
 		d.Reason = reason // a person's own words, bounded by Decide, stay whole
 	}
 	after := *d
+	after.Message = nil
 	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: after.Reason}, nil
 }

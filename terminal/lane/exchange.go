@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,13 +51,19 @@ func (o *Owner) exchangeUnder(ctx context.Context, message []byte, next keySourc
 		o.lost(err)
 		return res, sent, err
 	}
+	res, err = o.believe(ctx, answer, key, signed)
+	return res, true, err
+}
+
+// believe reads an answer, once its MAC is verified where it has to have one.
+func (o *Owner) believe(ctx context.Context, answer []byte, key terminal.MACKey, signed bool) (res terminal.Response, err error) {
 	if signed {
 		if err := o.verify(ctx, key, answer); err != nil {
-			return res, true, err
+			return res, err
 		}
 	}
 	if res, err = o.cfg.Dialect.Response(answer); err != nil {
-		return res, true, fmt.Errorf("the answer cannot be read: %w", err)
+		return res, fmt.Errorf("the answer cannot be read: %w", err)
 	}
 	o.keys.messages++
 	o.lastUsed = time.Now()
@@ -64,8 +71,74 @@ func (o *Owner) exchangeUnder(ctx context.Context, message []byte, next keySourc
 	if res.KeyError {
 		o.wantKeys("the bank could not work with a key")
 	}
-	return res, true, nil
+	return res, nil
 }
+
+// exchanged is what came of one of several messages.
+type exchanged struct {
+	res  terminal.Response
+	sent bool
+	err  error // why there is no answer that can be used
+}
+
+// exchangeAll is exchange for several messages, all sent before the first answer is waited for; their MAC keys are taken in the
+// order of the wire. The error is errJournal.
+func (o *Owner) exchangeAll(ctx context.Context, messages [][]byte) ([]exchanged, error) {
+	all := make([]exchanged, len(messages))
+	if len(messages) == 1 {
+		all[0].res, all[0].sent, all[0].err = o.exchange(ctx, messages[0])
+		if errors.Is(all[0].err, errJournal) {
+			return nil, all[0].err
+		}
+		return all, nil
+	}
+	type signature struct {
+		key    terminal.MACKey
+		signed bool
+	}
+	var out [][]byte
+	var under []signature
+	defer func() {
+		for _, u := range under {
+			if u.signed {
+				o.cfg.Macs.Release(context.WithoutCancel(ctx), u.key)
+			}
+		}
+	}()
+	for i, message := range messages {
+		u := signature{signed: o.cfg.Dialect.MACed(message)}
+		if u.signed {
+			var err error
+			if u.key, message, err = o.authenticate(ctx, message, o.keyInForce); err != nil { // what is behind it keeps its place behind it
+				for j := i; j < len(all); j++ {
+					all[j].err = fmt.Errorf("the message cannot be authenticated: %w", err)
+				}
+				break
+			}
+		}
+		out, under = append(out, message), append(under, u)
+	}
+	if len(out) == 0 {
+		return all, nil
+	}
+	answers, sent, err := o.cfg.Link.Pipeline(ctx, out)
+	if err != nil {
+		o.lost(err)
+	}
+	for i := range out {
+		all[i].sent = i < sent
+		if i >= len(answers) || answers[i] == nil {
+			all[i].err = cmp.Or(err, errNoAnswer)
+			continue
+		}
+		if all[i].res, all[i].err = o.believe(ctx, answers[i], under[i].key, under[i].signed); errors.Is(all[i].err, errJournal) {
+			return nil, all[i].err
+		}
+	}
+	return all, nil
+}
+
+var errNoAnswer = errors.New("no answer came")
 
 // authenticate gives a message its key's serial number and its MAC.
 func (o *Owner) authenticate(ctx context.Context, message []byte, next keySource) (key terminal.MACKey, out []byte, err error) {

@@ -64,7 +64,20 @@ func (m *memory) Unfinished(context.Context) ([]terminal.Sale, error) {
 }
 
 func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
-	return m.debts(terminal.Owed, terminal.Sent), nil
+	due := m.debts(terminal.Owed, terminal.Sent)
+	for i := range due {
+		due[i].Message = nil
+	}
+	return due, nil
+}
+
+func (m *memory) Message(_ context.Context, id int64) ([]byte, error) {
+	for _, d := range m.debts(terminal.Owed, terminal.Sent) {
+		if d.ID == id {
+			return slices.Clone(d.Message), nil
+		}
+	}
+	return nil, terminal.ErrNoDebt
 }
 
 func (m *memory) Parked(_ context.Context, id int64, message bool) (terminal.Debt, error) {
@@ -277,6 +290,27 @@ func (w *wire) Exchange(ctx context.Context, message []byte) ([]byte, bool, erro
 	time.Sleep(time.Second)
 	a, sent, err := w.answer(string(message))
 	return []byte(a), sent, err
+}
+
+// Pipeline takes all messages, and then answers them one by one, up to the first that has no answer.
+func (w *wire) Pipeline(ctx context.Context, messages [][]byte) (answers [][]byte, sent int, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	w.mu.Lock()
+	for _, m := range messages {
+		w.sent = append(w.sent, string(m))
+	}
+	w.mu.Unlock()
+	for _, m := range messages {
+		time.Sleep(time.Second)
+		a, _, err := w.answer(string(m))
+		if err != nil {
+			return answers, len(messages), err
+		}
+		answers = append(answers, []byte(a))
+	}
+	return answers, len(messages), nil
 }
 
 func (w *wire) Close() error { return nil }

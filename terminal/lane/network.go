@@ -64,8 +64,10 @@ func (o *Owner) hold(ctx context.Context) (release func()) {
 	select {
 	case o.quiet <- struct{}{}:
 		return func() {
-			if <-o.quiet; o.draining.Load() {
-				o.Poke()
+			<-o.quiet
+			select {
+			case o.free <- struct{}{}: // what waited for the sale to end
+			default:
 			}
 		}
 	case <-ctx.Done():

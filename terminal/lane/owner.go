@@ -37,6 +37,8 @@ type OwnerConfig struct {
 	RetryMax time.Duration
 	Check    time.Duration // how often an idle owner looks after its connection
 
+	Window int // most messages of what waits that are sent before the first is answered; 0 counts as 1
+
 	Jitter func(most time.Duration) time.Duration // 0 to most, at random: taken off every back-off, so that tills do not come back in step; nil: none
 	Echo   time.Duration                          // an echo test goes out after a connection was idle for this long; 0: none
 
@@ -64,6 +66,7 @@ type Owner struct {
 	decideBatch chan batchDecision
 
 	poke   chan struct{}
+	free   chan struct{} // a sale has ended
 	strays chan terminal.Stray
 	done   chan struct{} // closed when Run has ended
 
@@ -74,6 +77,7 @@ type Owner struct {
 	known  []terminal.Batch // not closed, as last read
 
 	failures int           // connection failures in a row; Run's goroutine only
+	hurry    bool          // somebody wants everything sent now, whatever its back-off; Run's goroutine only
 	lastUsed time.Time     // when an answer last came; Run's goroutine only
 	keys     keyState      // Run's goroutine only
 	renew    chan bool     // somebody asks for new session keys; true: anew
@@ -113,7 +117,7 @@ type Reply struct {
 // NewOwner makes an owner. Run starts it.
 func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
-		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1),
+		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1), free: make(chan struct{}, 1),
 		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
 	}
 	if cfg.Sessions != nil {
@@ -148,6 +152,16 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 		if ctx.Err() != nil { // the end goes before what else waits
 			return nil
 		}
+		select { // a customer goes before what else waits
+		case q := <-o.ask:
+			next, err := o.serve(ctx, q)
+			if err != nil {
+				return o.ended(ctx, err)
+			}
+			pause.Reset(next)
+			continue
+		default:
+		}
 		var next time.Duration
 		select {
 		case <-ctx.Done():
@@ -170,31 +184,37 @@ func (o *Owner) Run(ctx context.Context) (err error) {
 			}
 			continue
 		case <-o.poke:
-			next, err = o.rest(ctx, true)
+			o.hurry = true
+			next, err = o.rest(ctx)
+		case <-o.free:
+			if wanted, err := o.wantsToSend(ctx); !wanted && err == nil {
+				continue
+			}
+			next, err = o.rest(ctx)
 		case anew := <-o.renew:
 			o.wantKeys("somebody at the terminal asked for new ones")
 			o.keys.notBefore, o.keys.anew = time.Time{}, o.keys.anew || anew
-			next, err = o.rest(ctx, true)
+			next, err = o.rest(ctx)
 		case <-pause.C:
-			select {
-			case q := <-o.ask: // a customer goes before a batch
-				next, err = o.serve(ctx, q)
-			default:
-				next, err = o.rest(ctx, false)
-			}
+			next, err = o.rest(ctx)
 		}
 		if err != nil {
-			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				return nil // stopped between two steps: what was Sent is Owed again at the next start
-			}
-			return err
+			return o.ended(ctx, err)
 		}
 		pause.Reset(next)
 	}
 }
 
-// Request sends a sale's request after everything that is owed, and waits for what comes of it. keys is the generation of
-// session keys that its PIN is under, or keysOfAny: a PIN under keys that have gone is not sent. behind: it is about an earlier
+// ended is how Run ends: a stop between two steps is no error, because what was Sent is Owed again at the next start.
+func (*Owner) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// Request sends a request after every reversal that is owed, and waits for what comes of it. keys is the generation of session
+// keys that its PIN is under, or keysOfAny: a PIN under keys that have gone is not sent. behind: it is about an earlier
 // transaction, and nothing at all may be owed in front of it.
 func (o *Owner) Request(ctx context.Context, message []byte, keys int64, behind bool) Reply {
 	q := question{message, keys, behind, make(chan Reply, 1)}
@@ -252,7 +272,8 @@ func notSent(note, detail string) Reply {
 	return Reply{Event: terminal.NotSent, Note: note, Detail: detail}
 }
 
-// serve brings one request to the host: connection and sign-on, then the debts, and only when none is left the request.
+// serve brings one request to the host: connection and sign-on, then the reversals that are owed, and only when none is left the
+// request. Behind one that the host has answered goes what it is to be told of approvals without it.
 func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err error) {
 	reply, err := o.request(ctx, q)
 	if err != nil {
@@ -262,24 +283,46 @@ func (o *Owner) serve(ctx context.Context, q question) (next time.Duration, err 
 		return 0, err
 	}
 	q.reply <- reply
+	if reply.Event == terminal.HostApproved || reply.Event == terminal.HostDeclined {
+		if _, _, err := o.advices(ctx, false); err != nil {
+			return 0, err
+		}
+	}
 	return o.nextLook(ctx)
 }
 
-// nextLook is when an owner that has served a request looks again: after the back-off of what is owed, or of a connection that
+// nextLook is when an owner without anything to do looks again: after the back-off of what is owed, or of a connection that
 // failed.
 func (o *Owner) nextLook(ctx context.Context) (time.Duration, error) {
-	look := o.cfg.Check
 	if o.stepDue {
 		return 0, nil
 	}
 	if o.failures > 0 {
-		return min(look, o.backoff(o.failures)), nil
+		return min(o.cfg.Check, o.backoff(o.failures)), nil
 	}
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
-	if err != nil || len(due) == 0 {
-		return look, err
+	next, err := o.nextTry(ctx, o.busy())
+	return min(o.cfg.Check, next), err
+}
+
+// wantsToSend says that something waited for a sale to end. While the host cannot be reached nothing does: when to try again is
+// settled then.
+func (o *Owner) wantsToSend(ctx context.Context) (bool, error) {
+	if o.failures > 0 {
+		return false, nil
 	}
-	return min(max(o.wait(due[0]), time.Millisecond), look), nil
+	due, err := o.due(ctx, false)
+	return len(due) > 0 || o.draining.Load(), err
+}
+
+// busy says that a sale runs, or that its keys are being changed.
+func (o *Owner) busy() bool {
+	select {
+	case o.quiet <- struct{}{}:
+		<-o.quiet
+		return false
+	default:
+		return true
+	}
 }
 
 func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
@@ -293,7 +336,12 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	case q.keys != keysOfAny && q.keys != o.generation.Load():
 		return notSent("the session keys changed after the PIN was entered", "The terminal has just got new keys from the bank: start the sale again."), nil
 	}
-	left, err := o.drain(ctx, true)
+	left, err := o.reversals(ctx, true)
+	if q.behind && left == "" && err == nil {
+		if left, err = o.all(ctx); left != "" && err == nil {
+			return notSent("everything that is owed must reach the bank first: "+left, "What waits for the bank has to arrive there first (pos queue)."), nil
+		}
+	}
 	switch {
 	case err != nil:
 		return Reply{}, err
@@ -321,8 +369,9 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	return r, nil
 }
 
-// rest is what an owner does between requests: look after the connection, and send what is due.
-func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err error) {
+// rest is what an owner does between requests: look after the connection, and send what is due. What the host is to be told
+// waits while a sale runs, and goes out a window at a time, so that the next customer's request comes in between.
+func (o *Owner) rest(ctx context.Context) (next time.Duration, err error) {
 	if err := o.cutOff(ctx); err != nil {
 		return 0, err
 	}
@@ -330,16 +379,31 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	case errors.Is(err, errJournal):
 		return 0, err
 	case err != nil:
+		o.hurry = false
 		return o.backoff(max(o.failures, 1)), nil
 	}
-	if _, err := o.drain(ctx, now); err != nil {
+	left, err := o.reversals(ctx, o.hurry)
+	if err != nil {
 		return 0, err
+	}
+	more := false
+	switch {
+	case left != "": // nothing else before it
+		o.hurry = false
+	case !o.busy():
+		if more, _, err = o.advices(ctx, o.hurry); err != nil {
+			return 0, err
+		}
+		o.hurry = o.hurry && more
 	}
 	if err := o.manage(ctx); err != nil {
 		return 0, err
 	}
 	if err := o.drainStrays(ctx); err != nil {
 		return 0, err
+	}
+	if more {
+		return 0, nil
 	}
 	step, err := o.settlement(ctx)
 	if err != nil || step == 0 {
@@ -352,11 +416,8 @@ func (o *Owner) rest(ctx context.Context, now bool) (next time.Duration, err err
 	if step > 0 {
 		look = min(look, step)
 	}
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
-	if err != nil || len(due) == 0 {
-		return look, err
-	}
-	return min(max(o.wait(due[0]), time.Millisecond), look), nil
+	next, err = o.nextLook(ctx)
+	return min(next, look), err
 }
 
 // backoff doubles with every failure up to RetryMax; up to half of it is taken off at random.

@@ -20,8 +20,11 @@ type Journal interface {
 	// Unfinished lists the sales whose last row is not final, oldest first.
 	Unfinished(ctx context.Context) ([]terminal.Sale, error)
 
-	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, messages opened.
+	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, without messages.
 	Due(ctx context.Context, acquirer string) ([]terminal.Debt, error)
+
+	// Message opens the message of a debt that waits, for one sending. Errors: terminal.ErrNoDebt, ErrQuarantined.
+	Message(ctx context.Context, id int64) ([]byte, error)
 
 	// Parked is one parked debt, of whatever acquirer; with message it has its message, opened. Errors: terminal.ErrNoDebt,
 	// ErrNotParked, ErrQuarantined.
@@ -143,6 +146,11 @@ type Link interface {
 	// Exchange sends one message and returns its matching answer. sent says whether any byte may have left. With an
 	// error, the connection is closed when it cannot be trusted any more. One exchange at a time.
 	Exchange(ctx context.Context, message []byte) (answer []byte, sent bool, err error)
+
+	// Pipeline sends messages in order before it waits for the first answer, and gives each the answer that matches it; where there
+	// is none answers has nil, and the error says why not. sent is how many of them, from the first on, may have left. One exchange at
+	// a time, as with Exchange.
+	Pipeline(ctx context.Context, messages [][]byte) (answers [][]byte, sent int, err error)
 
 	// Close closes the connection; Ready makes a new one.
 	Close() error

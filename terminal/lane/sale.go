@@ -41,7 +41,6 @@ type run struct {
 	request []byte            // composed, in memory and sealed in the journal until the answer
 	secret  *terminal.Secret  // to be sealed with the next row that owes something, or asks
 	closed  string            // why this sale is not approved without the host; empty: it may be, or nobody asked
-	owes    bool              // something besides a reversal was made owing
 
 	cause  terminal.Outcome // what the final state will say, where the table's own words are not enough
 	detail string           // one whole sentence for the cashier about card or reader
@@ -61,7 +60,7 @@ func (l *Lane) sell(ctx, talk context.Context, r *run) error {
 			return err
 		}
 	}
-	if (rec.State == terminal.Reversed || r.owes) && ctx.Err() == nil { // a daemon that stops leaves it for the next start
+	if rec.State == terminal.Reversed && ctx.Err() == nil { // a daemon that stops leaves it for the next start
 		l.cfg.Owner.Poke()
 	}
 	if r.card != nil {
@@ -128,7 +127,6 @@ func (l *Lane) step(ctx context.Context, r *run, event terminal.Event) error {
 	if r.note = ""; seals {
 		r.secret, r.sealed = nil, true
 	}
-	r.owes = r.owes || owes && row.To != terminal.Sending
 	*r.rec = rec
 	l.cfg.Log.Info("sale", "sale", rec.ID, "from", row.From, "event", event, "to", row.To, "duties", row.Duties)
 	l.show(r)
