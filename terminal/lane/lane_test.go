@@ -24,6 +24,7 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	rows    []terminal.Entry // committed
+	commits []int            // how many rows there were behind each commit
 	waiting []terminal.Entry
 	fail    error
 }
@@ -34,11 +35,26 @@ func (m *memory) Append(_ context.Context, commit bool, entries ...terminal.Entr
 	if m.fail != nil {
 		return m.fail
 	}
-	m.waiting = append(m.waiting, entries...)
+	for _, e := range entries {
+		for _, d := range e.Duties {
+			if d == terminal.DischargeReversal && !m.owes(e.Sale.ID) || d != terminal.DischargeReversal && e.Secret == nil {
+				return fmt.Errorf("%s %s: no reversal to discharge, or owed without its message", e.Event, d)
+			}
+		}
+		m.waiting = append(m.waiting, e)
+	}
 	if commit {
 		m.rows, m.waiting = append(m.rows, m.waiting...), nil
+		m.commits = append(m.commits, len(m.rows))
 	}
 	return nil
+}
+
+// owes says that a reversal of a sale was made owing.
+func (m *memory) owes(id terminal.SaleID) bool {
+	return slices.ContainsFunc(slices.Concat(m.rows, m.waiting), func(e terminal.Entry) bool {
+		return e.Sale != nil && e.Sale.ID == id && slices.Contains(e.Duties, terminal.OweReversal)
+	})
 }
 
 func (m *memory) sales() map[terminal.SaleID]terminal.Sale {
