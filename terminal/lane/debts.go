@@ -207,6 +207,8 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 		return debtResult{terminal.DebtNoAnswer, a.err.Error()}
 	case res.KeyError && o.newKeysMayHelp(d.ID):
 		return debtResult{terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones"}
+	case res.Verdict == terminal.VerdictApproved && res.Approved.Minor > 0: // of a request that was kept: the goods are gone for all of it
+		return debtResult{terminal.DebtRefused, "the bank approved " + res.Approved.Format() + " of it and no more: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved:
 		d.RRN = res.RRN
 		return debtResult{terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at()}
