@@ -256,6 +256,9 @@ func (h *Host) restore(name string, body []byte) error {
 		h.rrn = max(h.rrn, uint32(count))
 	}
 	h.ledger.add(r)
+	if r.state == Lost {
+		h.ledger.forget(r)
+	}
 	return nil
 }
 

@@ -103,6 +103,28 @@ The terminal takes orders where its configuration says so (host_orders). hostsim
 	return cmd
 }
 
+// lose has a running hostsim forget a transaction.
+func lose() *cobra.Command {
+	var address string
+	cmd := &cobra.Command{
+		Use: "lose TERMINAL STAN", Short: "Have a running hostsim forget a transaction, so that a settlement is out of balance",
+		Long: `lose has the host forget a transaction that it has answered, as if it had never come: the money goes back to the account, and the totals
+of the terminal's batch differ by it. hostsim ledger shows terminal and STAN.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return fmt.Errorf("%w: lose TERMINAL STAN, like lose TILL0001 000042", errUsage)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := call(cmd.Context(), http.MethodPost, address, "lose/"+url.PathEscape(args[0])+"/"+url.PathEscape(args[1]))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&address, "http", defaultHTTP, "address that hostsim was given as --http")
+	return cmd
+}
+
 // row is a line of any listing, as much of it as people are shown.
 type row struct {
 	Name, PAN, Terminal, Batch, STAN, State, RRN, MTI, Direction, Code, Note, Remote string

@@ -89,5 +89,20 @@ func listings(h *host.Host) http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /lose/{terminal}/{stan}", func(w http.ResponseWriter, r *http.Request) {
+		if stranger(r) {
+			http.Error(w, "orders come from programs of this machine", http.StatusForbidden)
+			return
+		}
+		err := h.Lose(r.PathValue("terminal"), r.PathValue("stan"))
+		switch {
+		case errors.Is(err, host.ErrNoTransaction):
+			http.Error(w, err.Error(), http.StatusNotFound)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
 	return mux
 }

@@ -103,7 +103,7 @@ or amount, 80 batch is closed, 89 terminal not known, 94 STAN used before, 95 to
 	} {
 		cmd.AddCommand(listing(name, short))
 	}
-	cmd.AddCommand(order())
+	cmd.AddCommand(order(), lose())
 	cmd.AddCommand(books()...)
 	return cmd
 }
