@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"tillway/terminal"
 )
@@ -24,7 +25,7 @@ func (s *Store) leaveCards(ctx context.Context, tx *sql.Tx, b *terminal.Batch) e
 		return err
 	}
 	for _, c := range all {
-		held, err := s.held(ctx, tx, c.number(0))
+		held, err := s.held(ctx, tx, c.number(0), b.Closed)
 		if err != nil {
 			return err
 		}
@@ -60,8 +61,11 @@ func (s *Store) sealAnew(ctx context.Context, tx *sql.Tx, sale int64, key string
 	return one(tx.ExecContext(ctx, "UPDATE card SET key = ?, sealed = ? WHERE purpose = 'card' AND id = ?", next, sealed, sale))
 }
 
-// held says whether a sale is a pre-authorisation that still stands: approved, and neither completed nor voided.
-func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64) (bool, error) {
+// longestHold is how long the card data of a pre-authorisation is carried on: no issuer holds an amount for longer.
+const longestHold = 31 * 24 * time.Hour
+
+// held says whether a sale is a pre-authorisation that still stands: approved not too long ago, and neither completed nor voided.
+func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64, at time.Time) (bool, error) {
 	rows, err := tx.QueryContext(ctx, saleQuery+"WHERE s.id = ?", id)
 	if err != nil {
 		return false, err
@@ -71,13 +75,18 @@ func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64) (bool, error) {
 		return false, err
 	}
 	sale, err := s.saleOf(ctx, all[0])
-	if err != nil {
-		if stops(err) {
-			return false, err
-		}
+	switch {
+	case stops(err):
+		return false, err
+	case err != nil:
 		return true, nil // not sound, and no reason to lose what it may need
+	case sale.Kind != terminal.KindPreauth || sale.State != terminal.Approved || at.Sub(sale.Started) > longestHold:
+		return false, nil
 	}
-	return sale.Kind == terminal.KindPreauth && sale.State == terminal.Approved, nil
+	var ended bool
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sale a WHERE a.about = ?1 AND a.state = 'Approved' AND a.kind IN ('completion', 'void')
+		AND NOT EXISTS (SELECT 1 FROM sale v WHERE v.about = a.id AND v.state = 'Approved' AND v.kind = 'void'))`, id).Scan(&ended)
+	return !ended, err
 }
 
 // destroyKeys destroys the keys of closed batches under which nothing is sealed any more. A module that cannot do it now is asked again the

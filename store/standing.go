@@ -27,10 +27,8 @@ func (st *standing) take(sale *terminal.Sale) {
 	case sale.State != terminal.Approved:
 	case sale.Kind == terminal.KindVoid:
 		delete(st.payments, sale.Of)
-	case sale.Kind.Credit():
-		st.payments[sale.ID] = -sale.Taken().Minor
 	case sale.Kind.Captured():
-		st.payments[sale.ID] = sale.Taken().Minor
+		st.payments[sale.ID] = sale.CapturedMinor()
 	}
 }
 

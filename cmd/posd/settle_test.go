@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tillway/host"
+	"tillway/iso8583"
 	"tillway/terminal"
 )
 
@@ -85,4 +88,90 @@ func TestSettlementInBalance(t *testing.T) {
 	if report.Proof.Result != terminal.ProofBalanced || report.Proof.Total.Journal.Sales != 1 {
 		t.Errorf("the next batch: %+v", report.Proof)
 	}
+}
+
+// posted is how many transactions stand at the host, and what they come to.
+func (b *bank) posted() (n int, sum int64) {
+	for _, p := range b.host.Ledger() {
+		if p.State == host.Posted {
+			n, sum = n+1, sum+p.Amount.Minor
+		}
+	}
+	return n, sum
+}
+
+// soldAt are a batch's sales, each with its message as it went to the host.
+func soldAt(t *testing.T, b *bank, s *stack, amounts ...int64) (all []terminal.Sale) {
+	t.Helper()
+	for _, minor := range amounts {
+		sellOne(t, s, minor)
+		all = append(all, *s.lane.Snapshot().Last)
+	}
+	return all
+}
+
+// lose makes the host forget a sale.
+func (b *bank) lose(sale terminal.Sale) {
+	b.t.Helper()
+	if err := b.host.Lose(sale.TerminalID, fmt.Sprintf("%06d", sale.STAN)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// original is what DE 60 of an upload has to say of a sale.
+func original(s terminal.Sale) string { return fmt.Sprintf("0200%06d%-12s", s.STAN, s.RRN) }
+
+// uploads are the DE 60 of what was uploaded, and their trace numbers, in order.
+func (m *meddler) uploads(t *testing.T) (originals, traces []string) {
+	t.Helper()
+	for _, frame := range m.frames(t, "0320", "0321") {
+		message, err := m.codec.Unpack(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of, _ := message.Get(60)
+		trace, _ := message.Get(11)
+		originals, traces = append(originals, of), append(traces, trace)
+	}
+	return originals, traces
+}
+
+// TestPitfall08OutOfBalance: the host has lost a sale. It answers 95, gets every sale once with the original's data, and then the closing
+// totals; the proof names the sale.
+func TestPitfall08OutOfBalance(t *testing.T) {
+	b, m := newMeddled(t, func(_ *meddler, _ *iso8583.Message, frame []byte) []segment { return []segment{{bytes: whole(frame)}} })
+	s := b.terminal(func(p *parts) { p.acquirer.NAC.HostTotals = true })
+	sales := soldAt(t, b, s, 1_300, 2_500, 3_700)
+	b.lose(sales[1])
+	batch, report := b.settle(s, terminal.BatchDecision{})
+	if batch.State != terminal.BatchClosed || !batch.Balanced || batch.Uploaded != 3 {
+		t.Errorf("%+v", batch)
+	}
+	if got := b.told(); got != "0200 0200 0200 0500 0320 0320 0320 0500" {
+		t.Errorf("on the wire: %s", got)
+	}
+	var want []string
+	for _, sale := range sales {
+		want = append(want, original(sale))
+	}
+	if got, _ := m.uploads(t); !slices.Equal(got, want) {
+		t.Errorf("uploaded %q, want %q", got, want)
+	}
+	closing := m.frames(t, "0500")
+	for i, code := range []string{"920000", "960000"} {
+		message, err := m.codec.Unpack(closing[i])
+		if got, _ := message.Get(3); err != nil || got != code {
+			t.Errorf("totals %d have %s, want %s", i, got, code)
+		}
+	}
+	if f := report.Proof.Findings; len(f) != 1 || f[0].Sale != sales[1].ID || f[0].Amount.Minor != 2_500 || !strings.Contains(f[0].Why, "does not have") {
+		t.Errorf("found %+v", f)
+	}
+	if n, sum := b.posted(); n != 3 || sum != 7_500 {
+		t.Errorf("%d stand with %d", n, sum)
+	}
+	if before := report.Proof.Before; before == nil || before.Sales != 2 || before.SalesSum != 5_000 || report.Proof.Result != terminal.ProofBalanced {
+		t.Errorf("%+v", report.Proof)
+	}
+	b.settled(s, 3)
 }

@@ -71,6 +71,9 @@ type parts struct {
 	batches  []terminal.BatchRow // nil: terminal.BatchTable()
 }
 
+// mostPayments is how many payments of a batch its totals have digits for (ISO 8583:1987 terminals: three).
+const mostPayments = 999
+
 // stripeRules is what the profile says of swiped cards: their holders are verified as the terminal can.
 func (p parts) stripeRules() lane.StripeRules {
 	rules := lane.StripeRules{Reader: p.stripe, FallbackAfter: p.profile.Terminal.FallbackAfter}
@@ -131,6 +134,9 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
 		Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
 		Currency: p.profile.Currency,
+		Settle: lane.SettleRules{
+			Daily: p.profile.Settlement.Daily, At: p.profile.Settlement.At, Zone: p.profile.Zone, Full: p.profile.Settlement.Most, Most: mostPayments,
+		},
 	}
 	p.keys(&owning)
 	s.owner = lane.NewOwner(owning)

@@ -163,7 +163,9 @@ func (o *Owner) sendTotals(ctx context.Context, b *terminal.Batch) (next time.Du
 	}
 	said := func(b *terminal.Batch) {
 		b.Attempts++
-		if b.Code = res.Code; len(res.HostTotal) > 0 {
+		b.Code = res.Code
+		echo := terminal.SumLines(res.HostTotal).Same(terminal.SumLines(b.Totals)) // a host that says ours again says nothing
+		if len(res.HostTotal) > 0 && !echo {
 			b.Host = res.HostTotal
 		}
 	}
@@ -295,15 +297,12 @@ func (o *Owner) uploaded(ctx context.Context, b *terminal.Batch, i terminal.Item
 
 func (o *Owner) composeUpload(ctx context.Context, i terminal.Item, b *terminal.Batch) ([]byte, error) {
 	s := i.Sale
-	j, ok := o.cfg.Journal.(interface {
-		CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error)
-	})
-	if !ok {
-		return nil, errors.New("no card data is kept for it")
-	}
-	card, err := j.CardOf(ctx, s.ID)
-	if err != nil {
+	card, err := o.cfg.Journal.CardOf(ctx, s.ID)
+	switch {
+	case errors.Is(err, terminal.ErrNoCard), errors.Is(err, terminal.ErrQuarantined):
 		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: card data of sale %s: %w", errJournal, s.ID, err)
 	}
 	return o.cfg.Dialect.Upload(terminal.UploadRequest{
 		Request: terminal.Request{

@@ -14,6 +14,7 @@ type file struct {
 	Terminal    terminalTable `toml:"terminal"`
 	Transaction transactions  `toml:"transactions"`
 	Deadlines   deadlines     `toml:"deadlines"`
+	Settlement  settlement    `toml:"settlement"`
 	Roles       roles         `toml:"roles"`
 	Application []application `toml:"application"`
 	EarlierSale []earlierSale `toml:"earlier_sale"`
@@ -60,6 +61,11 @@ type deadlines struct {
 	Answer any `toml:"answer"`
 	PIN    any `toml:"pin"`
 	Sign   any `toml:"signature"`
+}
+
+type settlement struct {
+	At   any `toml:"at"`
+	Most any `toml:"most"`
 }
 
 type application struct {

@@ -197,6 +197,7 @@ func (c *checker) profile(f file) Profile {
 	p.Terminal = c.terminal(f.Terminal)
 	p.Transactions = c.transactions(f.Transaction, p.Currency)
 	p.Deadlines = c.deadlines(f.Deadlines)
+	p.Settlement = c.settlement(f.Settlement)
 	p.Roles = c.roles(f.Roles)
 	p.Applications = c.applications(f.Application, p.Currency, p.Terminal.Capabilities)
 	p.EarlierSales = c.earlierSales(f.EarlierSale, p.Currency)

@@ -38,6 +38,7 @@ type Profile struct {
 	Applications []Application  // in the file's order, disabled ones too
 	Transactions Transactions
 	Deadlines    Deadlines
+	Settlement   Settlement
 	Roles        people.Policy // who may do what
 
 	// For pos card run only; a daemon that finds one of them refuses to start.
