@@ -81,6 +81,9 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	order, err := readOrder(w, r, h.cfg.Currency)
 	if refused := h.cfg.Access.judge(r.Context(), who, asks(order)); refused != nil { // who may not sell learns nothing of what is wrong with an order
 		err = refused
+		if p, ok := errors.AsType[*Problem](refused); ok && asks(order) == people.RefundFree {
+			p.Do = "Give the number of the sale that it is of, or have somebody log in who may refund without one."
+		}
 	}
 	if err != nil {
 		h.fail(w, r, err)

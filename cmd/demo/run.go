@@ -76,6 +76,8 @@ In another window:
   %[1]s/pos sale 10.525          a chip sale; the receipt is printed
   %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined
   %[1]s/pos sale 10.101          .101 no answer, .104 a wrong MAC: the sale is reversed
+  %[1]s/pos void 1               and refund 3 --of 1, preauth 100, balance, settle: pos --help has all
+  %[1]s/pos sale 8.010           .010 approves a half, .002 wants to be called: pos forced 8 --auth A12345
   %[1]s/readeremu ctl insert debit
                                another card, which wants its PIN: 1234; %[1]s/readeremu cards lists them
   %[1]s/readeremu ctl insert %[3]s/signature.toml

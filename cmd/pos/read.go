@@ -303,7 +303,7 @@ func (a *app) printStatus(st till.Status) {
 		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
 	}
 	if s.Last != nil {
-		a.printf("Last      sale %s, %s, %s: %s\n", s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), receipt.Reason(s.Last.Outcome))
+		a.printf("Last      %s %s, %s, %s: %s\n", kindWord(s.Last.Kind), s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), receipt.Reason(s.Last.Outcome))
 	}
 	if st.Open {
 		a.printf("WARNING   roles are OPEN: anybody at this terminal sells without logging in (development only)\n")
