@@ -48,7 +48,7 @@ type made struct {
 func (m made) of() terminal.Original {
 	return terminal.Original{
 		Kind: m.Kind, STAN: m.STAN, Batch: m.Batch, Invoice: m.Invoice, Time: m.Request.Time, RRN: m.RRN, AuthCode: m.Response.AuthCode,
-		Amount: m.Amount, Way: m.Way,
+		Amount: m.Amount, Way: m.Way, TwoStep: m.TwoStep,
 	}
 }
 
@@ -139,6 +139,7 @@ func TestLaterRefund(t *testing.T) {
 	u.online("its void", u.asks(terminal.KindVoid, credit, 10_000, about(all)), "000", credit, opening-10_000)
 	for name, edit := range map[string]func(*terminal.Original){
 		"of another time":       func(o *terminal.Original) { o.Time = o.Time.Add(time.Second) },
+		"of another type":       func(o *terminal.Original) { o.TwoStep = true },
 		"of another number":     func(o *terminal.Original) { o.STAN = 99 },
 		"of two different ones": func(o *terminal.Original) { o.RRN = all.RRN },
 	} {
@@ -214,7 +215,6 @@ func TestLaterTwoSteps(t *testing.T) {
 	if u.inBooks("held:credit") != 0 || u.inBooks("issuer:settlement") != 10_000 {
 		t.Errorf("held %d, taken %d", u.inBooks("held:credit"), u.inBooks("issuer:settlement"))
 	}
-	took.RRN = first.RRN // as the terminal's record has it
 	void := u.online("void", u.asks(terminal.KindVoid, credit, 10_000, about(took)), "000", credit, opening)
 	u.back("its reversal", void, "400", credit, opening-10_000)
 	u.online("refund of a part", u.asks(terminal.KindRefund, credit, 3_000, about(took)), "000", credit, opening-7_000)

@@ -237,10 +237,10 @@ func (q *query) readEarlier(text string) {
 		q.refuse("field 56 names no transaction")
 		return
 	}
-	q.about = text[typed1993:timed1993]
+	q.about = text[:timed1993]
 }
 
-// earlier is the reference number of the transaction that a message is about, where field 56 says so: by its number and time. A
+// earlier is the reference number of the transaction that a message is about, where field 56 says so: by its type, number and time. A
 // reference number in field 37 must be of the same one. Where there is no such transaction it is one that none has. The caller
 // holds mu.
 func (h *Host) earlier(q query) string {
@@ -248,9 +248,8 @@ func (h *Host) earlier(q query) string {
 	if q.about == "" {
 		return q.original
 	}
-	const numbered = numbered1993 - typed1993
-	r := h.ledger.latest[key{terminal: q.terminal, stan: q.about[:numbered]}]
-	if r == nil || !strings.HasSuffix(r.made, q.about[numbered:]) || r.rrn == "" {
+	r := h.ledger.latest[key{terminal: q.terminal, stan: q.about[typed1993:numbered1993]}]
+	if r == nil || r.made != q.about[:typed1993]+q.about[numbered1993:] || r.rrn == "" {
 		return ofNone
 	}
 	if q.original != "" && h.ledger.named(q.original) != h.ledger.named(r.rrn) {

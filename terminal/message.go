@@ -44,6 +44,7 @@ type Original struct {
 	AuthCode string    // DE 38
 	Amount   money.Amount
 	Way      Way
+	TwoStep  bool // of a sale: an advice took what an authorisation had held
 }
 
 // IsZero says that it names none.

@@ -151,7 +151,7 @@ func (s Sale) CapturedMinor() int64 {
 func (s Sale) Original() Original {
 	return Original{
 		Kind: s.Kind, STAN: s.STAN, Batch: s.Batch, Invoice: s.Invoice, Time: s.LocalTime, RRN: s.RRN, AuthCode: s.AuthCode,
-		Amount: s.Taken(), Way: s.Way,
+		Amount: s.Taken(), Way: s.Way, TwoStep: s.TwoStep,
 	}
 }
 

@@ -218,6 +218,12 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 			}, map[int]string{3: "020000", 37: "", 56: "122000012326072313150006588847"},
 		},
 		{
+			"a sale in two steps is taken back", nil, func(r *terminal.Request) {
+				*r = later(t, terminal.KindVoid, terminal.KindSale, 10_525)
+				r.Original.TwoStep = true
+			}, map[int]string{56: "122000012326072313150006588847"},
+		},
+		{
 			"a completion is taken back", nil, func(r *terminal.Request) { *r = later(t, terminal.KindVoid, terminal.KindCompletion, 10_525) },
 			map[int]string{56: "122000012326072313150006588847"},
 		},

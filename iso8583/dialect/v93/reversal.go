@@ -93,7 +93,7 @@ func typeOf(req terminal.Request) string {
 	switch o := req.Original; {
 	case req.TwoStep || o.Kind == terminal.KindPreauth || o.Kind == terminal.KindIncrement:
 		return authorisationRequest
-	case o.Kind == terminal.KindCompletion || o.Kind == terminal.KindForced || o.Way == terminal.WayOffline || o.Way == terminal.WayVoice:
+	case o.Kind == terminal.KindCompletion || o.Kind == terminal.KindForced || o.TwoStep || o.Way == terminal.WayOffline || o.Way == terminal.WayVoice:
 		return financialAdvice
 	}
 	return financialRequest
