@@ -36,10 +36,12 @@ func (h *Host) sell(q query, now time.Time) answer {
 		}
 		defer clear(pin)
 		force, fault := testAmount(q.amount)
+		step := q.class == preauth && q.condition != "06"
+		divisible := q.class == sale || step && q.version == Version1993 // those of 1987 take a part in one message only
 		d := h.issuer.Authorise(issuer.Request{
 			PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
 			PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
-			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && q.class == sale && q.cash == 0 && q.in.Has(35), // of a request that was kept the customer has gone
+			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && divisible && q.cash == 0 && q.in.Has(35), // of a request that was kept the customer has gone
 		})
 		*a = answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 		r.proof = d.Proof
@@ -53,15 +55,24 @@ func (h *Host) sell(q query, now time.Time) answer {
 			}
 		case d.Part > 0:
 			r.approved, a.part, a.amounts = d.Part, d.Part, additional(amountOriginal, q.amount.Minor, h.cfg.Currency)
+			if step {
+				h.hold(r, step)
+				break
+			}
 			h.take(r, Posted, r.pay(d.Part)...)
 		case d.Code != issuer.Approved:
 		case q.class == preauth:
-			r.kind, r.step = KindPreauth, q.condition != "06"
-			h.take(r, OnHold, ledger.Leg{Account: cardAccount + r.account, Minor: -q.amount.Minor}, ledger.Leg{Account: heldAccount + r.account, Minor: q.amount.Minor})
+			h.hold(r, step)
 		default:
 			h.take(r, Posted, r.pay(q.amount.Minor)...)
 		}
 	})
+}
+
+// hold holds what was approved of a pre-authorisation, or of the first step of a sale in two.
+func (h *Host) hold(r *record, step bool) {
+	r.kind, r.step = KindPreauth, step
+	h.take(r, OnHold, ledger.Leg{Account: cardAccount + r.account, Minor: -r.approved}, ledger.Leg{Account: heldAccount + r.account, Minor: r.approved})
 }
 
 // record begins the record of a request.

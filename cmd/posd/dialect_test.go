@@ -38,7 +38,7 @@ type farSide struct {
 }
 
 // v93Terminal is a terminal that speaks v93 with PIN and MAC to a host that does, in a bubble's time.
-func v93Terminal(t *testing.T, pad secure.Keypad, change func(*v93Config)) (*stack, *farSide) {
+func v93Terminal(t *testing.T, pad secure.Keypad, change func(*v93Config, *host.Config), otherwise ...func(*parts)) (*stack, *farSide) {
 	t.Helper()
 	w := &farSide{}
 	far := func(c net.Conn, h *host.Host) { w.host = h; h.ServeConn(t.Context(), c) }
@@ -48,10 +48,10 @@ func v93Terminal(t *testing.T, pad secure.Keypad, change func(*v93Config)) (*sta
 		h.Late = 40 * time.Second // the profile waits 25
 		a.Dialect, a.V93.MAC, a.V93.MACSignOn = dialectV93, "alg3", true
 		if change != nil {
-			change(&a.V93)
+			change(&a.V93, h)
 		}
 		return simModule(t.Context(), t.TempDir(), a.Name, pad)
-	})
+	}, otherwise...)
 	return s, w
 }
 
@@ -101,9 +101,9 @@ func TestSalesInV93(t *testing.T) {
 		state terminal.State
 		code  string
 	}
-	for name, change := range map[string]func(*v93Config){
+	for name, change := range map[string]func(*v93Config, *host.Config){
 		"packed":     nil,
-		"characters": func(c *v93Config) { c.Encoding = "ascii" },
+		"characters": func(c *v93Config, _ *host.Config) { c.Encoding = "ascii" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
