@@ -201,6 +201,7 @@ var simProfiles = sync.OnceValues(func() (all [2]profile.Profile, err error) {
 			return all, err
 		}
 		all[i].Deadlines.Card, all[i].Deadlines.Signature = simCardWait, simSignature
+		all[i].Settlement.Daily = false // a batch ends when the supervisor says so
 	}
 	return all, nil
 })
