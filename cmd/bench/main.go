@@ -64,14 +64,18 @@ func run(ctx context.Context, out io.Writer, folders []string, repeats int, flag
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(built)) }()
 	binary := filepath.Join(built, "bench.test")
+	keep := filepath.Join(built, "keep") // what is expensive to make is kept from one repeat to the next
+	if err := os.Mkdir(keep, 0o700); err != nil {
+		return err
+	}
 	for _, folder := range folders {
 		folder = filepath.Clean(folder)
-		if _, err := output(ctx, ".", "go", "test", "-c", "-o", binary, "./"+filepath.ToSlash(folder)); err != nil {
+		if _, err := output(ctx, ".", "", "go", "test", "-c", "-o", binary, "./"+filepath.ToSlash(folder)); err != nil {
 			return err
 		}
 		var printed strings.Builder
 		for range repeats {
-			text, err := output(ctx, folder, binary, append([]string{"-test.run=^$", "-test.benchmem", "-test.timeout=10m"}, flags...)...)
+			text, err := output(ctx, folder, keepIn+"="+keep, binary, append([]string{"-test.run=^$", "-test.benchmem", "-test.timeout=20m"}, flags...)...)
 			if err != nil {
 				return fmt.Errorf("%s: %w", folder, err)
 			}
@@ -86,10 +90,16 @@ func run(ctx context.Context, out io.Writer, folders []string, repeats int, flag
 	return nil
 }
 
-// output is what a command prints; its error holds that too.
-func output(ctx context.Context, folder, name string, args ...string) (string, error) {
+// keepIn names, in the environment of the benchmarks, a folder that lasts over all repeats.
+const keepIn = "TILLWAY_BENCH_KEEP"
+
+// output is what a command prints; its error holds that too. setting is added to its environment, unless it is empty.
+func output(ctx context.Context, folder, setting, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = folder
+	if setting != "" {
+		cmd.Env = append(os.Environ(), setting)
+	}
 	var printed, trouble bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &trouble
 	if err := cmd.Run(); err != nil {
