@@ -71,6 +71,7 @@ type acquirerConfig struct {
 	AnswerTimeout  duration `toml:"answer_timeout"`
 	Retry          duration `toml:"retry"`
 	RetryMax       duration `toml:"retry_max"`
+	Window         int      `toml:"window"`
 	Check          duration `toml:"check"`
 	Echo           duration `toml:"echo"`
 
@@ -161,7 +162,7 @@ func defaults() config {
 	a.Standby = []string{}
 	a.ConnectTimeout, a.WriteTimeout = duration(5*time.Second), duration(5*time.Second)
 	a.Retry, a.RetryMax, a.Check = duration(5*time.Second), duration(5*time.Minute), duration(30*time.Second)
-	a.KeyLife = duration(24 * time.Hour)
+	a.KeyLife, a.Window = duration(24*time.Hour), 1
 	a.NAC = defaultNAC()
 	a.V93 = defaultV93()
 	return c
@@ -246,6 +247,8 @@ func (c *config) check() error {
 		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
 	case a.Dialect == dialectNAC && a.NAC.KeyExchange == "ecb" && !slices.Contains(c.Keys.Weak, a.Name):
 		return fmt.Errorf("acquirer.nac.key_exchange = \"ecb\" is less than key blocks: name the acquirer in keys.weak = [%q] if it has nothing better", a.Name)
+	case a.Window < 1 || a.Window > maxWindow:
+		return fmt.Errorf("acquirer.window %d: how many messages of the queue the acquirer takes before it has answered the first, 1 to %d", a.Window, maxWindow)
 	case a.KeyMessages < 0:
 		return errors.New("acquirer.key_messages must not be below 0")
 	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
@@ -265,6 +268,9 @@ func (c *config) check() error {
 	}
 	return a.checkHosts()
 }
+
+// maxWindow bounds what is sent again when a connection goes.
+const maxWindow = 16
 
 // maxHosts bounds how long a sale waits for a connection while none of them answers.
 const maxHosts = 4

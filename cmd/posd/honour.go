@@ -30,10 +30,14 @@ func honours(p profile.Profile, stripeReader bool) error {
 	switch {
 	case kind.Unattended() || kind&0xF0 == 0x30:
 		return refuse("terminal.type %02X is not a merchant's attended terminal, and a till is one: write 21 (attended, online only)", byte(kind))
-	case !kind.OnlineOnly():
-		return refuse("terminal.type %02X may approve without the host, which needs store-and-forward, and that is not in this release: write 21 (attended, online only)", byte(kind))
-	case kind != 0x21:
-		return refuse("terminal.type %02X is not operated by a merchant: write 21 (attended, online only)", byte(kind))
+	case kind.OfflineOnly():
+		return refuse("terminal.type %02X never asks the host, which this release always tries: write 21 (attended, online only) or 22 (attended, offline with online capability)", byte(kind))
+	case kind != 0x21 && kind != 0x22:
+		return refuse("terminal.type %02X is not operated by a merchant: write 21 (attended, online only) or 22 (attended, offline with online capability)", byte(kind))
+	case kind == 0x22 && p.Offline.Approvals.Count == 0:
+		return refuse("terminal.type 22 may approve without the host, and nothing says how much may wait for it: write the limits into [offline], or type = \"21\" (online only)")
+	case kind == 0x22 && can[2] == 0:
+		return refuse("terminal.type 22 may approve without the host, and offline_data_authentication = [] tells no card from a copy: write [\"dda\", \"cda\"], or type = \"21\" (online only)")
 	case len(p.EarlierSales) > 0 || len(p.Exceptions) > 0 || len(p.Selection) > 0 || p.ForceOnline:
 		return refuse("earlier_sale, exception, selection and force_online are for pos card run: take them out")
 	case p.Terminal.LiteralTACs:

@@ -52,12 +52,20 @@ func TestHonours(t *testing.T) {
 	if err := honours(swiping, true); err == nil || !strings.Contains(err.Error(), "neither online_pin nor signature") {
 		t.Errorf("a stripe reader, and no way to verify: %v", err)
 	}
+	const limits = "[offline]\ncount = 5\nsum = \"50\"\n"
+	keeping := []string{`type        = "21"`, `type = "22"`, `[deadlines]`, limits + `[deadlines]`}
+	if err := honours(edited(t, append(keeping, `offline_data_authentication = []`, `offline_data_authentication = ["dda"]`)...), false); err != nil {
+		t.Errorf("approvals without the host, within limits: %v", err)
+	}
+	if err := honours(edited(t, keeping...), false); err == nil || !strings.Contains(err.Error(), "from a copy") {
+		t.Errorf("approvals without the host, of cards that nobody authenticates: %v", err)
+	}
 	for _, row := range []struct {
 		old, replacement, says string
 		stripe                 bool
 	}{
-		{`type        = "21"`, `type = "22"`, "store-and-forward", false},
-		{`type        = "21"`, `type = "23"`, "store-and-forward", false},
+		{`type        = "21"`, `type = "22"`, "how much may wait", false},
+		{`type        = "21"`, `type = "23"`, "never asks the host", false},
 		{`type        = "21"`, `type = "25"`, "attended", false},
 		{`type        = "21"`, `type = "24"`, "attended", false},
 		{`type        = "21"`, `type = "34"`, "attended", false},

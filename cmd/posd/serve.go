@@ -57,6 +57,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	defer unlock()
+	if err := makeRoom(c.State, roomIn(c.State), log); err != nil {
+		return err
+	}
 	events := newKeyEvents()
 	disk, err := openDiskWith(ctx, c.State, moduleOf(c, log, errOut, events.add), log)
 	if err != nil {
@@ -97,7 +100,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
 		hosts: c.Acquirer.ways(trust), certificates: trust.certificates,
 		jitter: func(most time.Duration) time.Duration { return mathrand.N(most + 1) }, //nolint:gosec // spreads tills in time, guards nothing
-		clock:  time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit,
+		clock:  time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit, room: roomIn(c.State),
 		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
 	})
 	if err != nil {
@@ -230,6 +233,7 @@ type disk struct {
 	keys          secureModule
 	sales, traces *store.Counter
 	journal       *store.Store
+	folder        string          // that it all lies in
 	transcripts   *transcripts    // nil: none are kept
 	highest       *secure.Witness // of the counters, outside the state folder; nil without
 }
@@ -242,7 +246,7 @@ func openDiskWith(ctx context.Context, dir string, module startModule, log *slog
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		first, counter = true, store.CreateCounter
 	}
-	d := &disk{}
+	d := &disk{folder: dir}
 	file, err := keyFile(dir)
 	if err != nil {
 		return nil, err
@@ -316,6 +320,9 @@ func (d *disk) housekeeping(ctx context.Context, l *lane.Lane, log *slog.Logger)
 			if err := c.Refill(ctx); err != nil && ctx.Err() == nil {
 				log.Error("leasing numbers", "err", err)
 			}
+		}
+		if err := keepBallast(d.folder); err != nil {
+			log.Warn("no ballast on this disk", "err", err)
 		}
 		if err := d.keys.Refill(ctx); err != nil && ctx.Err() == nil {
 			log.Error("deriving keys ahead", "err", err)

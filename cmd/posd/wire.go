@@ -65,6 +65,8 @@ type parts struct {
 
 	audit func(ctx context.Context, done bool, note string) // what a host did or tried with keys; nil: nowhere
 
+	room func(context.Context) (uint64, error) // bytes free where the journal is; nil: not looked at
+
 	cardTalk time.Duration
 	table    []terminal.Row      // nil: terminal.Table()
 	debts    []terminal.DebtRow  // nil: terminal.DebtTable()
@@ -86,6 +88,22 @@ func (p parts) stripeRules() lane.StripeRules {
 	return rules
 }
 
+// canKeep refuses a profile whose approvals without the host the dialect has no message for.
+func (p parts) canKeep(can terminal.Abilities) error {
+	switch o := p.profile.Offline; {
+	case o.Approvals.Count > 0 && !can.Offline:
+		return fmt.Errorf("profile %s: [offline] keeps approvals for the host, and acquirer.dialect %q has no advice for them: write count = 0 and terminal.type = \"21\"", p.profile.Name, p.acquirer.Dialect)
+	case o.Deferred.Count > 0 && !can.Deferred:
+		return fmt.Errorf("profile %s: [offline.deferred] keeps requests for the host, and the acquirer does not take them: take the table out, or write acquirer.%s.deferred = true where the acquirer does", p.profile.Name, p.acquirer.Dialect)
+	}
+	return nil
+}
+
+// offlineRules is what the profile lets the terminal approve by itself.
+func (p parts) offlineRules() lane.OfflineRules {
+	return lane.OfflineRules{Approvals: p.profile.Offline.Approvals, Deferred: p.profile.Offline.Deferred, Room: p.room, MinRoom: minRoom}
+}
+
 // stack is an assembled terminal.
 type stack struct {
 	lane      *lane.Lane
@@ -99,6 +117,9 @@ type stack struct {
 func assemble(ctx context.Context, p parts) (*stack, error) {
 	dialect, err := openDialect(p.acquirer, p.profile, p.clock)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.canKeep(dialect.Can()); err != nil {
 		return nil, err
 	}
 	recovered, err := lane.Recover(ctx, lane.Recovery{
@@ -132,7 +153,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Link: session, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
-		Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
+		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
 		Currency: p.profile.Currency,
 		Settle: lane.SettleRules{
 			Daily: p.profile.Settlement.Daily, At: p.profile.Settlement.At, Zone: p.profile.Zone, Full: p.profile.Settlement.Most, Most: mostPayments,

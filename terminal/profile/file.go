@@ -13,6 +13,7 @@ type file struct {
 	Merchant    merchant      `toml:"merchant"`
 	Terminal    terminalTable `toml:"terminal"`
 	Transaction transactions  `toml:"transactions"`
+	Offline     offline       `toml:"offline"`
 	Deadlines   deadlines     `toml:"deadlines"`
 	Settlement  settlement    `toml:"settlement"`
 	Roles       roles         `toml:"roles"`
@@ -54,6 +55,23 @@ type transactions struct {
 	Cashback any `toml:"cashback"`
 	Minutes  any `toml:"same_card_minutes"`
 	Same     any `toml:"same_card"`
+}
+
+type offline struct {
+	Count     any            `toml:"count"`
+	Sum       any            `toml:"sum"`
+	Age       any            `toml:"age"`
+	CardCount any            `toml:"card_count"`
+	CardSum   any            `toml:"card_sum"`
+	Deferred  *offlineLimits `toml:"deferred"`
+}
+
+type offlineLimits struct {
+	Count     any `toml:"count"`
+	Sum       any `toml:"sum"`
+	Age       any `toml:"age"`
+	CardCount any `toml:"card_count"`
+	CardSum   any `toml:"card_sum"`
 }
 
 type deadlines struct {

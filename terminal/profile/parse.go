@@ -196,6 +196,7 @@ func (c *checker) profile(f file) Profile {
 	p.Merchant = c.merchant(f.Merchant)
 	p.Terminal = c.terminal(f.Terminal)
 	p.Transactions = c.transactions(f.Transaction, p.Currency)
+	p.Offline = c.offline(f.Offline, p.Currency, p.Terminal.Type)
 	p.Deadlines = c.deadlines(f.Deadlines)
 	p.Settlement = c.settlement(f.Settlement)
 	p.Roles = c.roles(f.Roles)

@@ -37,6 +37,7 @@ type Profile struct {
 	Zone         *time.Location // the terminal's local time
 	Applications []Application  // in the file's order, disabled ones too
 	Transactions Transactions
+	Offline      Offline
 	Deadlines    Deadlines
 	Settlement   Settlement
 	Roles        people.Policy // who may do what
