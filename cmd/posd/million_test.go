@@ -93,6 +93,7 @@ func (f *filler) sell(ctx context.Context, flush bool) error {
 			e.Secret = &terminal.Secret{Card: card, Request: make([]byte, 300), Reversal: make([]byte, 120)}
 		case terminal.HostApproved:
 			sale.ResponseCode, sale.RRN, sale.AuthCode = "00", fmt.Sprintf("%012d", f.sale), fmt.Sprintf("%06d", f.sale%1_000_000)
+		default:
 		}
 		now := sale
 		e.Sale = &now
