@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"tillway/device"
@@ -132,6 +133,11 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	answer := time.Duration(p.acquirer.AnswerTimeout)
 	if answer == 0 {
 		answer = p.profile.Deadlines.Answer
+	}
+	for _, k := range p.profile.Transactions.Kinds {
+		if !slices.Contains(dialect.Can().Kinds, k) {
+			p.log.Warn("the profile does a kind of transaction that the acquirer has no message for: its orders are refused", "kind", k)
+		}
 	}
 	s := &stack{recovered: recovered, transcripts: p.transcripts}
 	var macs lane.Macs

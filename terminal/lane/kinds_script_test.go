@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -483,4 +484,38 @@ type mute struct{ words }
 
 func (mute) Can() terminal.Abilities {
 	return terminal.Abilities{Kinds: []terminal.Kind{terminal.KindSale}}
+}
+
+// asksForPIN is a kernel whose card wants the issuer to verify a PIN.
+type asksForPIN struct {
+	chip
+	entry *emv.PINEntry
+}
+
+func (a asksForPIN) Begin(ctx context.Context, card emv.Card, p emv.Params, h emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
+	var err error
+	if *a.entry, err = h.OnlinePIN(ctx, emv.PINRequest{}); err != nil {
+		return nil, emv.Outcome{}, err
+	}
+	return a.chip.Begin(ctx, card, p, h)
+}
+
+// No PIN is asked for that nobody can compare: a forced sale asks no host.
+func TestForcedSaleAsksForNoPIN(t *testing.T) {
+	for kind, want := range map[terminal.Kind]emv.PINEntry{terminal.KindForced: emv.PINPadMissing, terminal.KindRefund: emv.PINEntered} {
+		inBubble(t, string(kind), func(t *testing.T) {
+			var got emv.PINEntry
+			b := startKinds(t, asksForPIN{approves, &got}, scripted(nil), func(c *Config, _ *OwnerConfig) {
+				c.PINPad, c.PINTimeout = &pad{end: terminal.PINEntered, time: time.Second}, time.Minute
+			})
+			defer b.end()
+			o := order(kind, 1000)
+			if kind == terminal.KindForced {
+				o.AuthCode = "1"
+			}
+			if b.do(o, terminal.Approved); got != want {
+				t.Errorf("the kernel hears %q", got)
+			}
+		})
+	}
 }
