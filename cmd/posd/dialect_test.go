@@ -20,6 +20,7 @@ import (
 	"tillway/iso8583/dialect/nac"
 	v93 "tillway/iso8583/dialect/v93"
 	"tillway/money"
+	"tillway/store"
 	"tillway/terminal"
 	"tillway/terminal/profile"
 )
@@ -34,7 +35,8 @@ func hostCodec(a acquirerConfig) (*iso8583.Codec, error) {
 
 // farSide is the host at the other end, once the terminal has dialled.
 type farSide struct {
-	host *host.Host
+	host  *host.Host
+	store *store.Store // the terminal's own
 }
 
 // v93Terminal is a terminal that speaks v93 with PIN and MAC to a host that does, in a bubble's time.
@@ -42,7 +44,7 @@ func v93Terminal(t *testing.T, pad secure.Keypad, change func(*v93Config, *host.
 	t.Helper()
 	w := &farSide{}
 	far := func(c net.Conn, h *host.Host) { w.host = h; h.ServeConn(t.Context(), c) }
-	s, _ := quickSecured(t, "debit", far, func(a *acquirerConfig, h *host.Config) (module, error) {
+	s, kept := quickSecured(t, "debit", far, func(a *acquirerConfig, h *host.Config) (module, error) {
 		simSecurity(h)
 		h.Version, h.Security.Field = host.Version1993, 53
 		h.Late = 40 * time.Second // the profile waits 25
@@ -52,6 +54,7 @@ func v93Terminal(t *testing.T, pad secure.Keypad, change func(*v93Config, *host.
 		}
 		return simModule(t.Context(), t.TempDir(), a.Name, pad)
 	}, otherwise...)
+	w.store = kept
 	return s, w
 }
 

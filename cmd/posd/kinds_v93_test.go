@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,6 +163,67 @@ func TestPartialInV93(t *testing.T) {
 					t.Errorf("approved %s of %s", sold.Approved.Format(), sold.Amount.Format())
 				}
 				c.order("void", of(terminal.KindVoid, sold, 0), terminal.Approved, "000", 0, 0)
+			})
+		})
+	}
+}
+
+// settled ends a batch and waits, in the bubble's time, for what became of it.
+func (c counter93) settled(number uint32) (terminal.Batch, terminal.Report) {
+	c.Helper()
+	if _, err := c.lane.DecideBatch(c.Context(), terminal.BatchDecision{Event: terminal.BatchSettle, By: "sara"}); err != nil {
+		c.Fatal(err)
+	}
+	time.Sleep(10 * time.Minute)
+	batch, err := c.store.BatchRecord(c.Context(), c.owner.Name(), number)
+	items, ierr := c.store.Items(c.Context(), c.owner.Name(), number)
+	if err := errors.Join(err, ierr); err != nil {
+		c.Fatal(err)
+	}
+	return batch, terminal.MakeReport(batch, items, time.Now())
+}
+
+// TestSettlementInV93: a batch ends in balance with 500; where the host has lost a sale, with 501 and the host's own totals, at once
+// and without an upload, and the proof says what differs. Sales go on in the next batch.
+func TestSettlementInV93(t *testing.T) {
+	for _, mti := range []string{"1520", "1524"} {
+		t.Run(mti, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCounter93(t, always{}, func(v *v93Config, _ *host.Config) { v.Reconcile = mti }, everyKind(false))
+				c.order("sale", goods(10_300), terminal.Approved, "000", 10_300, 0)
+				void := c.order("another", goods(2_300), terminal.Approved, "000", 12_600, 0)
+				c.order("its void", of(terminal.KindVoid, void, 0), terminal.Approved, "000", 10_300, 0)
+				c.order("refund", terminal.Order{Kind: terminal.KindRefund, Amount: money.Amount{Minor: 1_000}}, terminal.Approved, "000", 9_300, 0)
+				held := c.order("pre-authorisation", terminal.Order{Kind: terminal.KindPreauth, Amount: money.Amount{Minor: 4_300}}, terminal.Approved, "000", 9_300, 4_300)
+				batch, report := c.settled(1)
+				if batch.State != terminal.BatchClosed || !batch.Balanced || batch.Code != "500" || report.Proof.Result != terminal.ProofBalanced {
+					t.Errorf("in balance: %+v, %+v", batch, report.Proof)
+				}
+				c.order("completion in the next batch", of(terminal.KindCompletion, held, 4_300), terminal.Approved, "", 4_300, 0)
+				lost := c.order("sale", goods(5_300), terminal.Approved, "000", 9_600, 0)
+				if err := c.host.Lose(lost.TerminalID, fmt.Sprintf("%06d", lost.STAN)); err != nil {
+					t.Fatal(err)
+				}
+				batch, report = c.settled(2)
+				if batch.State != terminal.BatchClosed || batch.Balanced || batch.Code != "501" || batch.Uploaded != 0 {
+					t.Errorf("out of balance: %+v", batch)
+				}
+				if host := terminal.SumLines(batch.Host); host.Sales != 1 || host.SalesSum != 4_300 {
+					t.Errorf("the host's totals: %+v", batch.Host)
+				}
+				if found := report.Proof.Findings; len(found) != 1 || found[0].Sale != lost.ID || found[0].Amount.Minor != 5_300 {
+					t.Errorf("found %+v", found)
+				}
+				sent := 0
+				for _, m := range c.types() {
+					if m == mti {
+						sent++
+					}
+				}
+				if sent != 2 {
+					t.Errorf("messages: %v", c.types())
+				}
+				c.order("the next batch", goods(1_300), terminal.Approved, "000", 1_300, 0)
 			})
 		})
 	}
