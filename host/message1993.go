@@ -268,7 +268,7 @@ func parseTotals1993(text string) (totals, error) {
 	}
 	for rest := text[2:]; rest != ""; rest = rest[scheme:] {
 		if strings.Trim(rest[6:scheme], "0123456789") != "" {
-			return t, errors.New("field 124 has totals that are no numbers")
+			return totals{}, errors.New("field 124 has totals that are no numbers")
 		}
 		numbers := make([]int64, 0, 4)
 		at := 6

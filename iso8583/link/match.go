@@ -61,12 +61,12 @@ func inPart(answer *iso8583.Message) bool {
 	return mti[0] == '0' && code == "10" || mti[0] == '1' && (code == "002" || code == "006")
 }
 
-// answers: 0200 is answered by 0210; 0401, which repeats 0400, by 0410 or 0411.
+// answers: 0200 is answered by 0210; 0401, which repeats 0400, by 0410 or 0411; 1525, which repeats the notice 1524, by 1534 or 1535.
 func answers(request, answer string) bool {
 	if len(request) != 4 || len(answer) != 4 || request[:2] != answer[:2] || answer[2] != request[2]+1 {
 		return false
 	}
-	return answer[3] == request[3] || (request[3] == '1' && answer[3] == '0')
+	return answer[3] == request[3] || request[3] == '1' && answer[3] == '0' || request[3] == '5' && answer[3] == '4'
 }
 
 func sameTPDU(request, answer []byte) bool {

@@ -311,6 +311,7 @@ func TestAnswersInOtherWords(t *testing.T) {
 		{"less, and says so", (*rig).sale, func(r *rig) []byte { return r.approval(map[int]string{4: "000000005000", 39: "10"}) }},
 		{"account types filled in", (*rig).sale, func(r *rig) []byte { return r.approval(map[int]string{3: "002000"}) }},
 		{"repeat answered as first", func(r *rig) []byte { return r.pack("0401", with(nil)) }, func(r *rig) []byte { return r.pack("0410", with(map[int]string{39: "00"})) }},
+		{"notice repeated, answered as first", func(r *rig) []byte { return r.pack("1525", with(nil)) }, func(r *rig) []byte { return r.pack("1534", with(map[int]string{39: "00"})) }},
 		{"repeat answered as repeat", func(r *rig) []byte { return r.pack("0401", with(nil)) }, func(r *rig) []byte { return r.pack("0411", with(map[int]string{39: "00"})) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -266,11 +266,14 @@ func TestHostTextIsPrintable(t *testing.T) {
 // FuzzResponse: whatever a host sends is refused with ErrAnswer or has a verdict, an approval only under the codes that approve,
 // and what unpacks packs again to the same bytes.
 func FuzzResponse(f *testing.F) {
-	for _, name := range []string{"answer-1210", "answer-1230", "answer-1430", "answer-1530", "answer-1814", "answer-mac-1210", "answer-wrong-pin-1210"} {
+	for _, name := range []string{
+		"answer-1210", "answer-1230", "answer-1430", "answer-1530", "answer-1814", "answer-mac-1210", "answer-wrong-pin-1210", "answer-part-1210",
+		"answer-balance-1110", "answer-differs-1530",
+	} {
 		f.Add(wire(f, golden(f, name)), false)
 	}
 	f.Add(wire(f, golden(f, "reversal-ascii-1420")), true)
-	digits, text := dialect(f, nil), dialect(f, characters)
+	digits, text := dialect(f, func(s *v93.Settings) { s.Partial = true }), dialect(f, characters)
 	f.Fuzz(func(t *testing.T, b []byte, chars bool) {
 		d := digits
 		if chars {
@@ -293,12 +296,22 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("an answer that does not unpack gives %s", r.Verdict)
 		}
 		code, _ := m.Get(39)
-		approves := map[string]string{"11": "000", "12": "000 900 901", "14": "000 400 914", "15": "500", "18": "000 800"}[m.MTI()[:2]]
+		approves := map[string]string{"11": "000 002", "12": "000 002 900 901", "14": "000 400 914", "15": "500", "18": "000 800"}[m.MTI()[:2]]
 		if r.Verdict == terminal.VerdictApproved && !strings.Contains(approves, code) {
 			t.Fatalf("%s with code %s is an approval", m.MTI(), code)
 		}
-		if m.MTI() == "1210" && r.Verdict == terminal.VerdictApproved && code != "000" {
+		if m.MTI()[2:] != "14" && m.MTI()[1] < '3' && m.MTI()[2] == '1' && r.Verdict == terminal.VerdictApproved && code != "000" && (chars || code != "002") {
 			t.Fatalf("%s with code %s is an approval", m.MTI(), code)
+		}
+		part, _ := m.Get(4)
+		if in := r.Approved.Minor != 0; in != (code == "002" && r.Verdict == terminal.VerdictApproved) || in && fmt.Sprintf("%012d", r.Approved.Minor) != part {
+			t.Fatalf("%s with code %s approves %d of %s", m.MTI(), code, r.Approved.Minor, part)
+		}
+		if asked, _ := m.Get(3); r.Balance.Minor != 0 && (!strings.HasPrefix(asked, "31") || m.MTI()[2] != '1') {
+			t.Fatalf("%s of %s has a balance", m.MTI(), asked)
+		}
+		if (r.Closed || r.InBalance || len(r.HostTotal) > 0) && m.MTI()[:2] != "15" || r.InBalance && (!r.Closed || code != "500") {
+			t.Fatalf("%s with code %s ends a batch: %+v", m.MTI(), code, r)
 		}
 		if r.Verdict != terminal.VerdictApproved && r.Verdict != terminal.VerdictDeclined && r.Verdict != terminal.VerdictTryLater {
 			t.Fatalf("verdict %q", r.Verdict)
