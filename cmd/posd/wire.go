@@ -177,7 +177,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 			return params
 		},
 		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,
-		Stripe: p.stripeRules(), Transactions: p.profile.Transactions,
+		Stripe: p.stripeRules(), Transactions: p.profile.Transactions, Offline: p.offlineRules(),
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		AgreementWait: p.profile.Deadlines.Signature, CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,
