@@ -146,6 +146,7 @@ type kept struct {
 	Cash       int64        `json:"cash,omitempty"`
 	Refunded   int64        `json:"refunded,omitempty"`
 	Step       bool         `json:"step,omitempty"`
+	Proved     string       `json:"proved,omitempty"`
 	Refers     *[3]string   `json:"refers,omitempty"` // terminal, batch, STAN
 	Cleared    bool         `json:"cleared,omitempty"`
 	Fee        int64        `json:"fee,omitempty"`
@@ -185,7 +186,7 @@ func (h *Host) keep(r *record) {
 		Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Made: r.made, Digest: hex.EncodeToString(r.digest[:]), Card: hex.EncodeToString(r.card[:]),
 		Account: r.account, Invoice: r.invoice, Amount: r.amount.Minor, State: r.state, RRN: r.rrn, AuthCode: r.authCode, At: r.at, Legs: r.legs,
 		Proof: hex.EncodeToString(r.proof), Answer: keptAnswer{a.code, a.rrn, a.authCode, hex.EncodeToString(a.chip), a.wrongPIN, a.tries, a.amounts, a.part, a.at},
-		Kind: r.kind, Merchant: r.merchant, Approved: r.approved, Cash: r.cash, Refunded: r.refunded, Step: r.step, Cleared: r.cleared, Fee: r.fee, Uploaded: r.uploaded,
+		Kind: r.kind, Merchant: r.merchant, Approved: r.approved, Cash: r.cash, Refunded: r.refunded, Step: r.step, Proved: r.proved, Cleared: r.cleared, Fee: r.fee, Uploaded: r.uploaded,
 	}
 	if r.refers != (key{}) {
 		k.Refers = &[3]string{r.refers.terminal, r.refers.batch, r.refers.stan}
@@ -225,7 +226,7 @@ func (h *Host) restore(name string, body []byte) error {
 		key: key{k.Terminal, k.Batch, k.STAN}, made: k.Made, account: k.Account, invoice: k.Invoice, amount: money.New(k.Amount, h.cfg.Currency), state: k.State,
 		rrn: k.RRN, authCode: k.AuthCode, at: k.At, legs: k.Legs,
 		answer: answer{code: k.Answer.Code, rrn: k.Answer.RRN, authCode: k.Answer.AuthCode, wrongPIN: k.Answer.WrongPIN, tries: k.Answer.Tries, amounts: k.Answer.Amounts, part: k.Answer.Part, at: k.Answer.At},
-		kind:   k.Kind, merchant: k.Merchant, approved: k.Approved, cash: k.Cash, refunded: k.Refunded, step: k.Step, cleared: k.Cleared, fee: k.Fee, uploaded: k.Uploaded,
+		kind:   k.Kind, merchant: k.Merchant, approved: k.Approved, cash: k.Cash, refunded: k.Refunded, step: k.Step, proved: k.Proved, cleared: k.Cleared, fee: k.Fee, uploaded: k.Uploaded,
 	}
 	if k.Refers != nil {
 		r.refers = key{k.Refers[0], k.Refers[1], k.Refers[2]}

@@ -190,6 +190,9 @@ func TestDialectEveryKind(t *testing.T) {
 			message, err = s.d.Advice(offline)
 			all -= 700
 			s.ask("offline approval", "00", all, message, err)
+			if posted := s.h.Ledger(); posted[len(posted)-1].Certificate != host.Verified {
+				t.Errorf("the certificate of the offline approval: %+v", posted[len(posted)-1])
+			}
 			untold := offline
 			untold.STAN, untold.Invoice = s.stan+1, s.stan+1
 			s.stan++

@@ -210,6 +210,38 @@ func TestAdvice(t *testing.T) {
 	r.want("test amounts mean nothing here", r.message("0220", "000000", credit, 6, 1_051), "00", credit, opening-151)
 }
 
+// TestCertificate: the TC of an advice is checked over its data; a wrong one is posted all the same, and marked.
+func TestCertificate(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(d *emv.Data)
+		want  string
+	}{
+		"right":               {func(*emv.Data) {}, host.Verified},
+		"of an ARQC":          {func(d *emv.Data) { d.Put(0x9F27, []byte{0x80}) }, host.Wrong},
+		"of other TVR":        {func(d *emv.Data) { d.Put(0x95, []byte{0, 0, 0, 0, 1}) }, host.Wrong},
+		"of another amount":   {func(d *emv.Data) { d.Put(0x9F02, []byte{0, 0, 0, 0, 0x30, 1}) }, host.Wrong},
+		"of another currency": {func(d *emv.Data) { d.Put(0x5F2A, []byte{8, 0x40}) }, host.Wrong},
+		"none":                {func(d *emv.Data) { d.Delete(0x9F26) }, host.Wrong},
+	} {
+		d := newDurable(t, nil)
+		m := d.message("0220", "000000", credit, 1, 3_000)
+		chip := d.chip(credit, 3_000)
+		chip.Put(0x9F27, []byte{0x40})
+		c.spoil(&chip)
+		m.SetBytes(55, field55(chip))
+		d.want(name, m, "00", credit, opening-3_000)
+		d.again()
+		if got := d.h.Ledger(); len(got) != 1 || got[0].Certificate != c.want {
+			t.Errorf("%s: posted as %+v, want a certificate that is %s", name, got, c.want)
+		}
+	}
+	r := newRig(t)
+	r.want("without chip data", r.message("0220", "000000", credit, 1, 3_000), "00", credit, opening-3_000)
+	if got := r.h.Ledger()[0].Certificate; got != "" {
+		t.Errorf("without chip data: %s", got)
+	}
+}
+
 // TestCashback: the cash is part of the amount, in DE 54 and under the cryptogram.
 func TestCashback(t *testing.T) {
 	sale := func(r *rig, amounts, signed string) *iso8583.Message {

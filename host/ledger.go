@@ -40,7 +40,16 @@ type Posting struct {
 	PAN        emv.PAN      `json:"pan"`
 	At         time.Time    `json:"at"`
 	ReversedAt *time.Time   `json:"reversed_at,omitempty"`
+
+	Certificate string `json:"certificate,omitempty"` // of an advice with chip data: Verified or Wrong
 }
+
+// What the issuer finds of the transaction certificate of an advice. One that is wrong is posted all the same, for the goods are gone; who
+// bears the loss is not decided here.
+const (
+	Verified = "verified"
+	Wrong    = "wrong"
+)
 
 // key is what makes an original unique: the host refuses a second one.
 type key struct{ terminal, batch, stan string }
@@ -71,8 +80,9 @@ type record struct {
 	step       bool  // of a pre-authorisation: it is the first step of a sale in two, and goes with it
 	refers     key   // the transaction that it voids, raises, completes or refunds
 	cleared    bool
-	fee        int64 // of the clearing
-	uploaded   bool  // the terminal's batch upload has it
+	fee        int64  // of the clearing
+	proved     string // of an advice: what its certificate is worth
+	uploaded   bool   // the terminal's batch upload has it
 }
 
 // records holds them. Its owner is the Host, under its lock.
@@ -131,7 +141,7 @@ func (h *Host) Ledger() []Posting {
 		}
 		p := Posting{
 			Terminal: r.key.terminal, Batch: r.key.batch, STAN: r.key.stan, Invoice: r.invoice, Amount: money.New(r.approved, r.amount.Currency), State: r.state, Kind: r.kind, Cleared: r.cleared,
-			RRN: r.rrn, AuthCode: r.authCode, PAN: r.pan, At: r.at,
+			RRN: r.rrn, AuthCode: r.authCode, PAN: r.pan, At: r.at, Certificate: r.proved,
 		}
 		if !r.reversedAt.IsZero() {
 			at := r.reversedAt

@@ -237,8 +237,14 @@ func (h *Host) advice(q query, now time.Time) answer {
 			h.take(r, Posted, negated(r.pay(q.amount.Minor))...)
 			a.note = "refund that was made already"
 		default:
-			h.take(r, Posted, r.pay(q.amount.Minor)...)
 			a.note = "approved offline"
+			if len(q.chip) > 0 {
+				r.proved = Verified
+				if err := h.issuer.Certificate(issuer.Request{PAN: q.pan, Amount: q.amount, Chip: q.chip}); err != nil {
+					r.proved, a.note = Wrong, "approved offline, and its certificate is wrong: "+err.Error()
+				}
+			}
+			h.take(r, Posted, r.pay(q.amount.Minor)...)
 		}
 	})
 }

@@ -111,4 +111,16 @@ func runEveryKind(k teller, w *farSide, two bool) {
 	again := k.do(terminal.Order{Kind: terminal.KindSale, Amount: kd(3_333)}, approved, "Approved.")
 	k.do(terminal.Order{Kind: terminal.KindVoid, Amount: kd(0), Of: again.ID}, approved, "Voided")
 	books("cashback 3000, completion 4200, refund 200, refund 3000")
+	certificates := 0
+	for _, p := range w.host.Ledger() {
+		if p.Certificate == host.Wrong {
+			k.t.Errorf("the bank cannot verify the certificate of %s %s", p.Kind, p.STAN)
+		}
+		if p.Certificate == host.Verified {
+			certificates++
+		}
+	}
+	if certificates != 1 { // of the forced sale
+		k.t.Errorf("the bank has verified %d certificates, want 1", certificates)
+	}
 }

@@ -265,6 +265,30 @@ func (a *account) check(r Request, chip emv.Data) (Decision, bool) {
 	return Decision{}, false
 }
 
+// Certificate checks the transaction certificate (TC) of what was approved without asking: its amount and currency are the message's, and
+// the cryptogram is the card's. The error says what is wrong; what follows from it is the caller's to say.
+func (is *Issuer) Certificate(r Request) error {
+	a := is.byPAN[r.PAN.Clear()]
+	if a == nil {
+		return errors.New("no account with this number")
+	}
+	chip, err := ReadChip(r.Chip)
+	if err != nil {
+		return err
+	}
+	n12, err := r.Amount.N12()
+	cid := chip.Value(emv.TagCID)
+	switch {
+	case err != nil || fmt.Sprintf("%x", chip.Value(emv.TagAmountAuthorised)) != n12:
+		return errors.New("tag 9F02 is not the amount of DE 4")
+	case fmt.Sprintf("%x", chip.Value(emv.TagTransactionCurrencyCode)) != fmt.Sprintf("%04d", r.Amount.Currency.Numeric):
+		return errors.New("tag 5F2A is not the currency of the account")
+	case len(cid) != 1 || emv.CID(cid[0]).Cryptogram() != emv.TC:
+		return errors.New("tag 9F27 does not name a TC")
+	}
+	return a.keys.Verify(chip)
+}
+
 // replayKey is the ATC and the cryptogram; both have been verified to be there.
 func replayKey(chip emv.Data) [10]byte {
 	return [10]byte(append(slices.Clone(chip.Value(emv.TagATC)), chip.Value(emv.TagApplicationCryptogram)...))
