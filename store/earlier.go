@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"tillway/emv"
@@ -63,21 +63,41 @@ func (s *Store) CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardDa
 	return card, nil
 }
 
-// mostRecent bounds how many sales of one card are looked through.
-const mostRecent = 100
+// mostRecent bounds how many sales of one card are looked through, atOnce how many of them one query reads: mostly the newest decides.
+const mostRecent, atOnce = 100, 4
 
 // ByCard is lane.Journal's. Sales in quarantine are left out.
-func (s *Store) ByCard(ctx context.Context, pan emv.PAN, since time.Time) (token string, sales []terminal.Sale, err error) {
-	if s.token == nil {
-		return "", nil, nil
+func (s *Store) ByCard(ctx context.Context, pan emv.PAN, since time.Time, fits func(terminal.Sale) bool) (string, terminal.Sale, error) {
+	var none terminal.Sale
+	token, err := s.tokenOf(ctx, pan)
+	if err != nil || token == "" || fits == nil {
+		return token, none, err
 	}
-	if token, err = s.tokenOf(ctx, pan); err != nil {
-		return "", nil, err
+	below := int64(math.MaxInt64)
+	for range mostRecent / atOnce {
+		all, err := read(ctx, s, scanCells, saleQuery+"WHERE s.token = ? AND s.id < ? ORDER BY s.id DESC LIMIT ?", token, below, atOnce)
+		if err != nil {
+			return token, none, err
+		}
+		for _, c := range all {
+			below = c.number(0)
+			sale, err := s.saleOf(ctx, c)
+			bad, err := s.judge(ctx, place("sale", c[0]), err)
+			switch {
+			case err != nil:
+				return token, none, err
+			case bad:
+			case sale.Started.Before(since):
+				return token, none, nil
+			case sale.State == terminal.Approved && fits(sale):
+				return token, sale, nil
+			}
+		}
+		if len(all) < atOnce {
+			break
+		}
 	}
-	sales, err = s.sales(ctx, saleQuery+"WHERE s.token = ? ORDER BY s.id DESC LIMIT ?", token, mostRecent)
-	return token, slices.DeleteFunc(sales, func(sale terminal.Sale) bool {
-		return sale.State != terminal.Approved || sale.Started.Before(since)
-	}), err
+	return token, none, nil
 }
 
 // Told is lane.Journal's.

@@ -152,19 +152,29 @@ func TestSalesOfACardSince(t *testing.T) {
 	story(t, s)
 	pan := secret(t).Card.PAN
 	start := newTeller(t, s, 2).sale.Started
-	token, all, err := s.ByCard(t.Context(), pan, start)
-	if err != nil || len(token) != 32 || !slices.Equal(ids(all), []terminal.SaleID{6, 5, 4, 2}) || all[0].Token != token {
-		t.Errorf("%q %v, %v", token, ids(all), err)
+	var seen []terminal.SaleID
+	look := func(sale terminal.Sale) bool { seen = append(seen, sale.ID); return false }
+	token, none, err := s.ByCard(t.Context(), pan, start, look)
+	if err != nil || len(token) != 32 || none.ID != 0 || !slices.Equal(seen, []terminal.SaleID{6, 5, 4, 2}) {
+		t.Errorf("%q %v, %v", token, seen, err)
 	}
-	if _, none, err := s.ByCard(t.Context(), pan, start.Add(time.Hour)); err != nil || len(none) != 0 {
-		t.Errorf("an hour later: %v, %v", ids(none), err)
+	_, found, err := s.ByCard(t.Context(), pan, start, func(sale terminal.Sale) bool { return sale.Kind == terminal.KindPreauth })
+	if err != nil || found.ID != 4 || found.Token != token {
+		t.Errorf("found %d, %v", found.ID, err)
+	}
+	if same, found, err := s.ByCard(t.Context(), pan, start, nil); err != nil || same != token || found.ID != 0 {
+		t.Errorf("without a wish: %q %d, %v", same, found.ID, err)
+	}
+	seen = nil
+	if _, _, err := s.ByCard(t.Context(), pan, start.Add(time.Hour), look); err != nil || len(seen) != 0 {
+		t.Errorf("an hour later: %v, %v", seen, err)
 	}
 	other, err := emv.NewPAN("5413330089604111")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, none, err := s.ByCard(t.Context(), other, start); err != nil || len(none) != 0 || second == token || second == "" {
-		t.Errorf("another card: %q %v, %v", second, ids(none), err)
+	if second, _, err := s.ByCard(t.Context(), other, start, look); err != nil || len(seen) != 0 || second == token || second == "" {
+		t.Errorf("another card: %q %v, %v", second, seen, err)
 	}
 }
 

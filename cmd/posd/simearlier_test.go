@@ -37,15 +37,20 @@ func (j *memoryJournal) CardOf(_ context.Context, id terminal.SaleID) (terminal.
 }
 
 // ByCard has a hash of the number in place of a keyed token.
-func (j *memoryJournal) ByCard(_ context.Context, pan emv.PAN, since time.Time) (string, []terminal.Sale, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+func (j *memoryJournal) ByCard(_ context.Context, pan emv.PAN, since time.Time, fits func(terminal.Sale) bool) (string, terminal.Sale, error) {
 	hash := sha256.Sum256([]byte(pan.Clear()))
+	token := hex.EncodeToString(hash[:16])
+	j.mu.Lock()
 	found, err := j.pick(func(s *memorySale) bool {
-		return j.cards[s.head.ID] == pan.Clear() && s.head.State == terminal.Approved && !s.head.Started.Before(since)
+		return fits != nil && j.cards[s.head.ID] == pan.Clear() && s.head.State == terminal.Approved && !s.head.Started.Before(since)
 	})
-	slices.Reverse(found)
-	return hex.EncodeToString(hash[:16]), found, err
+	j.mu.Unlock()
+	for _, s := range slices.Backward(found) {
+		if fits(s) { // may ask the journal
+			return token, s, err
+		}
+	}
+	return token, terminal.Sale{}, err
 }
 
 func (j *memoryJournal) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {

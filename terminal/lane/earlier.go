@@ -83,7 +83,7 @@ func (l *Lane) told(ctx context.Context, e *earlier) error {
 	case err != nil:
 		return fmt.Errorf("%w: what the host knows of sale %s: %w", errJournal, e.sale.ID, err)
 	case !told:
-		return refuse("the bank does not know of transaction %s yet: send what waits for it (pos queue send), then try again", e.sale.ID)
+		return refuse("the bank does not know of transaction %s yet: look at what waits for it (pos queue), send it, then try again", e.sale.ID)
 	}
 	e.rrn = rrn
 	return nil

@@ -78,8 +78,9 @@ func (l *Lane) checkAmounts(o terminal.Order) error {
 		money.Amount
 	}{{"amount", o.Amount}, {"tip", o.Tip}, {"cashback", o.Cashback}} {
 		zero := part.Minor == 0 && (none || part.name != "amount")
+		unsaid := zero && part.Amount == money.Amount{}
 		switch {
-		case part.Currency != cur && !(zero && part.Amount == money.Amount{}):
+		case part.Currency != cur && !unsaid:
 			return refuse("%s in currency %q: this terminal takes %s", part.name, part.Currency.Code, cur.Code)
 		case zero:
 		case none:

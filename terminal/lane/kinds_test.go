@@ -53,13 +53,14 @@ func (m *memory) CardOf(_ context.Context, id terminal.SaleID) (terminal.CardDat
 	return terminal.CardData{}, terminal.ErrNoCard
 }
 
-func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time) (string, []terminal.Sale, error) {
+func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time, fits func(terminal.Sale) bool) (string, terminal.Sale, error) {
 	token := "token of " + pan.Masked()
-	found := m.where(func(s terminal.Sale) bool {
-		return s.Token == token && s.State == terminal.Approved && !s.Started.Before(since)
-	})
-	slices.Reverse(found)
-	return token, found, nil
+	for _, s := range slices.Backward(m.where(func(s terminal.Sale) bool { return s.Token == token && s.State == terminal.Approved })) {
+		if fits != nil && !s.Started.Before(since) && fits(s) {
+			return token, s, nil
+		}
+	}
+	return token, terminal.Sale{}, nil
 }
 
 func (m *memory) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {

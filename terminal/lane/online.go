@@ -45,9 +45,9 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 		r.cause = terminal.Refusal(terminal.CodeCardDeclined, "Cards of this kind are taken with one question to their bank, and nothing else.")
 		return terminal.Refused, nil
 	}
-	since := l.cfg.Clock().Add(-l.cfg.Transactions.SameCard)
-	token, sales, err := l.cfg.Journal.ByCard(ctx, r.data.PAN, since)
-	if err != nil {
+	var failed error
+	token, twin, err := l.cfg.Journal.ByCard(ctx, r.data.PAN, l.cfg.Clock().Add(-l.cfg.Transactions.SameCard), l.twins(ctx, r, &failed))
+	if err = errors.Join(err, failed); err != nil {
 		if ctx.Err() != nil {
 			return "", errLeft
 		}
@@ -59,35 +59,35 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 		r.cause.Do = "Ask for the card " + r.earlier.sale.MaskedPAN + ", and start again."
 		return terminal.Refused, nil
 	}
-	if l.cfg.Transactions.SameCard <= 0 || (k != terminal.KindSale && k != terminal.KindForced && k != terminal.KindPreauth) {
+	if twin.ID == 0 {
 		return "", nil
 	}
-	return l.twin(ctx, talk, r, sales)
-}
-
-// twin warns where the same card has paid the same amount a moment ago: mostly that is one sale made twice. The profile says whether
-// somebody has to confirm it.
-func (l *Lane) twin(ctx, talk context.Context, r *run, sales []terminal.Sale) (terminal.Event, error) {
-	for _, s := range sales {
-		if s.Amount != r.rec.Amount || (s.Kind != terminal.KindSale && s.Kind != terminal.KindForced && s.Kind != r.rec.Kind) {
-			continue
-		}
-		voided, err := l.voided(ctx, s)
-		if err != nil && !errors.Is(err, terminal.ErrOrder) {
-			return "", err
-		}
-		if voided {
-			continue
-		}
-		r.rec.Twin = s.ID
-		ago := max(l.cfg.Clock().Sub(s.Started).Round(time.Minute), time.Minute)
-		l.board.warn(fmt.Sprintf("The same card paid the same amount, %s, in transaction %s, %d min ago.", s.Amount.Format(), s.ID, int(ago.Minutes())))
-		if l.cfg.Transactions.AskSameCard {
-			return l.confirmed(ctx, talk, r)
-		}
-		return "", nil
+	r.rec.Twin = twin.ID
+	ago := max(l.cfg.Clock().Sub(twin.Started).Round(time.Minute), time.Minute)
+	l.board.warn(fmt.Sprintf("The same card paid the same amount, %s, in transaction %s, %d min ago.", twin.Amount.Format(), twin.ID, int(ago.Minutes())))
+	if l.cfg.Transactions.AskSameCard {
+		return l.confirmed(ctx, talk, r)
 	}
 	return "", nil
+}
+
+// twins says which sales of a card are warned about: the same card has just paid the same amount, and mostly that is one sale made
+// twice. What was voided is none; nil where nothing is warned about. failed takes the journal's error.
+func (l *Lane) twins(ctx context.Context, r *run, failed *error) func(terminal.Sale) bool {
+	k := r.rec.Kind
+	if l.cfg.Transactions.SameCard <= 0 || (k != terminal.KindSale && k != terminal.KindForced && k != terminal.KindPreauth) {
+		return nil
+	}
+	return func(s terminal.Sale) bool {
+		if s.Amount != r.rec.Amount || (s.Kind != terminal.KindSale && s.Kind != terminal.KindForced && s.Kind != k) {
+			return false
+		}
+		voided, err := l.voided(ctx, s)
+		if err != nil && !errors.Is(err, terminal.ErrOrder) { // what is not sure is warned about
+			*failed = err
+		}
+		return !voided
+	}
 }
 
 // confirmed waits for somebody to say that the same card is meant to pay the same again. A no, and no word in time, cancel the sale:

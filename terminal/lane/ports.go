@@ -71,9 +71,9 @@ type Journal interface {
 	// ErrQuarantined.
 	CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error)
 
-	// ByCard is the keyed token of a card's number, empty where the journal keeps none, and the approved sales of that card that
-	// were begun since then, newest first.
-	ByCard(ctx context.Context, pan emv.PAN, since time.Time) (token string, sales []terminal.Sale, err error)
+	// ByCard is the keyed token of a card's number, empty where the journal keeps none, and the newest approved sale of that card
+	// that was begun since then and that fits; the zero value where there is none, or fits is nil.
+	ByCard(ctx context.Context, pan emv.PAN, since time.Time, fits func(terminal.Sale) bool) (token string, sale terminal.Sale, err error)
 }
 
 // errJournal is in front of every error of the journal: the process has to end, so that recovery can put things right.
