@@ -302,6 +302,9 @@ func (a *app) printStatus(st till.Status) {
 	default:
 		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
 	}
+	if s.Batch != nil {
+		a.printBatch(*s.Batch)
+	}
 	if s.Last != nil {
 		a.printf("Last      %s %s, %s, %s: %s\n", kindWord(s.Last.Kind), s.Last.ID, s.Last.Amount.Format(), strings.ToUpper(string(s.Last.State)), receipt.Reason(s.Last.Outcome))
 	}
@@ -319,6 +322,34 @@ func (a *app) printStatus(st till.Status) {
 	}
 	if s.CardLeft {
 		a.printf("Card      is still in the reader: take it out\n")
+	}
+}
+
+// printBatch is how settlement stands: what is in the open batch, when it ends, and what is on its way or hangs.
+func (a *app) printBatch(b terminal.BatchStatus) {
+	text := fmt.Sprintf("%d open, %d payments, %s", b.Number, b.Count, b.Sum.Format())
+	if b.Count == 1 {
+		text = strings.Replace(text, "payments", "payment", 1)
+	}
+	if !b.CutOff.IsZero() {
+		text += ", settled at " + b.CutOff.Format(clockLayout)
+	}
+	a.printf("Batch     %s\n", text)
+	for _, one := range b.Settling {
+		line := fmt.Sprintf("%d %s", one.Number, strings.ToLower(string(one.State)))
+		if one.Attempts > 0 {
+			line += fmt.Sprintf(", sent %d times", one.Attempts)
+		}
+		if one.Reason != "" {
+			line += ": " + oneLine(one.Reason)
+		}
+		if one.State == terminal.BatchDisputed {
+			line += fmt.Sprintf(" (pos settle --batch %d, or pos settle close)", one.Number)
+		}
+		a.printf("Settling  %s\n", line)
+	}
+	if b.Warning != "" {
+		a.printf("WARNING   %s\n", oneLine(b.Warning))
 	}
 }
 
