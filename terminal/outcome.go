@@ -62,6 +62,13 @@ func approved(s Sale) Outcome {
 			out.Happened = "Available: " + s.Balance.Format() + "."
 		}
 	case KindSale:
+		switch s.Way {
+		case WayOffline:
+			out.Happened = "Approved offline, and kept for the bank."
+		case WayDeferred:
+			out.Happened = "Taken without the bank's word, and kept for the bank, which may still decline it: the money is yours only then."
+		case WayOnline, WayVoice:
+		}
 	}
 	if rest := s.Amount.Minor - s.Taken().Minor; rest > 0 {
 		out.Happened = "Approved in part: " + s.Approved.Format() + " of " + s.Amount.Format() + "."

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"tillway/emv"
 	"tillway/terminal"
@@ -28,7 +30,7 @@ type gate struct {
 
 // Closed implements emv.OfflineGate.
 func (g gate) Closed(ctx context.Context, ask emv.OfflineQuestion) (string, error) {
-	why, err := g.lane.closed(ctx, g.run.rec, terminal.WayOffline, ask)
+	why, err := g.lane.closed(ctx, g.run, terminal.WayOffline, ask)
 	if err != nil {
 		return "", err
 	}
@@ -42,14 +44,17 @@ func (g gate) Closed(ctx context.Context, ask emv.OfflineQuestion) (string, erro
 const onlineOnly = "This terminal approves nothing without the bank."
 
 // closed says why a sale is not approved in a way without the host, in one sentence, or nothing. The error is the journal's.
-func (l *Lane) closed(ctx context.Context, sale *terminal.Sale, way terminal.Way, ask emv.OfflineQuestion) (string, error) {
-	limits, can := l.cfg.Offline.Approvals, l.cfg.Owner.cfg.Dialect.Can().Offline
+func (l *Lane) closed(ctx context.Context, r *run, way terminal.Way, ask emv.OfflineQuestion) (string, error) {
+	sale := r.rec
+	limits, can := l.cfg.Offline.Approvals, l.cfg.Owner.can().Offline
 	if way == terminal.WayDeferred {
-		limits, can = l.cfg.Offline.Deferred, l.cfg.Owner.cfg.Dialect.Can().Deferred
+		limits, can = l.cfg.Offline.Deferred, l.cfg.Owner.can().Deferred
 	}
 	switch {
 	case limits.Count <= 0 || !can:
 		return onlineOnly, nil
+	case r.onlineOnly:
+		return "Cards of this kind are taken with their bank's approval only.", nil
 	case sale.Kind != terminal.KindSale:
 		return "Only a sale is approved without the bank.", nil
 	case sale.Cashback.Minor > 0:
@@ -79,7 +84,7 @@ func (l *Lane) closed(ctx context.Context, sale *terminal.Sale, way terminal.Way
 func (l *Lane) approvedAlone(ctx context.Context, r *run) (taken bool, err error) {
 	ask := emv.OfflineQuestion{Method: r.kernel.Method, PAN: r.data.PAN}
 	// The kernel has asked before the card decided; a card or a kernel that did not wait for the answer is not taken.
-	why, err := l.closed(ctx, r.rec, terminal.WayOffline, ask)
+	why, err := l.closed(ctx, r, terminal.WayOffline, ask)
 	if err != nil || why != "" {
 		r.detail, r.note = "The card approved without the bank, which is not taken now. "+why, why
 		return false, err
@@ -94,6 +99,50 @@ func (l *Lane) approvedAlone(ctx context.Context, r *run) (taken bool, err error
 		r.rec.ResponseCode = string(arc) // Y1 or Y3 (Book 4, A6)
 	}
 	return true, nil
+}
+
+// doubtful are the bits of a TVR with which no request is kept: of a card that may be a copy or is listed, of a cardholder
+// who did not prove to be one. There is nobody to ask before the goods are gone.
+func doubtful() []emv.TVRBit {
+	return []emv.TVRBit{
+		emv.TVRSDAFailed, emv.TVRDDAFailed, emv.TVRCDAFailed, emv.TVROnExceptionFile, emv.TVRExpired, emv.TVRNotYetEffective,
+		emv.TVRServiceNotAllowed, emv.TVRVerificationNotSuccessful, emv.TVRPINTryLimitExceeded, emv.TVRPINNotEntered, emv.TVRPINPadMissing,
+	}
+}
+
+// deferred keeps the request of a sale that nobody approved, because no byte of it could leave: asked is the card's state with the
+// ARQC, which the host will be asked with. Only where the terminal said no for want of the host (Z3): a card that was asked for a TC
+// and refused one has decided. What cannot be kept is declined, as the host's absence has it. The error is the journal's.
+func (l *Lane) deferred(ctx context.Context, r *run, asked emv.Outcome) (terminal.Event, error) {
+	tvr := asked.Data.Value(emv.TagTVR)
+	switch {
+	case r.rec.State != terminal.FinishUnable || l.cfg.Offline.Deferred.Count <= 0 || r.rec.Kind != terminal.KindSale:
+		return terminal.CardRefuses, nil
+	case r.reply.Fault || r.rec.Entry != terminal.EnteredChip || asked.SignatureDue:
+		return terminal.CardRefuses, nil
+	case string(r.kernel.Data.Value(emv.TagAuthorisationResponseCode)) != "Z3":
+		return terminal.CardRefuses, nil
+	case len(tvr) != len(emv.TVR{}) || slices.ContainsFunc(doubtful(), emv.TVR(tvr).Has):
+		return terminal.CardRefuses, nil
+	}
+	why, err := l.closed(ctx, r, terminal.WayDeferred, emv.OfflineQuestion{PAN: r.data.PAN, Method: asked.Method})
+	if err != nil {
+		return "", err
+	}
+	if why != "" {
+		r.cause.Happened, r.note = strings.TrimSpace(r.cause.Happened+" "+why), why
+		return terminal.CardRefuses, nil
+	}
+	was, ended := *r.rec, r.kernel
+	r.kernel = asked
+	r.rec.Way, r.rec.TwoStep, r.rec.Tags = terminal.WayDeferred, false, asked.Data.Without()
+	if err := l.owe(ctx, r, l.cfg.Owner.cfg.Dialect.Deferred); err != nil {
+		l.cfg.Log.Error("a request that was to be kept", "sale", r.rec.ID, "err", err)
+		*r.rec, r.kernel = was, ended
+		r.note = err.Error()
+		return terminal.CardRefuses, nil
+	}
+	return terminal.Deferred, nil
 }
 
 // owe composes what the host is owed for what is done without asking it, or behind its answer, to be sealed in that transition's own

@@ -22,6 +22,8 @@ type offline struct {
 	sign  bool
 	pan   []byte
 	gone  bool // pulled out before its second cryptogram
+	stern bool // refuses a TC that the terminal asks for
+	tvr   emv.TVR
 }
 
 type offlineTransaction struct {
@@ -35,6 +37,7 @@ func (c offline) outcome(d emv.Decision, arc string) emv.Outcome {
 		c.pan = []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19}
 	}
 	out.Data.Put(0x5A, c.pan)
+	out.Data.Put(emv.TagTVR, c.tvr[:])
 	if arc != "" {
 		out.Data.Put(emv.TagAuthorisationResponseCode, []byte(arc))
 	}
@@ -64,6 +67,8 @@ func (t offlineTransaction) Complete(_ context.Context, a emv.HostAnswer) (emv.O
 		return emv.Outcome{}, device.ErrRemoved
 	case a.Result == emv.HostApproved:
 		return t.card.outcome(emv.Approved, "00"), nil
+	case a.Result == emv.HostUnable && t.closed == "" && t.card.stern:
+		return t.card.outcome(emv.Declined, "Y3"), nil
 	case a.Result == emv.HostUnable && t.closed == "":
 		return t.card.outcome(emv.Approved, "Y3"), nil
 	case a.Result == emv.HostUnable:
@@ -245,4 +250,93 @@ func TestLimitsThatNobodyCanSay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A request that could not leave is kept where profile and acquirer let it: the host hears of it later, and may decline it then.
+func TestDeferredRequest(t *testing.T) {
+	bit := func(b emv.TVRBit) (v emv.TVR) { v.Set(b); return v }
+	for name, c := range map[string]struct {
+		card   offline
+		silent bool // the request leaves, and nothing comes back
+		change func(*Config, *OwnerConfig)
+		want   terminal.State
+		says   string
+	}{
+		"kept":                      {offline{first: emv.Online}, false, nil, terminal.Approved, "may still decline"},
+		"it may have left":          {offline{first: emv.Online}, true, nil, terminal.Reversed, ""},
+		"the card was pulled out":   {offline{first: emv.Online, gone: true}, false, nil, terminal.Declined, ""},
+		"with a signature":          {offline{first: emv.Online, sign: true}, false, nil, terminal.Declined, ""},
+		"a card that may be a copy": {offline{first: emv.Online, tvr: bit(emv.TVRCDAFailed)}, false, nil, terminal.Declined, ""},
+		"nobody proved to be it":    {offline{first: emv.Online, tvr: bit(emv.TVRVerificationNotSuccessful)}, false, nil, terminal.Declined, ""},
+		"the card itself refuses":   {offline{first: emv.Online, stern: true}, false, keeping(ample), terminal.Declined, ""},
+		"one too many":              {offline{first: emv.Online}, false, func(c *Config, _ *OwnerConfig) { c.Offline.Deferred.Sum = 999 }, terminal.Declined, "KWD 0.999"},
+		"none at all":               {offline{first: emv.Online}, false, func(c *Config, _ *OwnerConfig) { c.Offline.Deferred.Count = 0 }, terminal.Declined, "cannot be reached"},
+		"not this acquirer":         {offline{first: emv.Online}, false, func(_ *Config, o *OwnerConfig) { o.Dialect = curt{} }, terminal.Declined, "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &answers{}
+				changes := []func(*Config, *OwnerConfig){func(c *Config, _ *OwnerConfig) { c.Offline.Deferred = ample }}
+				if c.change != nil {
+					changes = append(changes, c.change)
+				}
+				b := start(t, c.card, slot{}, a.answer, changes...)
+				defer b.end()
+				if a.set("sale", ""); !c.silent {
+					b.wire.set(true, errors.New("no route"))
+				}
+				b.sell(1000, "")
+				s := b.last()
+				if s.State != c.want || !strings.Contains(s.Outcome.Happened, c.says) {
+					t.Fatalf("%s: %s", s.State, s.Outcome.Happened)
+				}
+				b.wire.set(true, nil)
+				pass(time.Hour)
+				if kept := s.State == terminal.Approved; kept != slices.Contains(b.messages(), "deferred 000001") || kept != (s.Way == terminal.WayDeferred) {
+					t.Errorf("way %q, on the wire: %v", s.Way, b.messages())
+				}
+			})
+		})
+	}
+}
+
+// curt is a dialect without kept requests.
+type curt struct{ words }
+
+func (curt) Can() terminal.Abilities {
+	return terminal.Abilities{Kinds: terminal.Kinds(), Offline: true}
+}
+
+// The host declines what was kept: nobody has paid, and it stays in sight until somebody deals with it.
+func TestDeferredRequestThatIsDeclined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{}
+		a.set("deferred 000001", "51")
+		b := start(t, offline{first: emv.Online}, slot{}, a.answer, func(c *Config, _ *OwnerConfig) {
+			c.Offline.Deferred = ample
+			c.Offline.Deferred.CardSum = 1_500
+		})
+		defer b.end()
+		b.wire.set(true, errors.New("no route"))
+		b.sell(1000, "")
+		b.last()
+		b.wire.set(true, nil)
+		pass(time.Hour)
+		e := lastDebt(t, b)
+		if s := b.lane.Snapshot(); s.Parked != 1 || s.Owed != 0 || e.Debt.State != terminal.Parked || !strings.Contains(e.Note, "51") || e.Debt.Kind != terminal.DeferredDebt {
+			t.Errorf("%d parked, %d owed, %+v", s.Parked, s.Owed, e.Debt)
+		}
+		b.wire.set(true, errors.New("no route"))
+		b.sell(1000, "")
+		if s := b.last(); s.State != terminal.Declined || !strings.Contains(s.Outcome.Happened, "of this card") { // what is not paid counts
+			t.Errorf("%s: %s", s.State, s.Outcome.Happened)
+		}
+		b.wire.set(true, nil)
+		if d, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: e.Debt.ID, Event: terminal.DebtWrittenOff, By: "sara", Note: "paid in cash"}); err != nil || d.State != terminal.WrittenOff {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		if s := b.journal.sales()[1]; s.State != terminal.Approved { // what was, was: the write-off moves no money
+			t.Errorf("the sale became %s", s.State)
+		}
+	})
 }

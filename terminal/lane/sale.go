@@ -404,10 +404,14 @@ func (l *Lane) finish(ctx context.Context, r *run, result emv.HostResult) (termi
 		}
 		return terminal.Removed, nil
 	}
+	asked := r.kernel
 	r.kernel = out
 	r.take(out)
 	if out.Decision != emv.Approved {
 		r.note = out.Reason
+		if result == emv.HostUnable {
+			return l.deferred(context.WithoutCancel(ctx), r, asked)
+		}
 		return terminal.CardRefuses, nil
 	}
 	switch result {
