@@ -16,7 +16,7 @@ import (
 )
 
 // Params is emv.Params as a file has it: every field under its own name in lower case with underscores, bytes as hex,
-// times as RFC 3339, what is zero left out. Random, History and ExceptionFile are not values: a session has what they
+// times as RFC 3339, what is zero left out. Random, History, ExceptionFile and Offline are not values: a session has what they
 // answered instead.
 //
 // It goes by reflection, so that a field added to emv.Params is in every transcript from then on, and a field of a kind

@@ -27,6 +27,10 @@ func (s *Session) Play() (emv.Params, emv.Cardholder) {
 	if len(s.Listed) == 0 {
 		p.ExceptionFile = nil
 	}
+	p.Offline = &playedGate{s.Gate}
+	if len(s.Gate) == 0 {
+		p.Offline = nil
+	}
 	if s.Nobody {
 		return p, nil
 	}
@@ -179,4 +183,16 @@ func (p *playedExceptions) Listed(context.Context, emv.PAN, int) (bool, error) {
 	k := p.left[0]
 	p.left = p.left[1:]
 	return k.Value != 0, failed(k.Failure)
+}
+
+type playedGate struct{ left []Gate }
+
+// Closed implements emv.OfflineGate.
+func (p *playedGate) Closed(context.Context, emv.OfflineQuestion) (string, error) {
+	if len(p.left) == 0 {
+		return "", fmt.Errorf("limits of offline approvals: %w", ErrExhausted)
+	}
+	g := p.left[0]
+	p.left = p.left[1:]
+	return g.Closed, failed(g.Failure)
 }

@@ -45,6 +45,9 @@ func (k Kernel) Begin(ctx context.Context, card emv.Card, params emv.Params, hol
 	if params.ExceptionFile != nil {
 		p.ExceptionFile = recordedExceptions{r, params.ExceptionFile}
 	}
+	if params.Offline != nil {
+		p.Offline = recordedGate{r, params.Offline}
+	}
 	r.t.Session.Nobody = holder == nil
 	if holder != nil {
 		holder = recordedHolder{r, holder}
@@ -89,7 +92,7 @@ func (r *recording) ended(out emv.Outcome, err error) Transcript {
 	s.Outcome.Failure = failureOf(err)
 	s.Params.CAKeys = keysOf(s.Params.CAKeys, out.AID)
 	s.Random, s.Choices, s.OnlinePINs, s.CardPINs = slices.Clone(s.Random), slices.Clone(s.Choices), slices.Clone(s.OnlinePINs), slices.Clone(s.CardPINs)
-	s.Sales, s.Listed = slices.Clone(s.Sales), slices.Clone(s.Listed)
+	s.Sales, s.Listed, s.Gate = slices.Clone(s.Sales), slices.Clone(s.Listed), slices.Clone(s.Gate)
 	t := Transcript{Interface: r.t.Interface, Session: &s, Exchanges: slices.Clone(r.t.Exchanges)}
 	for _, number := range t.numbers() {
 		if pan, err := emv.NewPAN(number); err == nil {
@@ -298,4 +301,17 @@ func (x recordedExceptions) Listed(ctx context.Context, pan emv.PAN, sequence in
 	s := x.r.t.Session
 	s.Listed = append(s.Listed, k)
 	return listed, err
+}
+
+type recordedGate struct {
+	r    *recording
+	gate emv.OfflineGate
+}
+
+// Closed implements emv.OfflineGate.
+func (g recordedGate) Closed(ctx context.Context, ask emv.OfflineQuestion) (string, error) {
+	why, err := g.gate.Closed(ctx, ask)
+	s := g.r.t.Session
+	s.Gate = append(s.Gate, Gate{why, failureOf(err)})
+	return why, err
 }

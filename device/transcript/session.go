@@ -44,6 +44,7 @@ type Session struct {
 	CardPINs    []CardPIN   `json:"card_pin,omitempty"`
 	Sales       []Known     `json:"earlier_sales,omitempty"` // what was known of earlier sales of the card
 	Listed      []Known     `json:"exception_file,omitempty"`
+	Gate        []Gate      `json:"offline_gate,omitempty"` // whether the terminal might approve by itself, where it was asked
 	Host        *Host       `json:"host,omitempty"`         // nil: Complete was not called
 	Unanswered  Hex         `json:"unanswered,omitempty"`   // the last command, if no answer came
 	CardFailure string      `json:"card_failure,omitempty"` // why none came
@@ -88,6 +89,12 @@ type CardPIN struct {
 // Known is one answer of the terminal's memory: the minor units of an earlier sale, or 1 for a listed card.
 type Known struct {
 	Value   int64  `json:"value"`
+	Failure string `json:"failure,omitempty"`
+}
+
+// Gate is an answer of the terminal's gate: why it approves nothing by itself, or nothing.
+type Gate struct {
+	Closed  string `json:"closed,omitempty"`
 	Failure string `json:"failure,omitempty"`
 }
 
@@ -165,7 +172,7 @@ func (s *Session) check() error {
 	}
 	for name, n := range map[string]int{
 		"random": len(s.Random), "choices": len(s.Choices), "online_pin": len(s.OnlinePINs), "card_pin": len(s.CardPINs),
-		"earlier_sales": len(s.Sales), "exception_file": len(s.Listed),
+		"earlier_sales": len(s.Sales), "exception_file": len(s.Listed), "offline_gate": len(s.Gate),
 	} {
 		if n > most {
 			return fmt.Errorf("session: %d in %s: %w", n, name, ErrFormat)

@@ -305,7 +305,7 @@ func fillAny(t *testing.T, v reflect.Value, name string) {
 		v.Set(reflect.ValueOf(time.Date(2026, 11, 23, 9, 15, 7, 5, time.UTC)))
 		return
 	case v.Kind() == reflect.Interface:
-		if !slices.Contains([]string{"Params.Random", "Params.History", "Params.ExceptionFile"}, name) {
+		if !slices.Contains([]string{"Params.Random", "Params.History", "Params.ExceptionFile", "Params.Offline"}, name) {
 			t.Errorf("%s is an interface: a session has to record what it answers", name)
 		}
 		return

@@ -22,8 +22,9 @@ func TestActionAnalysis(t *testing.T) {
 		denial [5]byte
 		online [5]byte
 		other  [5]byte
-		as     bool // the terminal's codes as they are written
-		never  bool // the application is never approved without its issuer
+		as     bool   // the terminal's codes as they are written
+		never  bool   // the application is never approved without its issuer
+		closed string // why the terminal approves nothing by itself
 		want   emv.Cryptogram
 		unable emv.Cryptogram
 		arc    string
@@ -53,10 +54,14 @@ func TestActionAnalysis(t *testing.T) {
 		{name: "not of the minimum: ICC data missing", kind: 0x22, tvr: emv.TVR{0x20}, iac: zero, want: emv.TC, unable: emv.TC, arc: "Y3"},
 		{name: "never without the issuer", never: true, kind: 0x22, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
 		{name: "never without the issuer, who cannot be asked", never: true, kind: 0x23, iac: zero, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "the queue is full", closed: "full", kind: 0x22, iac: zero, want: emv.ARQC, unable: emv.AAC, arc: "Z3"},
+		{name: "the queue is full, and the issuer cannot be asked", closed: "full", kind: 0x23, iac: zero, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
+		{name: "the queue is full, and denial goes first", closed: "full", kind: 0x22, tvr: floor, iac: zero, denial: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
 		{name: "never without the issuer, and denial goes first", never: true, kind: 0x22, tvr: floor, iac: zero, denial: floor, want: emv.AAC, unable: emv.AAC, arc: "Z3"},
 	} {
 		s := &session{tvr: r.tvr, app: emv.Application{TACDenial: r.denial, TACOnline: r.online, TACDefault: r.other, OnlineOnly: r.never}}
-		s.params.LiteralActionCodes = r.as
+		s.params.LiteralActionCodes, s.params.Offline = r.as, shut(r.closed)
+		s.data.Put(emv.TagPAN, []byte{0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x01, 0x19})
 		s.data.Put(emv.TagTerminalType, []byte{r.kind})
 		if r.iac != nil {
 			s.data.Put(emv.TagIACDenial, r.iac)
@@ -79,6 +84,11 @@ func TestActionAnalysis(t *testing.T) {
 }
 
 // answering is a card that gives one answer to everything.
+// shut is a gate, and why it is.
+type shut string
+
+func (s shut) Closed(context.Context, emv.OfflineQuestion) (string, error) { return string(s), nil }
+
 type answering []byte
 
 func (a answering) Transmit(context.Context, []byte) ([]byte, error) { return a, nil }

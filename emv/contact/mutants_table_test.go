@@ -91,6 +91,8 @@ func mutants() []mutant {
 		{"terminal profile", "an online-only application is not approved by default", "terminal_action_analysis.go", "case s.app.OnlineOnly:\n\t\ts.explain(", "case s.app.OnlineOnly && len(s.aid) > 99:\n\t\ts.explain(", "TestActionAnalysis"},
 		{"terminal profile", "an online-only application at an offline-only terminal", "terminal_action_analysis.go", "case s.app.OnlineOnly && kind.OfflineOnly():", "case s.app.OnlineOnly && kind == 0:", "TestActionAnalysis"},
 		{"Book 3, 10.7", "an online-only terminal asks for an ARQC", "terminal_action_analysis.go", "case kind.OnlineOnly():", "case kind.OnlineOnly() && kind.OfflineOnly():", "TestActionAnalysis"},
+		{"Book 3, 10.7", "a full queue asks for an ARQC", "terminal_action_analysis.go", "case s.closed != \"\":\n\t\ts.ask(", "case s.closed != \"\" && kind.OnlineOnly():\n\t\ts.ask(", "TestActionAnalysis"},
+		{"Book 3, 10.7", "a full queue declines where the issuer was not reached", "terminal_action_analysis.go", "case s.closed != \"\":\n\t\ts.explain(", "case s.closed != \"\" && s.app.OnlineOnly:\n\t\ts.explain(", "TestActionAnalysis"},
 		{"Book 3, 10.7", "the terminal's codes count", "terminal_action_analysis.go", "return issuer != emv.TVR{} || terminal != emv.TVR{}", "return issuer != emv.TVR{}", "TestActionAnalysis"},
 		{"Book 3, 10.7", "the issuer's codes count", "terminal_action_analysis.go", "return issuer != emv.TVR{} || terminal != emv.TVR{}", "return terminal != emv.TVR{}", "TestActionAnalysis"},
 		{"Book 3, 10.7", "the recommended minimum of codes", "terminal_action_analysis.go", "tac[i] |= b", "tac[i] |= b & 0", "TestActionAnalysis"},

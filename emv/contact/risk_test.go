@@ -200,3 +200,51 @@ func TestRecordsThatAreNoTemplate(t *testing.T) {
 		}
 	}
 }
+
+// queue is a terminal's gate.
+type queue struct {
+	why   string
+	err   error
+	asked []emv.OfflineQuestion
+}
+
+func (q *queue) Closed(_ context.Context, ask emv.OfflineQuestion) (string, error) {
+	q.asked = append(q.asked, ask)
+	return q.why, q.err
+}
+
+// A queue that is full keeps the card from approving: it is asked for an ARQC, and then for an AAC.
+func TestOfflineGate(t *testing.T) {
+	for _, why := range []string{"", "20 approvals wait for the bank already."} {
+		p, gate := terminal(), &queue{why: why}
+		p.TerminalType, p.Offline, p.LiteralActionCodes = 0x22, gate, true
+		_, out := begin(t, newChip("", ""), p, nil)
+		if asked := gate.asked; len(asked) != 1 || asked[0].PAN.Clear() != "4761739001010119" || asked[0].Method != out.Method {
+			t.Errorf("asked %+v", asked)
+		}
+		if why != "" {
+			wantWhy(t, out.Why, "TAA")
+		}
+	}
+	for name, change := range map[string]func(*emv.Params){
+		"an online-only terminal": func(p *emv.Params) { p.TerminalType = 0x21 },
+		"an online-only application": func(p *emv.Params) {
+			for i := range p.Applications {
+				p.Applications[i].OnlineOnly = true
+			}
+		},
+	} {
+		p, gate := terminal(), &queue{}
+		p.TerminalType, p.Offline = 0x22, gate
+		change(&p)
+		begin(t, newChip("", ""), p, nil)
+		if len(gate.asked) != 0 {
+			t.Errorf("%s: asked for what it does not do", name)
+		}
+	}
+	p := terminal()
+	p.TerminalType, p.Offline = 0x22, &queue{err: errGone}
+	if _, _, err := contact.New(contact.Config{}).Begin(t.Context(), newChip("", ""), p, nil); !errors.Is(err, errGone) {
+		t.Errorf("limits that cannot be read: %v", err)
+	}
+}
