@@ -28,6 +28,9 @@ func playKinds(ctx context.Context, programs, folder string, played int) (done [
 		return nil, nil, err
 	}
 	defer w.end()
+	if err := w.mayWait(); err != nil {
+		return nil, nil, err
+	}
 	if err := w.startAll(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -143,7 +146,7 @@ func kinds() []scene {
 		{title: "Refund of no sale: not by a cashier", line: "refund 4.000", before: credit, want: result{3, "", "", nothing}, says: "supervisor"},
 		{title: "Refund of no sale, by a supervisor", line: "refund 4.000", before: logIn, after: logOut, want: approved, says: "PAID BACK TO THE CARD"},
 		{title: "Declined by the bank: not enough money", line: "sale 30.051", before: credit, want: declined},
-	}, holds(), inPart(), byVoice(), settlement())
+	}, holds(), inPart(), byVoice(), withoutBank(), settlement())
 }
 
 // holds is what a hotel does.
@@ -256,3 +259,54 @@ func (w *world) must(ctx context.Context, typed string, args ...string) (printed
 	}
 	return printed, err
 }
+
+// offlineLimits is the part of the shop's profile that lets it go on without the bank.
+const offlineLimits = `
+[offline]
+count = 10
+sum = "100.000"
+`
+
+// mayWait lets the shop's terminal go on without the bank: cards that prove themselves are approved up to a floor limit, others not.
+func (w *world) mayWait() error {
+	path := w.path(profileFile)
+	text, err := os.ReadFile(path) //nolint:gosec // written a moment ago
+	if err != nil {
+		return err
+	}
+	whole := string(text) + offlineLimits
+	for _, change := range [][2]string{
+		{`type        = "21"`, `type        = "22"`},
+		{`offline_data_authentication = []`, `offline_data_authentication = ["dda", "cda"]`},
+		{`floor_limit = "0.000"`, `floor_limit = "900.000"`},
+	} {
+		if !strings.Contains(whole, change[0]) {
+			return fmt.Errorf("the ready profile has no %q any more", change[0])
+		}
+		whole = strings.Replace(whole, change[0], change[1], 1)
+	}
+	return os.WriteFile(path, []byte(whole), 0o600)
+}
+
+// withoutBank is what is sold while the bank cannot be reached, and what comes of it.
+func withoutBank() []scene {
+	kept := result{0, terminal.Approved, terminal.CodeApproved, nothing} // and posted later
+	told := result{0, "", "", nothing}
+	return []scene{
+		{title: "The bank cannot be reached: the card proves itself and approves", line: "sale 6.250", before: noBank("oda-cda"), waits: true, want: kept, says: "APPROVED OFFLINE"},
+		{title: "What waits, for how much, and why", line: "queue list", waits: true, want: told, says: "advice"},
+		{title: "The bank is back, and is told", line: "queue send", before: bankBack, want: told},
+	}
+}
+
+// noBank ends the bank and puts a card in.
+func noBank(card string) func(context.Context, *world) error {
+	return func(ctx context.Context, w *world) error {
+		if err := hostDown(ctx, w); err != nil {
+			return err
+		}
+		return w.cardholder(ctx, "insert", card)
+	}
+}
+
+func bankBack(ctx context.Context, w *world) error { return hostUp(ctx, w) }

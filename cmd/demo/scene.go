@@ -21,6 +21,8 @@ type scene struct {
 
 	line string // what the cashier types behind pos; empty: sale and the amount. {name} is the number of a scene kept under that name
 	as   string // the name under which its number is kept
+
+	waits bool // what it owes the bank stays owed for now
 }
 
 // typed is what the cashier types behind pos.

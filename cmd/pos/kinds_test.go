@@ -224,3 +224,18 @@ func TestShowKinds(t *testing.T) {
 		})
 	}
 }
+
+// A response code of the terminal's own is not said to be the bank's answer.
+func TestWhyTellsWhoAnswered(t *testing.T) {
+	for code, want := range map[string]string{"00": "The host answered 00\n", "Y1": "The host was not asked, or did not answer: the card was told Y1\n", "Z3": "the card was told Z3\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			w, sale := &wire{}, saleOf(t, terminal.Approved)
+			sale.ResponseCode = code
+			s := newStage(t, sale)
+			defer w.serve(t, s)()
+			if got := posRun(t, w, nil, "why", "1042"); got.code != 0 || !strings.Contains(got.out, want) {
+				t.Errorf("%s: exit %d: %s", code, got.code, got.out)
+			}
+		})
+	}
+}

@@ -122,8 +122,12 @@ func (a *app) printWhy(w till.Why) {
 	if text := strings.TrimSpace(w.Outcome.Happened + " " + w.Outcome.Do); text != "" {
 		a.printf("%s\n", oneLine(text))
 	}
-	if w.ResponseCode != "" {
-		a.printf("The host answered %s\n", oneLine(strings.TrimSpace(w.ResponseCode+" "+w.HostText)))
+	switch code := oneLine(strings.TrimSpace(w.ResponseCode + " " + w.HostText)); {
+	case code == "":
+	case code[0] == 'Y' || code[0] == 'Z': // the terminal's own words to the card (Book 4, A6)
+		a.printf("The host was not asked, or did not answer: the card was told %s\n", code)
+	default:
+		a.printf("The host answered %s\n", code)
 	}
 	if len(w.Steps) > 0 {
 		a.printf("\nSteps\n")
