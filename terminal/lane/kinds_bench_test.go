@@ -160,20 +160,35 @@ func (b *kinds) lastTold() terminal.Request {
 	return b.ears.told[len(b.ears.told)-1]
 }
 
-// scripted is a host that answers by the message of a message: the script's answer, or 00. An answer "silence" is none.
-func scripted(script map[string]string) func(string) (string, bool, error) {
-	return func(m string) (string, bool, error) {
-		switch a := script[m]; a {
-		case "":
-			return "00", true, nil
-		case "silence":
-			return "", true, errors.New("no answer in time")
-		case "not sent":
-			return "", false, errors.New("no connection")
-		default:
-			return a, true, nil
-		}
+// hostScript answers by the message: what its script says, or 00. "silence" is no answer, "not sent" no connection.
+type hostScript struct {
+	mu   sync.Mutex // guards says
+	says map[string]string
+}
+
+func (h *hostScript) set(message, answer string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.says[message] = answer
+}
+
+func (h *hostScript) answer(message string) (string, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch a := h.says[message]; a {
+	case "":
+		return "00", true, nil
+	case "silence":
+		return "", true, errors.New("no answer in time")
+	case "not sent":
+		return "", false, errors.New("no connection")
+	default:
+		return a, true, nil
 	}
+}
+
+func scripted(says map[string]string) func(string) (string, bool, error) {
+	return (&hostScript{says: says}).answer
 }
 
 func order(k terminal.Kind, minor int64) terminal.Order {

@@ -34,8 +34,8 @@ func TestVoid(t *testing.T) {
 		b.on("sale", "sale", "void")
 	})
 	inBubble(t, "declined, the sale stands and may be voided again", func(t *testing.T) {
-		script := map[string]string{"void": "12"}
-		b := startKinds(t, approves, scripted(script))
+		script := &hostScript{says: map[string]string{"void": "12"}}
+		b := startKinds(t, approves, script.answer)
 		defer b.end()
 		b.do(order(terminal.KindSale, 1000), terminal.Approved)
 		v := b.do(about(terminal.KindVoid, 1, 0), terminal.Declined)
@@ -43,13 +43,13 @@ func TestVoid(t *testing.T) {
 			t.Errorf("%+v", v.Outcome)
 		}
 		b.refused(about(terminal.KindVoid, v.ID, 0), "is Declined")
-		delete(script, "void")
+		script.set("void", "")
 		b.do(about(terminal.KindVoid, 1, 0), terminal.Approved)
 		b.on("sale", "void", "void")
 	})
 	inBubble(t, "not answered, it is reversed and the sale stands", func(t *testing.T) {
-		script := map[string]string{"void": "silence"}
-		b := startKinds(t, approves, scripted(script))
+		script := &hostScript{says: map[string]string{"void": "silence"}}
+		b := startKinds(t, approves, script.answer)
 		defer b.end()
 		b.do(order(terminal.KindSale, 1000), terminal.Approved)
 		v := b.do(about(terminal.KindVoid, 1, 0), terminal.Reversed)
@@ -57,7 +57,7 @@ func TestVoid(t *testing.T) {
 			t.Errorf("%+v", v.Outcome)
 		}
 		b.on("sale", "void", "reversal")
-		delete(script, "void")
+		script.set("void", "")
 		b.do(about(terminal.KindVoid, 1, 0), terminal.Approved)
 	})
 	inBubble(t, "not sent", func(t *testing.T) {
@@ -177,15 +177,15 @@ func TestPreauth(t *testing.T) {
 		b.on("preauth", "increment", "advice of completion", "refund")
 	})
 	inBubble(t, "completed while the bank cannot be reached", func(t *testing.T) {
-		script := map[string]string{}
-		b := startKinds(t, approves, scripted(script))
+		script := &hostScript{says: map[string]string{}}
+		b := startKinds(t, approves, script.answer)
 		defer b.end()
 		b.do(order(terminal.KindPreauth, 1000), terminal.Approved)
-		script["advice of completion"] = "not sent"
+		script.set("advice of completion", "not sent")
 		b.do(about(terminal.KindCompletion, 1, 1000), terminal.Approved)
 		b.refused(about(terminal.KindVoid, 2, 0), "does not know of transaction 2 yet")
 		b.refused(about(terminal.KindRefund, 2, 10), "does not know of transaction 2 yet")
-		delete(script, "advice of completion")
+		script.set("advice of completion", "")
 		time.Sleep(time.Hour)
 		v := b.do(about(terminal.KindVoid, 2, 0), terminal.Approved)
 		if v.Amount != kd(1000) || b.lastAsked().Original.RRN != "RRN" {

@@ -64,11 +64,11 @@ func TestSameCardIsWarnedAbout(t *testing.T) {
 		}
 	})
 	inBubble(t, "not of what was voided or failed", func(t *testing.T) {
-		script := map[string]string{"sale": "51"}
-		b := startKinds(t, approves, scripted(script), sameCard(true))
+		script := &hostScript{says: map[string]string{"sale": "51"}}
+		b := startKinds(t, approves, script.answer, sameCard(true))
 		defer b.end()
 		b.do(order(terminal.KindSale, 1000), terminal.Declined)
-		delete(script, "sale")
+		script.set("sale", "")
 		b.do(order(terminal.KindSale, 1000), terminal.Approved)
 		b.do(about(terminal.KindVoid, 2, 0), terminal.Approved)
 		if s := b.do(order(terminal.KindSale, 1000), terminal.Approved); s.Twin != 0 {
