@@ -115,7 +115,7 @@ func inMemory(t *testing.T) string {
 	return t.TempDir()
 }
 
-// TestEveryPowerCut lets a terminal's whole disk work through sales, debts, audited actions, restarts and checkpoints, and cuts
+// TestEveryPowerCut lets a terminal's whole disk work through sales, debts, settled batches, audited actions, restarts and checkpoints, and cuts
 // the power everywhere: what was unflushed is lost, torn or reordered. Each state opens, holds all that was promised and
 // nothing twice, and gives no number again.
 func TestEveryPowerCut(t *testing.T) {
@@ -245,6 +245,8 @@ func lineOf(e terminal.Entry) line {
 		l.sale, l.to = e.Sale.ID, string(e.Sale.State)
 	case e.Debt != nil:
 		l.sale, l.to = e.Debt.Sale, string(e.Debt.State)
+	case e.Batch != nil:
+		l.to = string(e.Batch.State)
 	}
 	return l
 }
@@ -262,6 +264,7 @@ func (c *crashScene) play(sales int) {
 	stories := [][]terminal.Event{
 		approved, undone, refused,
 		{terminal.Start, terminal.Presented, terminal.OfflineApproved},
+		{terminal.Start, terminal.Presented, terminal.GoOnline, terminal.NotSent, terminal.Deferred},
 		{terminal.Start, terminal.Cancel},
 		{terminal.Start, terminal.Presented, terminal.GoOnline, terminal.HostApproved, terminal.CardRefuses},
 	}
@@ -271,6 +274,9 @@ func (c *crashScene) play(sales int) {
 		c.sell(stories[n%len(stories)])
 		if n%3 == 1 {
 			c.settle(n)
+		}
+		if n%8 == 6 {
+			c.endBatch()
 		}
 		c.keepHouse(n)
 		switch n % 10 {
@@ -334,6 +340,24 @@ func (c *crashScene) settle(n int) {
 			now := d
 			c.must(c.Append(c.t.Context(), true, terminal.Entry{Time: crashTime, Kind: terminal.DebtEntry, Event: string(event), Debt: &now}))
 		}
+	}
+}
+
+// endBatch ends the open batch as the owner does when the host has the same totals: its card data goes, and once nothing is
+// owed under it, its key.
+func (c *crashScene) endBatch() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	number, err := c.Batch(ctx, acquirer)
+	c.must(err)
+	b, err := c.BatchRecord(ctx, acquirer, number)
+	c.must(err)
+	for _, event := range []terminal.BatchEvent{terminal.BatchSettle, terminal.BatchDrained, terminal.BatchInBalance} {
+		r, err := terminal.NextBatch(terminal.BatchTable(), b.State, event)
+		c.must(err)
+		b.State = r.To
+		now := b
+		c.must(c.Append(ctx, true, terminal.Entry{Time: crashTime, Kind: terminal.BatchEntry, Event: string(event), Batch: &now}))
 	}
 }
 

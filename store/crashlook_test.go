@@ -247,7 +247,8 @@ func (c *crashScene) recovers(ctx context.Context, m *machine, rows []terminal.J
 		say("due: %v", err)
 	}
 	for _, d := range waiting {
-		if message, err := m.Message(ctx, d.ID); err != nil || string(message) != string(d.Kind)+" "+canary {
+		sealed := map[terminal.DebtKind]string{terminal.ReversalDebt: "reversal ", terminal.AdviceDebt: "advice ", terminal.DeferredDebt: "advice "}
+		if message, err := m.Message(ctx, d.ID); err != nil || string(message) != sealed[d.Kind]+canary {
 			say("the message of debt %d does not open", d.ID)
 		}
 	}
