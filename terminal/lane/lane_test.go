@@ -384,6 +384,12 @@ func (words) Response(answer []byte) (terminal.Response, error) {
 	switch code {
 	case "00":
 		r.Verdict = terminal.VerdictApproved
+	case "balanced":
+		r.Verdict, r.InBalance, r.Closed = terminal.VerdictApproved, true, true
+	case "differs":
+		r.Closed, r.HostTotal = true, []terminal.TotalsLine{{Sales: 1, SalesSum: 1000}}
+	case "upload":
+		r.Upload = true
 	case "55":
 		r.WrongPIN, r.PINTries = true, 2
 	}
