@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tillway/terminal"
+	"tillway/till"
 )
 
 // The supervisor of the demo's shop, whom a refund that is of no sale needs.
@@ -105,7 +106,7 @@ func netTaken(done []outcome) string {
 	}
 	var minor int64
 	for _, o := range done {
-		if !voided[o.sale.ID] {
+		if !voided[o.sale.ID] && o.as != "unpaid" {
 			minor += o.sale.CapturedMinor()
 		}
 	}
@@ -265,9 +266,13 @@ const offlineLimits = `
 [offline]
 count = 10
 sum = "100.000"
+
+[offline.deferred]
+count = 5
+sum = "50.000"
 `
 
-// mayWait lets the shop's terminal go on without the bank: cards that prove themselves are approved up to a floor limit, others not.
+// mayWait lets the shop's terminal go on without the bank: cards that prove themselves are approved up to a floor limit, others at the shop's own risk.
 func (w *world) mayWait() error {
 	path := w.path(profileFile)
 	text, err := os.ReadFile(path) //nolint:gosec // written a moment ago
@@ -294,8 +299,13 @@ func withoutBank() []scene {
 	told := result{0, "", "", nothing}
 	return []scene{
 		{title: "The bank cannot be reached: the card proves itself and approves", line: "sale 6.250", before: noBank("oda-cda"), waits: true, want: kept, says: "APPROVED OFFLINE"},
+		{title: "A card that cannot: taken at the shop's own risk", line: "sale 7.250", before: insert("credit"), waits: true, want: kept, says: "SUBJECT TO THE BANK'S APPROVAL"},
+		{title: "Another, whose bank will say no", line: "sale 3.051", as: "unpaid", before: insert("credit"), waits: true, want: kept, says: "SUBJECT TO THE BANK'S APPROVAL"},
 		{title: "What waits, for how much, and why", line: "queue list", waits: true, want: told, says: "advice"},
 		{title: "The bank is back, and is told", line: "queue send", before: bankBack, want: told},
+		{title: "What it refused stays in sight", line: "queue list", want: told, says: "Parked"},
+		{title: "And the day does not end over it", line: "settle", want: result{3, "", "", nothing}},
+		{title: "Until a supervisor has put it right", line: "queue write-off {debt} --note paid-in-cash", before: decide, after: logOut, want: told},
 	}
 }
 
@@ -307,6 +317,21 @@ func noBank(card string) func(context.Context, *world) error {
 		}
 		return w.cardholder(ctx, "insert", card)
 	}
+}
+
+// decide finds the debt that the bank has refused, and has the supervisor log in.
+func decide(ctx context.Context, w *world) error {
+	var q till.Queue
+	if err := get(ctx, w.local, "http://posd/v1/queue", &q); err != nil {
+		return err
+	}
+	for _, d := range q.Debts {
+		if d.State == terminal.Parked {
+			w.kept["debt"] = terminal.SaleID(d.ID) //nolint:gosec // from 1 on
+		}
+	}
+	_, err := w.must(ctx, theirSecret+"\n", "login", supervisor)
+	return err
 }
 
 func bankBack(ctx context.Context, w *world) error { return hostUp(ctx, w) }

@@ -22,6 +22,26 @@ func debtPath(id, rest string) (string, error) {
 	return fmt.Sprintf("/v1/queue/%d/%s", n, rest), nil
 }
 
+// debtWord is what is owed, in words.
+func debtWord(k terminal.DebtKind) string {
+	if k == terminal.DeferredDebt {
+		return "kept request"
+	}
+	return string(k)
+}
+
+// writtenOff says what a debt that is given up leaves for a person to do.
+func writtenOff(k terminal.DebtKind) string {
+	switch k {
+	case terminal.DeferredDebt:
+		return "The bank has refused that sale, so it is not paid for: it is not in the totals, and the customer owes it to the shop."
+	case terminal.AdviceDebt:
+		return "The bank may not have booked that payment: it is not in the totals. Put it right with the bank by hand."
+	case terminal.ReversalDebt:
+	}
+	return "The bank may have booked that sale: put it right with the bank by hand."
+}
+
 // queueRetry has a parked debt sent again.
 func (a *app) queueRetry() *cobra.Command {
 	return &cobra.Command{
@@ -45,7 +65,7 @@ refused: pos queue shows the bank's response code.`,
 			if a.json {
 				return a.printJSON(d)
 			}
-			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, d.Kind, d.Sale)
+			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, debtWord(d.Kind), d.Sale)
 			return nil
 		},
 	}
@@ -58,7 +78,8 @@ func (a *app) queueWriteOff() *cobra.Command {
 		Use: "write-off ID --note TEXT", Short: "Give up what the bank has refused for good; the money is put right by hand",
 		Long: `write-off gives a parked debt up: the terminal never sends it again, and deletes the message. It moves no money. A reversal
 that is written off was NOT made: where the bank has booked the sale, the customer stays charged until somebody puts it right
-with the bank. Do that first, and say how in the note; it stays in the journal with your name.`,
+with the bank. An advice that is written off, or a request that was kept, leaves a sale that the bank does not pay. Put it right first, and
+say how in the note; it stays in the journal with your name.`,
 		Example: "  pos queue write-off 3 --note 'refunded by the bank on the phone, their case 8812'",
 		Args:    args("ID"),
 		RunE: func(c *cobra.Command, argv []string) error {
@@ -78,8 +99,8 @@ with the bank. Do that first, and say how in the note; it stays in the journal w
 			if a.json {
 				return a.printJSON(d)
 			}
-			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, d.Kind, d.Sale)
-			a.printf("No money was moved. The bank may have booked that sale: put it right with the bank by hand.\n")
+			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, debtWord(d.Kind), d.Sale)
+			a.printf("No money was moved. %s\n", writtenOff(d.Kind))
 			return nil
 		},
 	}

@@ -40,3 +40,17 @@ func TestQueueWriteOff(t *testing.T) {
 		t.Errorf("the terminal heard %+v", c.stage.decided)
 	}
 }
+
+// What a write-off leaves to do is another thing for each kind of debt, and none says that money was moved.
+func TestWrittenOffInWords(t *testing.T) {
+	for kind, want := range map[terminal.DebtKind]string{
+		terminal.ReversalDebt: "may have booked that sale", terminal.AdviceDebt: "may not have booked", terminal.DeferredDebt: "not paid for",
+	} {
+		if got := writtenOff(kind); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+	if got := debtWord(terminal.DeferredDebt) + debtWord(terminal.AdviceDebt) + debtWord(""); got != "kept requestadvice" {
+		t.Error(got)
+	}
+}

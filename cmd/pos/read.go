@@ -148,7 +148,7 @@ func about(row terminal.EntryKind, kind terminal.Kind, debt terminal.DebtKind) s
 	case row == terminal.SaleEntry && kind != "":
 		return kindWord(kind)
 	case row == terminal.DebtEntry && debt != "":
-		return "debt (" + string(debt) + ")"
+		return "debt (" + debtWord(debt) + ")"
 	}
 	return string(row)
 }
@@ -405,7 +405,7 @@ func (a *app) queue() *cobra.Command {
 				wait = ", not before " + d.NotBefore.Format(time.TimeOnly)
 			}
 			a.printf("%6d  %s of sale %s, STAN %06d, %s, sent %d times%s  %s\n",
-				d.ID, d.Kind, d.Sale, d.STAN, d.State, d.Attempts, wait, oneLine(d.Reason))
+				d.ID, debtWord(d.Kind), d.Sale, d.STAN, d.State, d.Attempts, wait, oneLine(d.Reason))
 		}
 		if len(q.Debts) == 0 {
 			a.printf("Nothing waits.\n")

@@ -138,8 +138,8 @@ func (a *app) printOwed(ctx context.Context, cl *client, path string, sale termi
 	label := "Reversal"
 	for _, s := range slices.Backward(w.Steps) {
 		if s.Kind == terminal.DebtEntry {
-			if s.Debt != "" {
-				label = strings.ToUpper(string(s.Debt[:1])) + string(s.Debt[1:])
+			if word := debtWord(s.Debt); word != "" {
+				label = strings.ToUpper(word[:1]) + word[1:]
 			}
 			a.printf("%-11s %s since %s\n", label, oneLine(s.To), s.Time.Format(clockLayout))
 			return nil
