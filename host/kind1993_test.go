@@ -165,6 +165,24 @@ func TestLaterVoid(t *testing.T) {
 	u.back("the sale's reversal", sold, "400", credit, opening)
 }
 
+// TestLaterCancellation: a void that is told: the original is taken back once, whatever its kind, and the answer is a reversal's; what
+// cannot be is refused, and a reversal with that reason stays one.
+func TestLaterCancellation(t *testing.T) {
+	u := newCounter93(t, func(s *v93.Settings) { s.Void, s.ReversedAs = "cancellation", v93.CustomerCancellation })
+	sold := u.online("sale", u.asks(terminal.KindSale, credit, 10_000, nil), "000", credit, opening-10_000)
+	u.told("another card's", u.asks(terminal.KindVoid, debit, 10_000, about(sold)), "904", debit, opening)
+	u.told("of another amount", u.asks(terminal.KindVoid, credit, 9_000, about(sold)), "904", credit, opening-10_000)
+	u.told("void", u.asks(terminal.KindVoid, credit, 10_000, about(sold)), "400", credit, opening)
+	u.told("a second", u.asks(terminal.KindVoid, credit, 10_000, about(sold)), "902", credit, opening)
+	free := u.online("refund", u.asks(terminal.KindRefund, credit, 500, nil), "000", credit, opening+500)
+	u.told("its void", u.asks(terminal.KindVoid, credit, 500, about(free)), "400", credit, opening)
+	held := u.online("pre-authorisation", u.asks(terminal.KindPreauth, credit, 3_000, nil), "000", credit, opening-3_000)
+	u.told("its void", u.asks(terminal.KindVoid, credit, 3_000, about(held)), "400", credit, opening)
+	u.told("of what never came", u.asks(terminal.KindVoid, credit, 3_000, func(r *terminal.Request) { r.Original = held.of(); r.Original.STAN = 77 }), "914", credit, opening)
+	back := u.online("sale", u.asks(terminal.KindSale, credit, 2_000, nil), "000", credit, opening-2_000)
+	u.back("its reversal", back, "400", credit, opening)
+}
+
 // TestLaterPreauthorisation: held, raised, taken in part, let go; each step only of what stands.
 func TestLaterPreauthorisation(t *testing.T) {
 	for _, preauth := range []string{"101", "100"} {

@@ -73,6 +73,7 @@ type query struct {
 	cash      int64  // of the amount, DE 54
 	approval  string // DE 38 of an advice: the approval code that is there already
 	original  string // DE 37: the reference number of an earlier transaction
+	told      bool   // of a void in the 1993 version: it came as a reversal, which cannot be declined
 	about     string // field 56 of the 1993 version: type, number and time of an earlier transaction
 	uploadRef string // DE 60 of an upload: type, STAN and reference number of the original
 	reported  string // DE 63: totals; of the 1993 version field 124

@@ -88,6 +88,13 @@ const (
 	approvedBefore, otherAmount = "201", "202"
 )
 
+// customerCancelled is the reason of a reversal that is a void: of an earlier transaction, under a number of its own.
+const customerCancelled = "4000"
+
+func cancels(reason, original, stan string) bool {
+	return reason == customerCancelled && len(original) >= timed1993 && original[typed1993:numbered1993] != stan
+}
+
 // rules1993 is what a class of message must have: fields, function codes, and how its reason begins.
 func rules1993(c class) (fields []int, functions []string, reason string) {
 	card := []int{3, 4, 7, 11, 12, 22, 24, 25, 41, 42}
@@ -122,11 +129,16 @@ func read1993(m *iso8583.Message, currency money.Currency, private int) query {
 	q.stan, q.terminal, q.merchant = text(11), text(41), text(42)
 	q.batch, q.invoice, q.psn = text(60), text(62), text(23)
 	function := text(24)
-	q.class = classOf1993(m.MTI(), text(3), function)
+	if q.class = classOf1993(m.MTI(), text(3), function); q.class == reversal && cancels(text(25), text(56), q.stan) {
+		q.class, q.told = void, true
+	}
 	fields, functions, reason := rules1993(q.class)
 	q.need(fields...)
 	if q.class == network || q.class == otherClass {
 		return q
+	}
+	if q.told {
+		functions, reason = []string{"400"}, customerCancelled
 	}
 	if !slices.Contains(functions, function) {
 		q.refuse("field 24 is no function of this message")
@@ -152,6 +164,9 @@ func read1993(m *iso8583.Message, currency money.Currency, private int) query {
 // decided without asking, cash.
 func (q *query) readKind1993(text func(int) string, function string, currency money.Currency) {
 	q.code = text(3)[:min(2, len(text(3)))]
+	if q.told { // what is taken back has its own code there
+		q.code = map[bool]string{true: "22", false: "02"}[q.code == "20"]
+	}
 	switch q.class {
 	case sale, preauth, balance, refund:
 		q.readPointOfService(text(22), text(25))
@@ -316,7 +331,11 @@ func compose1993(h *Host, q query, a answer) *iso8583.Message {
 		}
 	}
 	m.Set(7, a.at.UTC().Format("0102150405"))
-	m.Set(39, actionCode(q.class, a.code))
+	as := q.class
+	if q.told {
+		as = reversal
+	}
+	m.Set(39, actionCode(as, a.code))
 	if a.rrn != "" {
 		m.Set(37, a.rrn)
 	}

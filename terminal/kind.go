@@ -42,6 +42,7 @@ type Abilities struct {
 	Offline  bool   // advices of offline approvals
 	Deferred bool   // requests that are kept until the host can be reached
 	TwoStep  bool   // a sale as authorisation and completion advice
+	VoidTold bool   // a void is an advice, which the host cannot decline, and no request
 	Totals   bool   // totals at the end of a batch
 	Upload   bool   // and the batch, transaction by transaction, where they differ
 }

@@ -95,6 +95,7 @@ type v93Config struct {
 	SignOn       string `toml:"sign_on"`
 	Echo         string `toml:"echo"`
 	Preauth      string `toml:"preauth"`
+	Void         string `toml:"void"`
 	TipType      string `toml:"tip_type"`
 	Deferred     bool   `toml:"deferred"`
 	Partial      bool   `toml:"partial"`
@@ -126,7 +127,7 @@ func defaultV93() v93Config {
 	d := v93.Defaults()
 	return v93Config{
 		Encoding: d.Encoding, Track2Filler: d.Track2Filler, TerminalIDLength: d.TerminalIDLength, BatchField: d.BatchField,
-		InvoiceField: d.InvoiceField, TextField: d.TextField, SignOn: d.SignOn, Echo: d.Echo, Preauth: d.Preauth, TipType: d.TipType, Repeat: d.Repeat, ReversedAs: string(d.ReversedAs),
+		InvoiceField: d.InvoiceField, TextField: d.TextField, SignOn: d.SignOn, Echo: d.Echo, Preauth: d.Preauth, Void: d.Void, TipType: d.TipType, Repeat: d.Repeat, ReversedAs: string(d.ReversedAs),
 		ReversalTags: []tlv.Tag{}, Original: d.Original, AlsoApproved: []string{}, Reconcile: d.Reconcile, TotalsField: d.TotalsField,
 		MAC: d.MAC, MACBytes: d.MACBytes, MACFiller: d.MACFiller, MACField: d.MACField, PINBytes: d.PINBytes,
 	}
@@ -160,7 +161,7 @@ func (c v93Config) settings(p profile.Profile, now func() time.Time) v93.Setting
 	s := v93.Settings{
 		TPDU: c.TPDU, Encoding: c.Encoding, Track2Filler: c.Track2Filler, TerminalIDLength: c.TerminalIDLength,
 		Acquirer: c.Acquirer, OmitCurrency: c.OmitCurrency, BatchField: c.BatchField, InvoiceField: c.InvoiceField, TextField: c.TextField,
-		SignOn: c.SignOn, Echo: c.Echo, Preauth: c.Preauth, TipType: c.TipType, Deferred: c.Deferred, Partial: c.Partial, Reconcile: c.Reconcile,
+		SignOn: c.SignOn, Echo: c.Echo, Preauth: c.Preauth, Void: c.Void, TipType: c.TipType, Deferred: c.Deferred, Partial: c.Partial, Reconcile: c.Reconcile,
 		TotalsField: c.TotalsField, ReversedAs: v93.Reason(c.ReversedAs), ReversalTags: c.ReversalTags, Original: c.Original, OriginalText: c.OriginalText,
 		Repeat: c.Repeat, AlsoApproved: c.AlsoApproved, Brand: c.Brand.brand(), Brands: map[string]v93.Brand{}, Reasons: map[v93.Reason]string{},
 		MAC: c.MAC, MACBytes: c.MACBytes, MACFiller: c.MACFiller, MACField: c.MACField, MACSignOn: c.MACSignOn, PINBytes: c.PINBytes,

@@ -219,6 +219,7 @@ mac_bytes = 4
 mac_filler = "F"
 preauth = "100"
 tip_type = "53"
+void = "cancellation"
 deferred = true
 partial = true
 reconcile = "1524"
@@ -251,7 +252,7 @@ totals_house = "BNK1"
 		t.Errorf("settings: %s", got)
 	}
 	want := v93.Brand{FallbackInput: "9", ChipTags: s.Brands["mada"].ChipTags, Totals: "P1", TotalsHouse: "BNK1"}
-	if !reflect.DeepEqual(s.Brands["mada"], want) || s.Preauth != "100" || s.TipType != "53" || !s.Deferred || !s.Partial {
+	if !reflect.DeepEqual(s.Brands["mada"], want) || s.Preauth != "100" || s.TipType != "53" || s.Void != "cancellation" || !s.Deferred || !s.Partial {
 		t.Errorf("settings: %+v", s)
 	}
 	if s.Reconcile != "1524" || s.TotalsField != 127 || len(s.TotalsColumns) != 2 || s.TotalsColumns[1] != (v93.TotalsColumn{What: "debits", Length: 6}) {

@@ -168,6 +168,30 @@ func TestPartialInV93(t *testing.T) {
 	}
 }
 
+// TestVoidIsToldInV93: where a void is an advice, it is done when it is on disk, goes out when the host can be reached, and its
+// repeat takes nothing back twice.
+func TestVoidIsToldInV93(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter93(t, always{}, func(v *v93Config, _ *host.Config) { v.Void = "cancellation" }, everyKind(false))
+		sold := c.order("sale", goods(10_300), terminal.Approved, "000", 10_300, 0)
+		c.order("void", of(terminal.KindVoid, sold, 0), terminal.Approved, "", 0, 0)
+		if _, err := c.lane.Start(t.Context(), of(terminal.KindVoid, sold, 0)); !errors.Is(err, terminal.ErrOrder) {
+			t.Errorf("a second void: %v", err)
+		}
+		refund := c.order("refund", terminal.Order{Kind: terminal.KindRefund, Amount: money.Amount{Minor: 1_000}}, terminal.Approved, "000", -1_000, 0)
+		c.order("its void", of(terminal.KindVoid, refund, 0), terminal.Approved, "", 0, 0)
+		held := c.order("pre-authorisation", terminal.Order{Kind: terminal.KindPreauth, Amount: money.Amount{Minor: 4_300}}, terminal.Approved, "000", 0, 4_300)
+		c.order("let go", of(terminal.KindVoid, held, 0), terminal.Approved, "", 0, 0)
+		c.order("sale", goods(2_300), terminal.Approved, "000", 2_300, 0)
+		if batch, report := c.settled(1); !batch.Balanced || report.Proof.Total.Journal.Sales != 1 {
+			t.Errorf("%+v", report.Proof)
+		}
+		if got := strings.Join(c.types(), " "); !strings.Contains(got, "1200 1210 1420 1430 1200 1210 1420 1430 1100 1110 1420 1430 1200 1210 1520 1530") {
+			t.Errorf("messages: %s", got)
+		}
+	})
+}
+
 // settled ends a batch and waits, in the bubble's time, for what became of it.
 func (c counter93) settled(number uint32) (terminal.Batch, terminal.Report) {
 	c.Helper()

@@ -184,8 +184,14 @@ func (r *run) asks() terminal.Request {
 	return req
 }
 
-// refer gives a transaction without a card what the earlier one has, and composes what it sends: a void's or an increment's
-// request with its reversal, a completion's advice.
+// tells says that a kind without a card asks nothing: the host is told of it, by an advice. A completion always, a void where the
+// acquirer has it so.
+func (l *Lane) tells(k terminal.Kind) bool {
+	return k == terminal.KindCompletion || k == terminal.KindVoid && l.cfg.Owner.can().VoidTold
+}
+
+// refer gives a transaction without a card what the earlier one has, and composes what it sends: an increment's or a void's
+// request with its reversal, a completion's advice, or that of a void that is told.
 func (l *Lane) refer(ctx context.Context, r *run) error {
 	s, of := r.rec, r.earlier.sale
 	s.MaskedPAN, s.Token, s.Scheme, s.Label, s.AID, s.Entry = of.MaskedPAN, of.Token, of.Scheme, of.Label, of.AID, of.Entry
@@ -201,7 +207,7 @@ func (l *Lane) refer(ctx context.Context, r *run) error {
 		}
 		return fmt.Errorf("%w: card data of sale %s: %w", errJournal, of.ID, err)
 	}
-	if s.Kind == terminal.KindCompletion {
+	if l.tells(s.Kind) {
 		s.AuthCode, s.Way = of.AuthCode, of.Way
 		if err = l.owe(ctx, r, l.cfg.Owner.advice); err == nil {
 			return nil

@@ -21,7 +21,7 @@ func (l *Lane) begin(ctx context.Context, r *run) (terminal.Event, error) {
 	if ctx.Err() != nil {
 		return "", errLeft
 	}
-	if r.rec.Kind == terminal.KindCompletion {
+	if l.tells(r.rec.Kind) {
 		return terminal.Capture, nil
 	}
 	return terminal.Refer, nil

@@ -11,7 +11,7 @@ import (
 
 // Advice composes the 1220 that tells the host what was done without asking it, or takes what it has authorised: an offline
 // approval (the card's tags hold the transaction certificate and, as tag 8A, the response code Y1 or Y3), a forced sale, a
-// completion, the second step of a sale in two. The card is named by number and expiry: track 2 is not kept for it. Errors:
+// completion, the second step of a sale in two; or the 1420 of a void that is no request. The card is named by number and expiry: track 2 is not kept for it. Errors:
 // ErrRequest, also where the tags tell of no such approval.
 func (d *Dialect) Advice(req terminal.Request) ([]byte, error) {
 	switch {
@@ -23,6 +23,8 @@ func (d *Dialect) Advice(req terminal.Request) ([]byte, error) {
 		return d.forced(req)
 	case req.Kind == terminal.KindCompletion:
 		return d.capture(req)
+	case req.Kind == terminal.KindVoid && d.settings.Void == voidCancels:
+		return d.cancellation(req)
 	}
 	return nil, fmt.Errorf("%w: no advice of the kind %q that was approved %s", ErrRequest, req.Kind, req.Way)
 }
@@ -100,6 +102,29 @@ func (d *Dialect) capture(req terminal.Request) ([]byte, error) {
 func certified(req terminal.Request) bool {
 	cid := req.Tags.Value(emv.TagCID)
 	return len(cid) == 1 && cid[0]>>6 == 1
+}
+
+// cancellation is the 1420 that takes back an earlier transaction because the customer cancelled. It has a number of its own, and names
+// the other in DE 56.
+func (d *Dialect) cancellation(req terminal.Request) ([]byte, error) {
+	reason, err := d.settings.reason(CustomerCancellation, '4')
+	if err != nil {
+		return nil, fmt.Errorf("%w: DE 25: %w", ErrRequest, err)
+	}
+	code := purchase
+	if req.Original.Kind.Credit() {
+		code = returned
+	}
+	m, err := d.message(kindRow{reversalAdvice, code, functionReversal}, req)
+	if err != nil {
+		return nil, err
+	}
+	setCard(m, req.Card)
+	m.Set(messageReason, reason)
+	if err := d.setEarlier(m, req); err != nil {
+		return nil, err
+	}
+	return d.pack(m)
 }
 
 // advice is what all advices say.

@@ -205,3 +205,35 @@ func TestDeferred(t *testing.T) {
 		}
 	}
 }
+
+// TestVoidIsOne: a void is a request or an advice, as the settings say, and never both; the advice takes back what it names, by its own code.
+func TestVoidIsOne(t *testing.T) {
+	told := dialect(t, func(s *v93.Settings) { s.Void = "cancellation" })
+	asked := dialect(t, nil)
+	void := later(t, terminal.KindVoid, terminal.KindRefund, 10_525)
+	if asked.Can().VoidTold || !told.Can().VoidTold {
+		t.Error("the settings do not say how a void goes")
+	}
+	if _, _, err := told.Request(void); !errors.Is(err, v93.ErrRequest) {
+		t.Errorf("a request where it is told: %v", err)
+	}
+	if _, err := asked.Advice(void); !errors.Is(err, v93.ErrRequest) {
+		t.Errorf("an advice where it is asked for: %v", err)
+	}
+	b, err := told.Advice(void)
+	m, uerr := told.Codec().Unpack(b)
+	if err := errors.Join(err, uerr); err != nil {
+		t.Fatal(err)
+	}
+	if got := []string{m.MTI(), get(t, m, 3), get(t, m, 11), get(t, m, 25), get(t, m, 56)}; strings.Join(got, " ") != "1420 200000 000125 4000 120000012326072313150006588847" {
+		t.Errorf("the void of a refund: %s", got)
+	}
+	again, err := told.Repeat(b, 2)
+	if m, uerr := told.Codec().Unpack(again); err != nil || uerr != nil || m.MTI() != "1421" {
+		t.Errorf("sent again: %v, %v", err, uerr)
+	}
+	void.Original = terminal.Original{}
+	if _, err := told.Advice(void); !errors.Is(err, v93.ErrRequest) {
+		t.Errorf("of nothing: %v", err)
+	}
+}

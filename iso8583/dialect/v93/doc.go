@@ -6,7 +6,7 @@
 // clock but the one in its Settings, and keeps no keys: a MAC is made by whom its caller asks.
 //
 // A sale is 1200 with DE 3 000000 and DE 24 200, or an authorisation, 1100 with DE 24 100, and the advice 1220 that takes what was
-// authorised (201, of another amount 202). Refunds (DE 3 20) and voids (an adjustment, 02 or 22) are 1200 too; pre-authorisations (DE
+// authorised (201, of another amount 202). Refunds (DE 3 20) and voids (an adjustment, 02 or 22; by setting a 1420 because the customer cancelled, which is an advice) are 1200 too; pre-authorisations (DE
 // 24 101), increments (107) and balance inquiries (DE 3 31, DE 24 108) are 1100; offline approvals, forced sales and completions are
 // told in a 1220. What is about an earlier transaction names it in DE 56, and in DE 37 and 38 as its answer did. The reversal of a
 // request is 1420 with the same DE 11 and 12, DE 2 and 14 in place of track 2, the reason in DE 25 and the request's type, number

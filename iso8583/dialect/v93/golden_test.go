@@ -288,10 +288,13 @@ func TestComposed(t *testing.T) {
 		"authorisation-1100":      request(d, preauth),
 		"reversal-cancelled-1420": reversal(dialect(t, func(s *v93.Settings) { s.ReversedAs = v93.CustomerCancellation }), preauth),
 		"increment-1100":          request(d, later(t, terminal.KindIncrement, terminal.KindPreauth, 2_000)),
-		"completion-1220":         advice(later(t, terminal.KindCompletion, terminal.KindPreauth, 9_000)),
-		"balance-1100":            request(d, inquiry(t)),
-		"advice-1220":             advice(offline(t)),
-		"forced-1220":             advice(forced(t)),
+		"void-1420": func() ([]byte, error) {
+			return dialect(t, func(s *v93.Settings) { s.Void = "cancellation" }).Advice(void)
+		},
+		"completion-1220": advice(later(t, terminal.KindCompletion, terminal.KindPreauth, 9_000)),
+		"balance-1100":    request(d, inquiry(t)),
+		"advice-1220":     advice(offline(t)),
+		"forced-1220":     advice(forced(t)),
 		"deferred-1200": func() ([]byte, error) {
 			return dialect(t, func(s *v93.Settings) { s.Deferred = true }).Deferred(saleRequest(t))
 		},
@@ -327,7 +330,7 @@ func inquiry(t testing.TB) terminal.Request {
 // The same files the other way: every value is read as the file says.
 func TestGoldenMessagesAreRead(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
-	if err != nil || len(files) != 38 {
+	if err != nil || len(files) != 39 {
 		t.Fatalf("%d golden messages, %v", len(files), err)
 	}
 	for _, file := range files {

@@ -46,6 +46,7 @@ const (
 func (d *Dialect) Can() terminal.Abilities {
 	return terminal.Abilities{
 		Kinds: terminal.Kinds(), Offline: true, Deferred: d.settings.Deferred, TwoStep: true, Totals: true,
+		VoidTold: d.settings.Void == voidCancels,
 	}
 }
 
@@ -64,6 +65,9 @@ func (d *Dialect) row(req terminal.Request) (kindRow, error) {
 	case terminal.KindRefund:
 		return kindRow{financialRequest, returned, functionFinancial}, nil
 	case terminal.KindVoid:
+		if d.settings.Void == voidCancels {
+			return kindRow{}, fmt.Errorf("%w: a void is no request at this acquirer", ErrRequest)
+		}
 		if req.Original.Kind.Credit() {
 			return kindRow{financialRequest, adjustCredit, functionFinancial}, nil
 		}

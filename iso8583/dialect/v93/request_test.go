@@ -389,6 +389,7 @@ func TestNewRefuses(t *testing.T) {
 		"six bytes of MAC":            func(s *v93.Settings) { s.MACBytes = 6 },
 		"filler of a MAC":             func(s *v93.Settings) { s.MACFiller = "A" },
 		"pre-authorisation":           func(s *v93.Settings) { s.Preauth = "200" },
+		"void":                        func(s *v93.Settings) { s.Void = "reversal" },
 		"a tip that is cash":          func(s *v93.Settings) { s.TipType = "40" },
 		"a tip of three digits":       func(s *v93.Settings) { s.TipType = "044" },
 		"MAC in field 63":             func(s *v93.Settings) { s.MACField = 63 },

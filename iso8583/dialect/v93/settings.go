@@ -37,6 +37,7 @@ type Settings struct {
 	SignOn           string // DE 24 of the 1804 that a connection starts with: "801"; "none": there is none
 	Echo             string // DE 24 of the 1804 that asks whether the host is there: "831"
 	Preauth          string // DE 24 of a pre-authorisation: "101", the amount is estimated, or "100", it is accurate
+	Void             string // how a transaction is taken back: "adjustment", a request (1200), or "cancellation", an advice (1420, the customer cancelled)
 	TipType          string // amount type of a tip in DE 54: "44"; "none": a tip is told nowhere
 	Deferred         bool   // the acquirer takes a sale's request that was kept until it could be reached
 	Partial          bool   // the acquirer knows that this terminal takes an approval of a part (002); elsewhere it is reversed
@@ -84,7 +85,7 @@ type Brand struct {
 func Defaults() Settings {
 	return Settings{
 		Encoding: encodingBCD, Track2Filler: "F", TerminalIDLength: 8, BatchField: 60, InvoiceField: 62, TextField: 44, SignOn: functionSignOn, Echo: functionEcho,
-		Preauth: functionEstimated, TipType: amountTip,
+		Preauth: functionEstimated, Void: voidAdjusts, TipType: amountTip,
 		PointOfService: PointOfService{
 			CardInput: "5", Authentication: "1", Capture: "0", Environment: "1", CardOutput: "3", TerminalOutput: "4", PINCapture: "C",
 		},
@@ -105,6 +106,7 @@ func Defaults() Settings {
 const (
 	encodingBCD, encodingASCII    = "bcd", "ascii"
 	repeatMarked, repeatUnchanged = "marked", "unchanged"
+	voidAdjusts, voidCancels      = "adjustment", "cancellation"
 	noSignOn, noTip               = "none", "none"
 )
 
@@ -120,6 +122,7 @@ func (s Settings) filled() Settings {
 		{&s.SignOn, d.SignOn},
 		{&s.Echo, d.Echo},
 		{&s.Preauth, d.Preauth},
+		{&s.Void, d.Void},
 		{&s.TipType, d.TipType},
 		{&s.Repeat, d.Repeat},
 		{&s.Reconcile, d.Reconcile},
@@ -201,6 +204,8 @@ func (s Settings) check() error {
 		return bad("echo %q is not a function code of three digits like 831, or is that of signing on", s.Echo)
 	case s.Preauth != functionAccurate && s.Preauth != functionEstimated:
 		return bad("pre-authorisation %q is not the function code 101 (estimated) or 100 (accurate)", s.Preauth)
+	case s.Void != voidAdjusts && s.Void != voidCancels:
+		return bad("void %q is not adjustment or cancellation", s.Void)
 	case s.TipType != noTip && (!digits(s.TipType, 2) || s.TipType == amountCash):
 		return bad("tip %q is not an amount type of two digits like 44, nor none", s.TipType)
 	case s.Repeat != repeatMarked && s.Repeat != repeatUnchanged:
