@@ -104,7 +104,8 @@ type Dialect interface {
 	Request(req terminal.Request) (request, reversal []byte, err error)
 
 	// Advice composes word of what was done without asking: an offline approval (with the card's TC and the response code that it
-	// was given, tag 8A), a forced sale, a completion, or the second step of a sale in two. It has no track and no PIN.
+	// was given, tag 8A), a forced sale, a completion, the second step of a sale in two, or a void where Can says VoidTold. It has no
+	// track and no PIN.
 	Advice(req terminal.Request) ([]byte, error)
 
 	// Deferred composes a request that is kept until the host can be reached, with the card's ARQC: no track, no PIN.
