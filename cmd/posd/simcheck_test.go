@@ -4,155 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"tillway/terminal"
 )
 
-// wireMessage is a captured frame, read by a parser of the checker's own: the few fields it looks at, from the layout
-// that public NAC messages agree on. It shares no code with the codec, the dialect or the host.
-type wireMessage struct {
-	mti, pan, amount, stan, rc, tid string
-	track2                          bool
-	expiry                          string // of DE 14, or of track 2
-	pinKey, macKey                  string // key serial numbers
-	pin, mac                        bool
-	said                            map[int]string // every field
-}
-
-// layout is one field: how its length is given, and whether its content is packed digits.
-type layout struct {
-	fixed  int // bytes; 0 where a length stands before
-	prefix int // bytes of BCD length
-	digits bool
-}
-
-var nacLayout = map[int]layout{
-	2: {0, 1, true}, 3: {3, 0, true}, 4: {6, 0, true}, 11: {3, 0, true}, 12: {3, 0, true}, 13: {2, 0, true}, 14: {2, 0, true},
-	22: {2, 0, true}, 23: {2, 0, true}, 24: {2, 0, true}, 25: {1, 0, true}, 35: {0, 1, true}, 37: {12, 0, false}, 38: {6, 0, false},
-	39: {2, 0, false}, 41: {8, 0, false}, 42: {15, 0, false}, 49: {2, 0, true}, 55: {0, 2, false}, 52: {8, 0, false}, 60: {0, 2, false}, 61: {0, 2, false},
-	62: {0, 2, false}, 63: {0, 2, false}, 64: {8, 0, false},
-}
-
-func readWire(b []byte) (m wireMessage, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("frame %x: %v", b, r)
-		}
-	}()
-	m.said = map[int]string{}
-	b = b[5:] // TPDU
-	m.mti = hex.EncodeToString(b[:2])
-	bitmap := b[2:10]
-	b = b[10:]
-	for n := 2; n <= 64; n++ {
-		if bitmap[(n-1)/8]&(0x80>>((n-1)%8)) == 0 {
-			continue
-		}
-		l, known := nacLayout[n]
-		if !known {
-			return m, fmt.Errorf("field %d is not in the checker's layout", n)
-		}
-		size, odd := l.fixed, false
-		if l.prefix > 0 {
-			count, err := strconv.Atoi(hex.EncodeToString(b[:l.prefix]))
-			if err != nil {
-				return m, err
-			}
-			if size = count; l.digits {
-				size, odd = (count+1)/2, count%2 == 1
-			}
-			b = b[l.prefix:]
-		}
-		value := string(b[:size])
-		if l.digits {
-			if value = strings.ToUpper(hex.EncodeToString(b[:size])); odd {
-				value = strings.TrimSuffix(strings.TrimPrefix(value, "0"), "F")
-			}
-		}
-		b = b[size:]
-		m.keep(n, value)
-	}
-	if len(b) != 0 {
-		return m, fmt.Errorf("%d bytes behind the last field", len(b))
-	}
-	return m, nil
-}
-
-func (m *wireMessage) keep(n int, value string) {
-	m.said[n] = value
-	switch n {
-	case 2:
-		m.pan = value
-	case 4:
-		m.amount = value
-	case 11:
-		m.stan = value
-	case 35:
-		m.track2 = true
-		m.pan, m.expiry, _ = strings.Cut(value, "D")
-		m.expiry = m.expiry[:4]
-	case 39:
-		m.rc = value
-	case 41:
-		m.tid = value
-	case 52:
-		m.pin = true
-	case 61:
-		for i := 0; i+4 <= len(value); {
-			n, err := strconv.Atoi(value[i+2 : i+4])
-			if err != nil {
-				panic(err)
-			}
-			switch value[i : i+2] {
-			case "PK":
-				m.pinKey = value[i+4 : i+4+n]
-			case "MK":
-				m.macKey = value[i+4 : i+4+n]
-			}
-			i += 4 + n
-		}
-	case 64:
-		m.mac = true
-	case 14:
-		m.expiry = value
-	}
-}
-
-// sameSale says whether a reversal says what its request said, and leaves nothing out but track, chip and PIN; its keys
-// and MAC are its own.
-func sameSale(request, reversal wireMessage) error {
-	for n, asked := range request.said {
-		switch n {
-		case 23, 35, 52, 55, 61, 64: // track, chip, PIN, and the keys and MAC that are each message's own
-			continue
-		}
-		if got := reversal.said[n]; got != asked {
-			return fmt.Errorf("field %d is %q, was %q", n, got, asked)
-		}
-	}
-	if request.pan != reversal.pan || request.expiry != reversal.expiry {
-		return errors.New("it is for another card")
-	}
-	return nil
-}
-
-// posting is what the checker itself makes of the wire: what must stand at the host.
-type posting struct {
-	amount, pan string
-	reversed    bool
-}
-
 // check recomputes host and terminal from what went over the wire and what the cashier was shown, and compares.
 func (w *world) check(ctx context.Context) []string {
 	c := &checker{
-		world: w, posted: map[string]*posting{}, rejected: map[string]bool{}, sent: map[string]int{}, open: map[string]bool{},
+		world: w, bank: newWireBank(w.host.Ledger()), sent: map[string]int{}, open: map[string]bool{},
 		serials: map[string]bool{}, under: map[string][]string{},
 		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
 	}
@@ -182,9 +45,8 @@ type checker struct {
 	left     evidence             // on the disk
 	sales    map[string]savedSale // by STAN: what the journal says in the end
 	byID     map[int64]savedSale
-	forgiven map[string]bool     // STANs whose reversal was written off by hand
-	posted   map[string]*posting // by STAN
-	rejected map[string]bool     // STANs whose reversal the host took before their request
+	forgiven map[string]bool // STANs whose reversal was written off by hand
+	bank     *wireBank
 	sent     map[string]int      // requests written, by STAN
 	open     map[string]bool     // STANs whose reversal is owed and not yet acknowledged to the terminal
 	serials  map[string]bool     // key serial numbers that went out
@@ -318,8 +180,11 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		c.say("the terminal wrote a %s", m.mti)
 	case e.dir == 'h':
 		c.asked = m
+		c.bank.hears(m)
 	case e.dir == 'a':
-		c.host(m)
+		if why := c.bank.says(c.asked, m); why != "" {
+			c.say("%s", why)
+		}
 	case e.dir == '<' && m.mti == "0410" && slices.Contains(settles, m.rc) && authentic(e.data, c.under[m.stan]):
 		delete(c.open, m.stan)
 	case e.dir == '<' && m.mti == "0210" && m.rc == "00" && c.requests[m.stan].stan != "":
@@ -366,83 +231,83 @@ func (c *checker) request(m wireMessage, sale savedSale, known bool) {
 	}
 }
 
-// host books what the host said, as the host should have.
-func (c *checker) host(m wireMessage) {
-	stan := c.asked.stan // an answer may carry a wrong one on purpose
-	switch c.asked.mti {
-	case "0200":
-		if m.rc == "00" && c.posted[stan] == nil && !c.rejected[stan] {
-			c.posted[stan] = &posting{amount: c.asked.amount, pan: c.asked.pan}
-		}
-	case "0400":
-		if m.rc == "63" { // not believed: nothing happened
-			return
-		}
-		if p := c.posted[stan]; p != nil {
-			if p.amount != c.asked.amount || p.pan != c.asked.pan {
-				c.say("reversal of %s has another amount or card than its request", stan)
-			}
-			p.reversed = true
-		} else {
-			c.rejected[stan] = true
+// owner is what the terminal has to do with one trace number.
+type owner struct {
+	sale savedSale
+	debt savedDebt
+}
+
+// owners finds who used each trace number, by the debts that were ever owed under it.
+func (c *checker) owners() map[string]owner {
+	all := map[string]owner{}
+	for _, s := range c.left.sales {
+		if s.STAN != 0 {
+			all[s.key(s.STAN)] = owner{sale: s}
 		}
 	}
+	for _, d := range c.left.debts {
+		s := c.byID[d.sale]
+		all[s.key(d.stan)] = owner{s, d}
+	}
+	return all
 }
 
 // books compares the three books: the checker's from the wire, the host's ledger, the terminal's journal.
 func (c *checker) books() {
-	ledger := map[string]string{}
-	for _, p := range c.world.host.Ledger() {
-		ledger[p.STAN] = string(p.State)
-		mine := c.posted[p.STAN]
-		// An answer that the test amounts keep back never passes the wire: the ledger alone knows it was posted.
-		if mine == nil {
-			mine = &posting{amount: fmt.Sprintf("%012d", p.Amount.Minor), pan: p.PAN.Clear(), reversed: p.ReversedAt != nil}
-			c.posted[p.STAN] = mine
-			if s, ok := c.sales[p.STAN]; !ok || s.Amount.Minor%1000 != 101 {
-				c.say("the host's ledger has STAN %s, which it never answered", p.STAN)
-			}
-		}
-		if mine.amount != fmt.Sprintf("%012d", p.Amount.Minor) || mine.reversed != (p.ReversedAt != nil) {
-			c.say("STAN %s: the ledger says %s %s, the wire %+v", p.STAN, p.Amount.Format(), p.State, *mine)
+	c.found = append(c.found, c.bank.compare(c.seed, c.world.host)...)
+	owners := c.owners()
+	voided := map[int64]bool{}
+	for _, s := range c.left.sales {
+		if s.Kind == "void" && s.State == "Approved" {
+			voided[s.Of] = true
 		}
 	}
-	stands := map[string]int64{}
-	for stan, p := range c.posted {
-		if ledger[stan] == "" {
-			c.say("STAN %s was approved on the wire and is not in the ledger", stan)
-		}
-		sale, known := c.sales[stan]
-		if !p.reversed {
-			n, _ := strconv.ParseInt(p.amount, 10, 64)
-			stands[p.pan] += n
-			if c.forgiven[stan] { // the supervisor has settled it with the acquirer
-				continue
-			}
-			if !known || sale.State != "Approved" {
-				c.say("STAN %s stands at the host with %s, the terminal says %q", stan, p.amount, sale.State)
-			}
+	for key, e := range c.bank.entries {
+		if _, known := owners[key]; !known && e.moves() {
+			c.say("%s stands at the host with %d, and the terminal knows nothing of it", key, e.amount)
 		}
 	}
-	for stan, s := range c.sales {
-		p := c.posted[stan]
-		if s.State == "Approved" && (p == nil || p.reversed || p.amount != fmt.Sprintf("%012d", s.Amount.Minor)) {
-			c.say("sale %d is approved with %d, the host has %+v", s.ID, s.Amount.Minor, p)
-		}
-		if s.State == "Approved" && !c.agreed[stan] {
-			c.say("sale %d is approved, and its card never agreed", s.ID)
-		}
-	}
-	for _, a := range c.world.host.Accounts() {
-		if a.Opening.Minor-a.Balance.Minor != stands[a.PAN.Clear()] {
-			c.say("account %s lost %d, the wire says %d", a.Name, a.Opening.Minor-a.Balance.Minor, stands[a.PAN.Clear()])
+	for key, o := range owners {
+		if why := c.wrong(o, c.bank.entries[key], voided[int64(o.sale.ID)]); why != "" { //nolint:gosec // sale numbers stay below 2^63
+			c.say("%s of sale %d (%s, %s, %s %s): %s; the host has %v", key, o.sale.ID, o.sale.Kind, o.sale.State, o.debt.kind, o.debt.state, why, c.bank.entries[key])
 		}
 	}
 	for id, s := range c.shown {
-		if s.State == terminal.Approved && !c.believable[fmt.Sprintf("%06d", s.STAN)] {
+		saved := c.byID[int64(id)] //nolint:gosec // as above
+		if s.State == terminal.Approved && saved.asked() && !c.believable[saved.stan()] {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
 		}
 	}
+}
+
+// wrong says what host and terminal do not agree on for one trace number, once nothing is owed any more.
+func (c *checker) wrong(o owner, e *entry, voided bool) string {
+	stands, approved := e != nil && e.stood(), o.sale.State == "Approved"
+	switch {
+	case o.debt.state == "WrittenOff": // the supervisor has settled it with the acquirer
+		return ""
+	case o.debt.kind == "reversal" && o.debt.state == "Acknowledged":
+		if stands {
+			return "it was reversed, and stands"
+		}
+		return ""
+	case !approved:
+		if stands {
+			return "it stands"
+		}
+		return ""
+	case o.sale.Kind == "balance":
+		return ""
+	case !stands:
+		return "it does not stand"
+	case e.amount != o.sale.taken():
+		return fmt.Sprintf("its amount is not %d", o.sale.taken())
+	case voided != (e.state == "voided"):
+		return fmt.Sprintf("voided at the terminal: %t", voided)
+	case o.sale.asked() && o.sale.reads() && !c.agreed[o.sale.stan()]:
+		return "its card never agreed"
+	}
+	return ""
 }
 
 // clear looks for the cards' numbers in the clear, as text and packed, in everything that was written.

@@ -28,21 +28,43 @@ type savedMoney struct {
 
 // savedSale is a sale as its newest journal row has it.
 type savedSale struct {
-	ID      uint64     `json:"id"`
-	Kind    string     `json:"kind"`
-	State   string     `json:"state"`
-	Batch   uint32     `json:"batch"`
-	Amount  savedMoney `json:"amount"`
-	Key     string     `json:"key"`
-	STAN    uint32     `json:"stan"`
-	Code    string     `json:"rc"`
-	RRN     string     `json:"rrn"`
-	Outcome struct {
+	ID       uint64     `json:"id"`
+	Kind     string     `json:"kind"`
+	State    string     `json:"state"`
+	Batch    uint32     `json:"batch"`
+	Amount   savedMoney `json:"amount"`
+	Key      string     `json:"key"`
+	STAN     uint32     `json:"stan"`
+	Code     string     `json:"rc"`
+	RRN      string     `json:"rrn"`
+	Of       int64      `json:"of"`
+	Approved savedMoney `json:"approved"`
+	Way      string     `json:"way"`
+	Outcome  struct {
 		Code string `json:"code"`
 	} `json:"outcome"`
 
 	projected string // what its projection says
 }
+
+// taken is what the card paid: less than the amount where the host approved less.
+func (s savedSale) taken() int64 {
+	if s.Approved.Minor > 0 {
+		return s.Approved.Minor
+	}
+	return s.Amount.Minor
+}
+
+// key is batch and trace number, as the host knows a transaction.
+func (s savedSale) key(stan uint32) string { return fmt.Sprintf("%06d/%06d", s.Batch, stan) }
+
+// asked says that the host approved it before anybody read "approved".
+func (s savedSale) asked() bool {
+	return s.Way != "offline" && s.Way != "deferred" && s.Way != "voice" && s.Kind != "completion"
+}
+
+// reads says that a chip had the last word on it.
+func (s savedSale) reads() bool { return s.Kind == "sale" || s.Kind == "preauth" }
 
 func (s savedSale) stan() string { return fmt.Sprintf("%06d", s.STAN) }
 
