@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"tillway/terminal"
 )
@@ -16,7 +17,7 @@ import (
 func (w *world) check(ctx context.Context) []string {
 	c := &checker{
 		world: w, bank: newWireBank(w.host.Ledger()), sent: map[string]int{}, open: map[string]bool{},
-		serials: map[string]bool{}, under: map[string][]string{},
+		due: map[string]bool{}, fixed: map[string]string{}, over: map[string]bool{}, serials: map[string]bool{}, under: map[string][]string{},
 		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
 	}
 	if w.defect != nil {
@@ -49,6 +50,9 @@ type checker struct {
 	bank     *wireBank
 	sent     map[string]int      // requests written, by STAN
 	open     map[string]bool     // STANs whose reversal is owed and not yet acknowledged to the terminal
+	due      map[string]bool     // of those, the ones whose sale is over
+	fixed    map[string]string   // STAN of the message that a batch's row on disk has
+	over     map[string]bool     // batches whose totals were fixed
 	serials  map[string]bool     // key serial numbers that went out
 	under    map[string][]string // those of MACs, by STAN
 	asked    wireMessage         // the request that the host works on
@@ -71,6 +75,15 @@ func (c *checker) beside(e wireEvent) bool {
 		c.turn[stan] = true
 	case 'q':
 		c.open[stan] = true
+		c.due[stan] = true
+	case 'f':
+		c.due[stan] = c.open[stan]
+	case 'b':
+		number := fmt.Sprintf("%06d", e.stan)
+		if c.fixed[number] = ""; e.state == "Totalling" || e.state == "Uploading" || e.state == "Closing" {
+			c.fixed[number] = fmt.Sprintf("%06d", e.trace)
+			c.over[number] = true
+		}
 	case 't':
 		c.agreed[c.answered] = true
 	default:
@@ -122,6 +135,12 @@ func (c *checker) readSales(ctx context.Context) {
 		}
 		c.states["end debt "+d.kind+" "+d.state]++
 	}
+	for i, b := range c.left.batches {
+		c.states["end batch "+b.state]++
+		if b.state != "Closed" && (b.state != "Open" || i != len(c.left.batches)-1) {
+			c.say("batch %d is left %s", b.number, b.state)
+		}
+	}
 	c.replay()
 	if n := c.left.messages(); n != 0 {
 		c.say("%d sealed messages are kept for nothing: %v", n, c.left.sealed)
@@ -158,7 +177,9 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 	}
 	switch {
 	case m.mti == "0800" || m.mti == "0810":
-	case e.dir == '>' && m.mti == "0200":
+	case e.dir == '>' && (m.mti[:3] == "050" || m.mti[:3] == "032"):
+		c.ending(m)
+	case e.dir == '>' && (m.mti == "0200" || m.mti == "0100"):
 		c.request(m, sale, known)
 	case e.dir == '>' && m.mti == "0400":
 		if sale.State != "Reversed" {
@@ -187,9 +208,30 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		}
 	case e.dir == '<' && m.mti == "0410" && slices.Contains(settles, m.rc) && authentic(e.data, c.under[m.stan]):
 		delete(c.open, m.stan)
+		delete(c.due, m.stan)
 	case e.dir == '<' && m.mti == "0210" && m.rc == "00" && c.requests[m.stan].stan != "":
 		c.answered = m.stan
 		c.believable[m.stan] = c.believable[m.stan] || authentic(e.data, c.under[m.stan])
+	}
+}
+
+// ending looks at a message that ends a batch: the batch's own state and the message's number are on disk, and no reversal waits.
+func (c *checker) ending(m wireMessage) {
+	number := m.said[60]
+	if m.mti[:3] == "032" {
+		for n, stan := range c.fixed {
+			if stan == m.stan {
+				number = n
+			}
+		}
+	}
+	if c.fixed[number] != m.stan {
+		c.say("%s with STAN %s left, and batch %s has %q on disk", m.mti, m.stan, number, c.fixed[number])
+	}
+	for old, due := range c.due {
+		if due {
+			c.say("%s of batch %s left while the reversal of %s was owed", m.mti, number, old)
+		}
 	}
 }
 
@@ -213,6 +255,9 @@ func (c *checker) request(m wireMessage, sale savedSale, known bool) {
 		c.say("request %s left before Sending was on disk", m.stan)
 	}
 	c.requests[m.stan], c.answered = m, ""
+	if c.over[m.said[60]] {
+		c.say("request %s left for batch %s, whose totals were fixed", m.stan, m.said[60])
+	}
 	if c.sent[m.stan]++; c.sent[m.stan] > 1 {
 		c.say("request %s was sent %d times", m.stan, c.sent[m.stan])
 	}
@@ -255,6 +300,7 @@ func (c *checker) owners() map[string]owner {
 // books compares the three books: the checker's from the wire, the host's ledger, the terminal's journal.
 func (c *checker) books() {
 	c.found = append(c.found, c.bank.compare(c.seed, c.world.host)...)
+	c.batchesAgree()
 	owners := c.owners()
 	voided := map[int64]bool{}
 	for _, s := range c.left.sales {
@@ -276,6 +322,29 @@ func (c *checker) books() {
 		saved := c.byID[int64(id)] //nolint:gosec // as above
 		if s.State == terminal.Approved && saved.asked() && !c.believable[saved.stan()] {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
+		}
+	}
+}
+
+// batchesAgree compares the batches that were closed with the host's word: there they are closed, with the same totals.
+func (c *checker) batchesAgree() {
+	for _, b := range c.left.batches {
+		if b.state != "Closed" || !b.balanced {
+			continue
+		}
+		number, theirs := fmt.Sprintf("%06d", b.number), ""
+		for _, h := range c.world.host.Batches() {
+			if h.Batch == number {
+				theirs = h.State
+			}
+		}
+		if mine := b.totals(); theirs != "closed" || !strings.HasPrefix(c.bank.closed[number], mine) {
+			c.say("batch %s is closed in balance with %s; the host has it %q, closed on the wire with %q", number, mine, theirs, c.bank.closed[number])
+		}
+	}
+	for number := range c.bank.closed {
+		if !slices.ContainsFunc(c.left.batches, func(b savedBatch) bool { return fmt.Sprintf("%06d", b.number) == number && b.state == "Closed" }) {
+			c.say("batch %s is closed at the host and not here", number)
 		}
 	}
 }

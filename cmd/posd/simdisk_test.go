@@ -147,6 +147,8 @@ func (w *world) room(commit bool) error {
 func rowNames(entries []terminal.Entry) string {
 	for _, e := range slices.Backward(entries) {
 		switch {
+		case e.Batch != nil:
+			return "batch " + e.Event
 		case e.Debt != nil:
 			return "debt " + e.Event
 		case e.Sale != nil:
@@ -159,6 +161,12 @@ func rowNames(entries []terminal.Entry) string {
 func (w *world) note(e terminal.Entry, commit bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if b := e.Batch; b != nil {
+		w.states["batch "+string(b.State)]++
+		w.rows["batch "+e.Event+" "+string(b.State)]++
+		w.lines = append(w.lines, fmt.Sprintf("%v batch %d, STAN %06d: %s %s", w.now(), b.Number, b.STAN, e.Event, b.State))
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'b', stan: b.Number, state: string(b.State), trace: b.STAN})
+	}
 	if e.Debt != nil {
 		w.states["debt "+string(e.Debt.State)]++
 		w.rows["debt "+e.Event]++
@@ -176,7 +184,21 @@ func (w *world) note(e terminal.Entry, commit bool) {
 	w.states[string(e.Sale.State)]++
 	w.rows[string(e.From)+" "+e.Event]++
 	w.lines = append(w.lines, fmt.Sprintf("%v sale %s %s STAN %06d: %s %s %v", w.now(), e.Sale.ID, e.Sale.Amount, e.Sale.STAN, e.Event, e.Sale.State, e.Duties))
-	if e.Sale.State == terminal.Sending && commit {
+	if e.Sale.State == terminal.Reversed {
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'f', stan: e.Sale.STAN})
+	}
+	if (e.Sale.State == terminal.Sending || e.Sale.State == terminal.Asking) && commit {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 's', stan: e.Sale.STAN})
 	}
+}
+
+// CardOf is the journal's, where it has one.
+func (j simJournal) CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error) {
+	cards, ok := j.simStore.(interface {
+		CardOf(ctx context.Context, id terminal.SaleID) (terminal.CardData, error)
+	})
+	if !ok {
+		return terminal.CardData{}, errors.New("no card data is kept for it")
+	}
+	return cards.CardOf(ctx, id)
 }

@@ -14,11 +14,12 @@ import (
 // evidence is what lies on the terminal's disk at the end, read by nothing of the terminal's: SQLite's own driver, JSON, and the
 // names of columns and members, which are part of what integrators rely on.
 type evidence struct {
-	sales  []savedSale // by number
-	debts  []savedDebt // by number
-	sealed []string    // what is kept sealed: purpose and number
-	rows   []savedRow
-	text   [][]byte // of a journal in memory: all that would be on disk in the clear
+	sales   []savedSale  // by number
+	debts   []savedDebt  // by number
+	batches []savedBatch // by number
+	sealed  []string     // what is kept sealed: purpose and number
+	rows    []savedRow
+	text    [][]byte // of a journal in memory: all that would be on disk in the clear
 }
 
 type savedMoney struct {
@@ -75,6 +76,31 @@ type savedDebt struct {
 	attempts    int
 }
 
+// savedBatch is a batch's row and what its record says of the end.
+type savedBatch struct {
+	number   uint32
+	state    string
+	balanced bool
+	lines    []savedTotals
+}
+
+type savedTotals struct {
+	Sales      int   `json:"sales"`
+	SalesSum   int64 `json:"sales_sum"`
+	Refunds    int   `json:"refunds"`
+	RefundsSum int64 `json:"refunds_sum"`
+}
+
+// totals is what the batch came to here, as messages say it: sales, then refunds.
+func (b savedBatch) totals() string {
+	var t savedTotals
+	for _, l := range b.lines {
+		t.Sales, t.SalesSum = t.Sales+l.Sales, t.SalesSum+l.SalesSum
+		t.Refunds, t.RefundsSum = t.Refunds+l.Refunds, t.RefundsSum+l.RefundsSum
+	}
+	return fmt.Sprintf("%03d%012d%03d%012d", t.Sales, t.SalesSum, t.Refunds, t.RefundsSum)
+}
+
 type savedRow struct {
 	kind          string
 	sale          int64
@@ -129,6 +155,14 @@ func readEvidence(ctx context.Context, db *sql.DB) (e evidence, err error) {
 		return err
 	}, "SELECT id, sale, kind, stan, state, attempts FROM owed ORDER BY id")
 	query(func(r *sql.Rows) error {
+		var b savedBatch
+		var record string
+		if err := r.Scan(&b.number, &b.state, &record); err != nil {
+			return err
+		}
+		return e.batch(b, []byte(record))
+	}, "SELECT number, state, record FROM batch ORDER BY number")
+	query(func(r *sql.Rows) error {
 		var purpose string
 		var id int64
 		err := r.Scan(&purpose, &id)
@@ -151,6 +185,23 @@ func (e *evidence) sale(projected string, record []byte) error {
 	return err
 }
 
+func (e *evidence) batch(b savedBatch, record []byte) error {
+	var said struct {
+		State    string        `json:"state"`
+		Balanced bool          `json:"balanced"`
+		Totals   []savedTotals `json:"totals"`
+	}
+	if err := json.Unmarshal(record, &said); err != nil {
+		return err
+	}
+	if said.State != b.state {
+		return fmt.Errorf("batch %d is %s, and its record says %s", b.number, b.state, said.State)
+	}
+	b.balanced, b.lines = said.Balanced, said.Totals
+	e.batches = append(e.batches, b)
+	return nil
+}
+
 func (j *memoryJournal) evidence() (e evidence, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -161,6 +212,10 @@ func (j *memoryJournal) evidence() (e evidence, err error) {
 		e.debts = append(e.debts, savedDebt{
 			id: d.ID, sale: int64(d.Sale), kind: string(d.Kind), stan: d.STAN, state: string(d.State), attempts: d.Attempts, //nolint:gosec // sale numbers stay below 2^63
 		})
+	}
+	for _, b := range j.batches {
+		record, jerr := json.Marshal(b)
+		err = errors.Join(err, jerr, e.batch(savedBatch{number: b.Number, state: string(b.State)}, record))
 	}
 	for name := range j.sealed {
 		e.sealed = append(e.sealed, name)

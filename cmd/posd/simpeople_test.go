@@ -22,6 +22,8 @@ type cashier struct {
 	total int
 	order terminal.Order
 	open  bool // the order's end was not seen
+
+	settled bool // the last batch's end was wanted, in a calm world
 }
 
 func (c *cashier) work(ctx context.Context, s *stack) bool {
@@ -46,6 +48,9 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			})
 		}
 		if c.rand.IntN(3) == 0 && c.decide(ctx, s) != nil {
+			return false
+		}
+		if c.rand.IntN(8) == 0 && c.settle(ctx, s) != nil {
 			return false
 		}
 		sale, err := s.lane.Start(ctx, c.order)
@@ -139,21 +144,73 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 	return nil
 }
 
-// drain waits until nothing is owed any more; in a calm world that must come to an end.
+// settle ends the batch, calls that off again, or does something about one that the bank disputes.
+func (c *cashier) settle(ctx context.Context, s *stack) error {
+	d := terminal.BatchDecision{Event: terminal.BatchSettle, By: "cashier", LeaveParked: c.rand.IntN(3) > 0}
+	if err := c.decideBatch(ctx, s, d); err != nil {
+		return err
+	}
+	if c.w.mishap(c.rand, 3, "settlement called off") {
+		if err := c.decideBatch(ctx, s, terminal.BatchDecision{Event: terminal.BatchCallOff, By: "cashier"}); err != nil {
+			return err
+		}
+	}
+	if c.rand.IntN(4) == 0 && !c.w.calm.Load() {
+		c.w.cut.soon(1 + c.rand.IntN(12))
+	}
+	status := s.lane.Snapshot().Batch
+	if status == nil {
+		return nil
+	}
+	for _, b := range status.Settling {
+		if b.State != terminal.BatchDisputed {
+			continue
+		}
+		d := terminal.BatchDecision{Batch: b.Number, Event: terminal.BatchSettle, By: "supervisor"}
+		if c.rand.IntN(2) == 0 {
+			d.Event, d.Note = terminal.BatchCloseByHand, "settled by telephone"
+		}
+		if err := c.decideBatch(ctx, s, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decideBatch asks for something that may be refused. What it sets going has instants of its own.
+func (c *cashier) decideBatch(ctx context.Context, s *stack, d terminal.BatchDecision) error {
+	if _, err := s.lane.DecideBatch(ctx, d); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return pause(ctx, actorCashier, time.Duration(100+c.rand.IntN(700))*time.Millisecond)
+}
+
+// drain waits until nothing is owed any more, nor a batch on its way; in a calm world that must come to an end.
 func (c *cashier) drain(ctx context.Context, s *stack) bool {
-	for range 200 {
+	for range 400 {
 		if pause(ctx, actorCashier, time.Second) != nil {
 			return false
 		}
 		snap := s.lane.Snapshot()
-		if !c.w.calm.Load() || snap.Owed+snap.Parked == 0 {
+		if !c.w.calm.Load() {
 			return true
 		}
-		if snap.Parked > 0 && c.decide(ctx, s) != nil {
-			return false
+		switch {
+		case snap.Parked > 0:
+			if c.decide(ctx, s) != nil {
+				return false
+			}
+		case snap.Owed > 0:
+		case snap.Batch == nil || (len(snap.Batch.Settling) == 0 && c.settled):
+			return true
+		default:
+			c.settled = true
+			if c.settle(ctx, s) != nil {
+				return false
+			}
 		}
 	}
-	c.w.fail(errors.New("something is still owed 200 seconds after the last fault"))
+	c.w.fail(errors.New("something is still owed, or a batch on its way, 400 seconds after the last fault"))
 	return true
 }
 

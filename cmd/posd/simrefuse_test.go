@@ -3,20 +3,29 @@ package main
 import (
 	"encoding/hex"
 	"math/rand/v2"
-	"strings"
 
 	"tillway/iso8583"
 )
 
-// refuse is the bank's front end on a day on which it turns away what the terminal owes, before any account is touched: for
-// good (12, 30), or for now (91, 96). Its answer is whole and authentic. Nil: it does not today, or not this message.
+// refuse is the bank's front end on a day on which it turns away what the terminal owes, or a batch's end, before any account is
+// touched: for good (12, 30), or for now (91, 96); or it says that its totals are others (95). Its answer is whole and authentic. Nil: it does not today, or not this message.
 func (w *world) refuse(r *rand.Rand, frame []byte) []byte {
 	m, err := w.codec.Unpack(frame)
-	if err != nil || !strings.Contains("0220 0221 0400 0401 0420 0421", m.MTI()) {
+	if err != nil {
 		return nil
 	}
-	code := ""
+	code, mti := "", m.MTI()
 	switch {
+	case mti[:3] == "050" && w.mishap(r, 12, "totals refused for good"):
+		code = "12"
+	case mti[:3] == "050" && w.mishap(r, 8, "totals disputed"): // the front end has lost something, and the bank has not
+		code = "95"
+	case mti[:3] == "032" && w.mishap(r, 8, "upload refused"):
+		code = "76"
+	case (mti[:3] == "050" || mti[:3] == "032") && w.mishap(r, 8, "settlement put off by the host"):
+		code = []string{"91", "96"}[r.IntN(2)]
+	case mti[:3] != "022" && mti[:3] != "040":
+		return nil
 	case w.mishap(r, 25, "debt refused for good"):
 		code = []string{"12", "30"}[r.IntN(2)]
 	case w.mishap(r, 8, "debt put off by the host"):
@@ -26,7 +35,7 @@ func (w *world) refuse(r *rand.Rand, frame []byte) []byte {
 	}
 	out := iso8583.NewMessage(m.MTI()[:2] + string(m.MTI()[2]+1) + "0")
 	out.TPDU = m.TPDU
-	for _, n := range []int{3, 4, 11, 24, 41} {
+	for _, n := range []int{3, 4, 11, 24, 41, 63} {
 		if v, ok := m.Get(n); ok {
 			out.Set(n, v)
 		}

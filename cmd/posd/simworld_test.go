@@ -70,9 +70,11 @@ type wireEvent struct {
 	dir  byte          // '>' written by the terminal, 'h' taken by the host, 'a' answered by the host, '<' delivered whole, 'x' not delivered after all
 	data []byte
 
-	// Beside the wire, in the order of events: 's' a sale is on disk as Sending, 'd' a debt is on disk as Sent, 'q' a parked
-	// debt is to go out again, 't' a card gave a transaction certificate.
-	stan uint32 // of 's', 'd' and 'q'
+	// Beside the wire, in the order of events: 's' a sale is on disk as Sending or Asking, 'f' one as Reversed, 'd' a debt is on disk as
+	// Sent, 'q' a parked debt is to go out again, 'b' a batch's row is on disk, 't' a card gave a transaction certificate.
+	stan  uint32 // of 's', 'f', 'd' and 'q'; of 'b' the batch's number
+	state string // of 'b'
+	trace uint32 // of 'b': STAN of its message
 }
 
 func (s *story) fault(name string) {
@@ -105,6 +107,7 @@ type plan struct {
 	files   bool // the journal is SQLite in files; else it is in memory
 	table   []terminal.Row
 	debts   []terminal.DebtRow
+	batches []terminal.BatchRow
 	wrap    func(module) module // nil: the module as it is
 	without map[string]bool     // faults that do not happen; everything before them does
 }
@@ -283,7 +286,7 @@ func (w *world) assemble(ctx context.Context, d opened, journal lane.Journal, m 
 			}
 			return len(b), nil
 		}),
-		log: slog.New(slog.DiscardHandler), cardTalk: simCardTalk, table: w.table, debts: w.debts, module: w.module(m),
+		log: slog.New(slog.DiscardHandler), cardTalk: simCardTalk, table: w.table, debts: w.debts, batches: w.batches, module: w.module(m),
 	})
 }
 
