@@ -154,8 +154,11 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (r *run, known bool
 }
 
 func sameOrder(old terminal.Sale, o terminal.Order) error {
-	same := old.Kind == o.Kind && old.Of == o.Of && old.Reference == o.Reference && old.Tip.Minor == o.Tip.Minor && old.Cashback.Minor == o.Cashback.Minor
-	if same && (old.Kind == terminal.KindVoid || old.Amount.Minor == o.Total().Minor) {
+	same := old.Kind == o.Kind && old.Of == o.Of && old.Reference == o.Reference
+	if same && old.Kind == terminal.KindVoid { // its amounts are those of what it takes back
+		return nil
+	}
+	if same && old.Tip.Minor == o.Tip.Minor && old.Cashback.Minor == o.Cashback.Minor && old.Amount.Minor == o.Total().Minor {
 		return nil
 	}
 	return fmt.Errorf("%w: sale %s, %s", terminal.ErrKeyReused, old.ID, old.Amount.Format())
