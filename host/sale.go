@@ -37,11 +37,15 @@ func (h *Host) sell(q query, now time.Time) answer {
 		defer clear(pin)
 		force, fault := testAmount(q.amount)
 		step := q.class == preauth && q.condition != "06"
-		divisible := q.class == sale || step && q.version == Version1993 // those of 1987 take a part in one message only
+		divisible := q.class == sale || step && q.version == Version1993             // those of 1987 take a part in one message only
+		partial := h.partial[q.terminal] && divisible && q.cash == 0 && q.in.Has(35) // of a request that was kept the customer has gone
+		if force == issuer.ApprovedPart && h.partial[q.terminal] && !partial {
+			force = "" // this terminal would take the code for an approval
+		}
 		d := h.issuer.Authorise(issuer.Request{
 			PAN: q.pan, Expiry: q.expiry, PSN: q.psn, Amount: q.amount, Chip: q.chip, Now: now, Force: force,
 			PIN: pin, WithPIN: withPIN, Swiped: q.reading != byChip, Track: q.track,
-			Cash: q.cash, Inquiry: q.class == balance, Partial: h.partial[q.terminal] && divisible && q.cash == 0 && q.in.Has(35), // of a request that was kept the customer has gone
+			Cash: q.cash, Inquiry: q.class == balance, Partial: partial,
 		})
 		*a = answer{code: d.Code, chip: d.Chip, at: now, rrn: h.nextRRN(now), fault: fault, note: d.Why, wrongPIN: d.WrongPIN, tries: d.Tries}
 		r.proof = d.Proof

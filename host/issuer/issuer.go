@@ -442,6 +442,8 @@ func (a *account) part(r Request, code, why string) (string, string, int64) {
 	switch {
 	case r.Force == ApprovedPart && r.Partial && code == Approved && half > 0:
 		return ApprovedPart, "test amount: half of it", half
+	case r.Force == ApprovedPart && r.Partial && code != ApprovedPart:
+		return code, why, 0 // there is no part of it: what was decided stands
 	case r.Force != "" && r.Force != code:
 		return r.Force, "test amount", 0
 	case code == ApprovedPart:
