@@ -21,13 +21,15 @@ type wireBank struct {
 
 // entry is one transaction of the bank's.
 type entry struct {
-	class  string // sale, refund, void, hold, completion
+	class  string // sale, refund, void, hold, increment, completion
 	pan    string
 	batch  string
 	amount int64  // that was approved, in minor units
+	more   int64  // of a hold: what increments have added
 	state  string // posted, held, completed, voided, reversed
 	of     *entry // that it voids, completes or refunds
 
+	step     bool // a hold that is the first step of a sale in two
 	uploaded bool
 }
 
@@ -44,10 +46,12 @@ func (e *entry) sum() int64 {
 	switch {
 	case !e.moves():
 		return 0
+	case e.class == "increment": // the hold has it
+		return 0
 	case e.class == "refund":
 		return e.amount
 	}
-	return -e.amount
+	return -e.amount - e.more
 }
 
 func newWireBank(ledger []host.Posting) *wireBank {
@@ -75,6 +79,8 @@ func (m wireMessage) class() string {
 		return "refund"
 	case mti == "020" && (code == "02" || code == "22"):
 		return "void"
+	case mti == "010" && code != "31" && m.rrn() != "":
+		return "increment"
 	case mti == "010" && code != "31":
 		return "hold"
 	case mti == "022" && (m.said[25] == "06" || m.rrn() != ""):
@@ -129,14 +135,19 @@ func (b *wireBank) book(asked wireMessage, amount int64, rrn string) {
 	}
 	switch {
 	case e.class == "hold":
+		e.state, e.step = "held", asked.said[25] == "00"
+	case e.class == "increment" && e.of != nil:
 		e.state = "held"
+		e.of.more += e.amount
 	case e.class == "completion" && e.of != nil:
-		e.of.state = "completed"
+		b.become(e.of, "completed")
 	case e.class == "void" && e.of != nil:
-		e.amount = e.of.amount
-		e.of.state = "voided"
-		if e.of.class == "completion" && e.of.of != nil {
-			e.of.of.state = "held"
+		e.amount = e.of.amount + e.of.more
+		b.become(e.of, "voided")
+		if held := e.of.of; e.of.class == "completion" && held != nil {
+			if b.become(held, "held"); held.step {
+				b.become(held, "voided")
+			}
 		}
 	}
 }
@@ -154,17 +165,32 @@ func (b *wireBank) takesBack(asked, answer wireMessage) string {
 	if answer.rc != "00" || e.state == "reversed" {
 		return ""
 	}
-	e.state = "reversed"
-	if e.class == "void" && e.of != nil {
-		e.of.state = "posted"
-		switch {
-		case e.of.class == "hold":
-			e.of.state = "held"
-		case e.of.class == "completion" && e.of.of != nil:
-			e.of.of.state = "completed"
+	b.become(e, "reversed")
+	switch {
+	case e.of == nil:
+	case e.class == "increment":
+		e.of.more -= e.amount
+	case e.class == "void" && e.of.class == "hold":
+		b.become(e.of, "held")
+	case e.class == "void":
+		b.become(e.of, "posted")
+		if e.of.class == "completion" && e.of.of != nil {
+			b.become(e.of.of, "completed")
 		}
 	}
 	return ""
+}
+
+// become changes how a transaction stands; what was added to a hold goes with it.
+func (b *wireBank) become(e *entry, state string) {
+	if e.class == "hold" {
+		for _, i := range b.entries {
+			if i.class == "increment" && i.of == e && i.state == e.state {
+				i.state = state
+			}
+		}
+	}
+	e.state = state
 }
 
 // captured are the transactions that a batch's totals have.
@@ -242,7 +268,7 @@ func (b *wireBank) compare(seed uint64, h *host.Host) (found []string) {
 		switch {
 		case e == nil:
 			say("the host's ledger has %s, which it never answered", key)
-		case e.amount != p.Amount.Minor || e.state != string(p.State):
+		case e.amount+e.more != p.Amount.Minor || e.state != string(p.State):
 			say("%s: the ledger says %s %s, the wire %+v", key, p.Amount.Format(), p.State, *e)
 		}
 	}

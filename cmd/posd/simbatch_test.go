@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -190,24 +189,4 @@ func (j *memoryJournal) Exposure(_ context.Context, acquirer string, way termina
 		}
 	}
 	return e, nil
-}
-
-// CardOf is the card data that is kept sealed for a sale.
-func (j *memoryJournal) CardOf(_ context.Context, id terminal.SaleID) (terminal.CardData, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s, ok := j.sealed[sealedName("card", int64(id))] //nolint:gosec // sale numbers stay below 2^63
-	if !ok {
-		return terminal.CardData{}, errors.New("no card data is kept for it")
-	}
-	var plain struct {
-		PAN    string `json:"pan"`
-		Expiry string `json:"expiry"`
-		PSN    string `json:"psn"`
-	}
-	if err := json.Unmarshal(s.plain, &plain); err != nil {
-		return terminal.CardData{}, err
-	}
-	pan, err := emv.NewPAN(plain.PAN)
-	return terminal.CardData{PAN: pan, Expiry: plain.Expiry, PSN: plain.PSN}, err
 }

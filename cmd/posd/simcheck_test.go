@@ -16,7 +16,7 @@ import (
 // check recomputes host and terminal from what went over the wire and what the cashier was shown, and compares.
 func (w *world) check(ctx context.Context) []string {
 	c := &checker{
-		world: w, bank: newWireBank(w.host.Ledger()), sent: map[string]int{}, open: map[string]bool{},
+		world: w, asking: map[int64]string{}, bank: newWireBank(w.host.Ledger()), sent: map[string]int{}, open: map[string]bool{},
 		due: map[string]bool{}, fixed: map[string]string{}, over: map[string]bool{}, serials: map[string]bool{}, under: map[string][]string{},
 		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
 	}
@@ -42,20 +42,21 @@ func (w *world) check(ctx context.Context) []string {
 
 type checker struct {
 	*world
-	found    []string
-	left     evidence             // on the disk
-	sales    map[string]savedSale // by STAN: what the journal says in the end
-	byID     map[int64]savedSale
-	forgiven map[string]bool // STANs whose reversal was written off by hand
-	bank     *wireBank
-	sent     map[string]int      // requests written, by STAN
-	open     map[string]bool     // STANs whose reversal is owed and not yet acknowledged to the terminal
-	due      map[string]bool     // of those, the ones whose sale is over
-	fixed    map[string]string   // STAN of the message that a batch's row on disk has
-	over     map[string]bool     // batches whose totals were fixed
-	serials  map[string]bool     // key serial numbers that went out
-	under    map[string][]string // those of MACs, by STAN
-	asked    wireMessage         // the request that the host works on
+	found   []string
+	asking  map[int64]string     // STAN of the request that a reversal was owed for, by sale
+	left    evidence             // on the disk
+	sales   map[string]savedSale // by STAN: what the journal says in the end
+	byID    map[int64]savedSale
+	owners  map[string]owner // by STAN
+	bank    *wireBank
+	sent    map[string]int      // requests written, by STAN
+	open    map[string]bool     // STANs whose reversal is owed and not yet acknowledged to the terminal
+	due     map[string]bool     // of those, the ones whose sale is over
+	fixed   map[string]string   // STAN of the message that a batch's row on disk has
+	over    map[string]bool     // batches whose totals were fixed
+	serials map[string]bool     // key serial numbers that went out
+	under   map[string][]string // those of MACs, by STAN
+	asked   wireMessage         // the request that the host works on
 
 	saved      map[string]bool        // STANs on disk as Sending so far
 	turn       map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
@@ -77,7 +78,9 @@ func (c *checker) beside(e wireEvent) bool {
 		c.open[stan] = true
 		c.due[stan] = true
 	case 'f':
-		c.due[stan] = c.open[stan]
+		for stan := range c.open {
+			c.due[stan] = c.due[stan] || c.owners[stan].sale.ID == e.sale
+		}
 	case 'b':
 		number := fmt.Sprintf("%06d", e.stan)
 		if c.fixed[number] = ""; e.state == "Totalling" || e.state == "Uploading" || e.state == "Closing" {
@@ -98,7 +101,7 @@ func (c *checker) say(format string, args ...any) {
 
 // readSales takes the disk as it lies there after the last boot.
 func (c *checker) readSales(ctx context.Context) {
-	c.sales, c.byID, c.forgiven = map[string]savedSale{}, map[int64]savedSale{}, map[string]bool{}
+	c.sales, c.byID, c.owners = map[string]savedSale{}, map[int64]savedSale{}, map[string]owner{}
 	var err error
 	if c.left, err = c.disk.evidence(ctx); err != nil {
 		c.say("the journal cannot be read: %v", err)
@@ -115,6 +118,7 @@ func (c *checker) readSales(ctx context.Context) {
 				c.say("sales %d and %d share STAN %s", old.ID, s.ID, s.stan())
 			}
 			c.sales[s.stan()] = s
+			c.owners[s.stan()] = owner{sale: s}
 		}
 		if old, twice := keys[s.Key]; twice {
 			c.say("order %s was sold twice: sales %d and %d", s.Key, old, s.ID)
@@ -130,9 +134,7 @@ func (c *checker) readSales(ctx context.Context) {
 		if !d.final() {
 			c.say("debt %d of sale %d, a %s, is left %s", d.id, d.sale, d.kind, d.state)
 		}
-		if d.state == "WrittenOff" {
-			c.forgiven[fmt.Sprintf("%06d", d.stan)] = true
-		}
+		c.own(d)
 		c.states["end debt "+d.kind+" "+d.state]++
 	}
 	for i, b := range c.left.batches {
@@ -171,7 +173,6 @@ var settles = []string{"00", "25", "12", "30"}
 
 // event takes one frame in the order of the wire.
 func (c *checker) event(e wireEvent, m wireMessage) {
-	sale, known := c.sales[m.stan]
 	if e.dir == '>' {
 		c.keys(m)
 	}
@@ -180,23 +181,9 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 	case e.dir == '>' && (m.mti[:3] == "050" || m.mti[:3] == "032"):
 		c.ending(m)
 	case e.dir == '>' && (m.mti == "0200" || m.mti == "0100"):
-		c.request(m, sale, known)
-	case e.dir == '>' && m.mti == "0400":
-		if sale.State != "Reversed" {
-			c.say("STAN %s is reversed and the sale is %s", m.stan, sale.State)
-		}
-		if !c.turn[m.stan] {
-			c.say("the reversal of STAN %s left before its turn was on disk", m.stan)
-		}
-		c.turn[m.stan] = false
-		if m.track2 || m.pan == "" || (known && m.amount != fmt.Sprintf("%012d", sale.Amount.Minor)) {
-			c.say("the reversal of STAN %s is not its request's: amount %s, PAN there %v, track 2 %v", m.stan, m.amount, m.pan != "", m.track2)
-		}
-		if request, left := c.requests[m.stan]; left {
-			if err := sameSale(request, m); err != nil {
-				c.say("the reversal of STAN %s: %v", m.stan, err)
-			}
-		}
+		c.request(m)
+	case e.dir == '>' && (m.mti[:3] == "040" || m.mti[:3] == "022"):
+		c.owed(m)
 	case e.dir == '>':
 		c.say("the terminal wrote a %s", m.mti)
 	case e.dir == 'h':
@@ -209,9 +196,36 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 	case e.dir == '<' && m.mti == "0410" && slices.Contains(settles, m.rc) && authentic(e.data, c.under[m.stan]):
 		delete(c.open, m.stan)
 		delete(c.due, m.stan)
-	case e.dir == '<' && m.mti == "0210" && m.rc == "00" && c.requests[m.stan].stan != "":
+	case e.dir == '<' && (m.mti == "0210" || m.mti == "0110") && (m.rc == "00" || m.rc == "10") && c.requests[m.stan].stan != "":
 		c.answered = m.stan
 		c.believable[m.stan] = c.believable[m.stan] || authentic(e.data, c.under[m.stan])
+	}
+}
+
+// owed looks at a message of a debt: its turn is on disk, and a reversal says what its request said.
+func (c *checker) owed(m wireMessage) {
+	o, request := c.owners[m.stan], c.requests[m.stan]
+	if !c.turn[m.stan] {
+		c.say("%s of STAN %s left before its turn was on disk", m.mti, m.stan)
+	}
+	c.turn[m.stan] = false
+	if m.track2 || m.pan == "" || m.pin {
+		c.say("%s of STAN %s: PAN there %t, track 2 %t, PIN %t", m.mti, m.stan, m.pan != "", m.track2, m.pin)
+	}
+	if m.mti[:3] == "022" {
+		if o.advice.id == 0 || minor(m.amount) != o.sale.taken() {
+			c.say("advice %s says %s, and is owed as %v of a sale of %d", m.stan, m.amount, o.advice, o.sale.taken())
+		}
+		return
+	}
+	if !o.reverses() {
+		c.say("STAN %s is reversed and the sale is %s", m.stan, o.sale.State)
+	}
+	if request.stan == "" {
+		return
+	}
+	if err := sameSale(request, m); err != nil {
+		c.say("the reversal of STAN %s: %v", m.stan, err)
 	}
 }
 
@@ -238,7 +252,7 @@ func (c *checker) ending(m wireMessage) {
 // keys looks at a message of the terminal's: it has a MAC, under a key that no other has; a PIN block, likewise, in a request
 // and only there.
 func (c *checker) keys(m wireMessage) {
-	if !m.mac || m.macKey == "" || (m.pin && m.mti != "0200") || m.pin != (m.pinKey != "") {
+	if !m.mac || m.macKey == "" || (m.pin && m.mti != "0200" && m.mti != "0100") || m.pin != (m.pinKey != "") {
 		c.say("%s of STAN %s: MAC %t under %q, PIN block %t under %q", m.mti, m.stan, m.mac, m.macKey, m.pin, m.pinKey)
 	}
 	for _, serial := range []string{m.macKey, m.pinKey} {
@@ -250,7 +264,13 @@ func (c *checker) keys(m wireMessage) {
 	c.under[m.stan] = append(c.under[m.stan], m.macKey)
 }
 
-func (c *checker) request(m wireMessage, sale savedSale, known bool) {
+// request looks at a message that asks the bank. One that was kept goes out like a debt, and as often as it takes.
+func (c *checker) request(m wireMessage) {
+	o := c.owners[m.stan]
+	if o.advice.kind == "deferred" {
+		c.owed(m)
+		return
+	}
 	if !c.saved[m.stan] {
 		c.say("request %s left before Sending was on disk", m.stan)
 	}
@@ -264,63 +284,77 @@ func (c *checker) request(m wireMessage, sale savedSale, known bool) {
 	for old := range c.open {
 		c.say("request %s left while the reversal of %s was owed", m.stan, old)
 	}
-	if !known {
+	switch {
+	case o.sale.ID == 0:
 		c.say("request %s is of no sale", m.stan)
-		return
-	}
-	if m.amount != fmt.Sprintf("%012d", sale.Amount.Minor) || m.tid != "TILL0001" {
+	case m.tid != "TILL0001", o.sale.Kind != "balance" && minor(m.amount) != o.sale.Amount.Minor:
 		c.say("request %s: amount %s, terminal %s", m.stan, m.amount, m.tid)
 	}
-	if sale.State == "Reversed" {
+	if o.reverses() {
 		c.open[m.stan] = true
 	}
 }
 
-// owner is what the terminal has to do with one trace number.
+// owner is what the terminal has to do with one trace number: of a request with its reversal, of an advice, or of both.
 type owner struct {
-	sale savedSale
-	debt savedDebt
+	sale             savedSale
+	reversal, advice savedDebt
 }
 
-// owners finds who used each trace number, by the debts that were ever owed under it.
-func (c *checker) owners() map[string]owner {
-	all := map[string]owner{}
-	for _, s := range c.left.sales {
-		if s.STAN != 0 {
-			all[s.key(s.STAN)] = owner{sale: s}
-		}
+// own notes what was ever owed under a trace number.
+func (c *checker) own(d savedDebt) {
+	stan := fmt.Sprintf("%06d", d.stan)
+	o := c.owners[stan]
+	if o.sale.ID != 0 && int64(o.sale.ID) != d.sale { //nolint:gosec // sale numbers stay below 2^63
+		c.say("sales %d and %d share STAN %s", o.sale.ID, d.sale, stan)
 	}
-	for _, d := range c.left.debts {
-		s := c.byID[d.sale]
-		all[s.key(d.stan)] = owner{s, d}
+	o.sale = c.byID[d.sale]
+	if d.kind == "reversal" {
+		o.reversal = d
+		c.asking[d.sale] = stan
+	} else {
+		o.advice = d
 	}
-	return all
+	c.owners[stan] = o
+}
+
+// reverses says that a reversal under a trace number has to reach the bank, or had to.
+func (o owner) reverses() bool { return o.reversal.id != 0 && o.reversal.state != "Discharged" }
+
+// requestOf is the trace number under which a sale asked the bank.
+func (c *checker) requestOf(s savedSale) string {
+	if stan := c.asking[int64(s.ID)]; stan != "" { //nolint:gosec // as above
+		return stan
+	}
+	return s.stan()
 }
 
 // books compares the three books: the checker's from the wire, the host's ledger, the terminal's journal.
 func (c *checker) books() {
 	c.found = append(c.found, c.bank.compare(c.seed, c.world.host)...)
 	c.batchesAgree()
-	owners := c.owners()
 	voided := map[int64]bool{}
 	for _, s := range c.left.sales {
 		if s.Kind == "void" && s.State == "Approved" {
 			voided[s.Of] = true
 		}
 	}
-	for key, e := range c.bank.entries {
-		if _, known := owners[key]; !known && e.moves() {
-			c.say("%s stands at the host with %d, and the terminal knows nothing of it", key, e.amount)
+	known := map[string]bool{}
+	for stan, o := range c.owners {
+		key := fmt.Sprintf("%06d/%s", o.sale.Batch, stan)
+		known[key] = true
+		if why := c.wrong(o, stan, c.bank.entries[key], voided[int64(o.sale.ID)]); why != "" { //nolint:gosec // sale numbers stay below 2^63
+			c.say("%s of sale %d (%s, %s, %s): %s; the host has %v", key, o.sale.ID, o.sale.Kind, o.sale.State, o.advice.kind, why, c.bank.entries[key])
 		}
 	}
-	for key, o := range owners {
-		if why := c.wrong(o, c.bank.entries[key], voided[int64(o.sale.ID)]); why != "" { //nolint:gosec // sale numbers stay below 2^63
-			c.say("%s of sale %d (%s, %s, %s %s): %s; the host has %v", key, o.sale.ID, o.sale.Kind, o.sale.State, o.debt.kind, o.debt.state, why, c.bank.entries[key])
+	for key, e := range c.bank.entries {
+		if !known[key] && e.moves() {
+			c.say("%s stands at the host with %d, and the terminal knows nothing of it", key, e.amount)
 		}
 	}
 	for id, s := range c.shown {
 		saved := c.byID[int64(id)] //nolint:gosec // as above
-		if s.State == terminal.Approved && saved.asked() && !c.believable[saved.stan()] {
+		if s.State == terminal.Approved && saved.asked() && !c.believable[c.requestOf(saved)] {
 			c.say("sale %s was shown approved and no approval ever reached the terminal", id)
 		}
 	}
@@ -350,17 +384,12 @@ func (c *checker) batchesAgree() {
 }
 
 // wrong says what host and terminal do not agree on for one trace number, once nothing is owed any more.
-func (c *checker) wrong(o owner, e *entry, voided bool) string {
+func (c *checker) wrong(o owner, stan string, e *entry, voided bool) string {
 	stands, approved := e != nil && e.stood(), o.sale.State == "Approved"
 	switch {
-	case o.debt.state == "WrittenOff": // the supervisor has settled it with the acquirer
+	case o.reversal.state == "WrittenOff", o.advice.state == "WrittenOff": // the supervisor has settled it with the acquirer
 		return ""
-	case o.debt.kind == "reversal" && o.debt.state == "Acknowledged":
-		if stands {
-			return "it was reversed, and stands"
-		}
-		return ""
-	case !approved:
+	case o.reverses() || !approved:
 		if stands {
 			return "it stands"
 		}
@@ -371,9 +400,9 @@ func (c *checker) wrong(o owner, e *entry, voided bool) string {
 		return "it does not stand"
 	case e.amount != o.sale.taken():
 		return fmt.Sprintf("its amount is not %d", o.sale.taken())
-	case voided != (e.state == "voided"):
+	case e.class != "hold" && voided != (e.state == "voided"):
 		return fmt.Sprintf("voided at the terminal: %t", voided)
-	case o.sale.asked() && o.sale.reads() && !c.agreed[o.sale.stan()]:
+	case o.sale.asked() && o.sale.reads() && stan == c.requestOf(o.sale) && !c.agreed[stan]:
 		return "its card never agreed"
 	}
 	return ""

@@ -172,7 +172,7 @@ func (w *world) note(e terminal.Entry, commit bool) {
 		w.rows["debt "+e.Event]++
 		w.lines = append(w.lines, fmt.Sprintf("%v debt %d of sale %s, STAN %06d: %s %s", w.now(), e.Debt.ID, e.Debt.Sale, e.Debt.STAN, e.Event, e.Debt.State))
 	}
-	if e.Debt != nil && e.Event == string(terminal.DebtRequeued) {
+	if e.Debt != nil && e.Event == string(terminal.DebtRequeued) && e.Debt.Kind == terminal.ReversalDebt {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'q', stan: e.Debt.STAN})
 	}
 	if e.Debt != nil && e.Debt.State == terminal.Sent && commit {
@@ -183,9 +183,9 @@ func (w *world) note(e terminal.Entry, commit bool) {
 	}
 	w.states[string(e.Sale.State)]++
 	w.rows[string(e.From)+" "+e.Event]++
-	w.lines = append(w.lines, fmt.Sprintf("%v sale %s %s STAN %06d: %s %s %v", w.now(), e.Sale.ID, e.Sale.Amount, e.Sale.STAN, e.Event, e.Sale.State, e.Duties))
-	if e.Sale.State == terminal.Reversed {
-		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'f', stan: e.Sale.STAN})
+	w.lines = append(w.lines, fmt.Sprintf("%v %s %s of %d, %s STAN %06d: %s %s %v", w.now(), e.Sale.Kind, e.Sale.ID, e.Sale.Of, e.Sale.Amount, e.Sale.STAN, e.Event, e.Sale.State, e.Duties))
+	if e.Sale.State.Final() {
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'f', sale: uint64(e.Sale.ID)})
 	}
 	if (e.Sale.State == terminal.Sending || e.Sale.State == terminal.Asking) && commit {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 's', stan: e.Sale.STAN})

@@ -23,7 +23,8 @@ type cashier struct {
 	order terminal.Order
 	open  bool // the order's end was not seen
 
-	settled bool // the last batch's end was wanted, in a calm world
+	earlier []terminal.SaleID // approved ones, as the receipts in the drawer have them
+	settled bool              // the last batch's end was wanted, in a calm world
 }
 
 func (c *cashier) work(ctx context.Context, s *stack) bool {
@@ -33,7 +34,7 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 		}
 		if !c.open {
 			c.next++
-			c.order = terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
+			c.order = c.newOrder()
 			c.open = true
 		}
 		cancels := c.rand.IntN(5) == 0 && !c.w.calm.Load()
@@ -54,7 +55,15 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			return false
 		}
 		sale, err := s.lane.Start(ctx, c.order)
+		if errors.Is(err, terminal.ErrOrder) || errors.Is(err, terminal.ErrBatchFull) {
+			c.w.refused(c.order, err)
+			c.open = false
+			continue
+		}
 		if err != nil {
+			if ctx.Err() == nil && !c.w.expected(err) {
+				c.w.fail(fmt.Errorf("order %+v: %w", c.order, err))
+			}
 			return false
 		}
 		if cancels {
@@ -75,9 +84,64 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			}
 		}
 		c.w.show(sale)
+		if sale.State == terminal.Approved {
+			c.earlier = append(c.earlier, sale.ID)
+		}
 		c.open = false
 	}
 	return c.drain(ctx, s)
+}
+
+// newOrder is what is wanted next: mostly a sale, with tip or cash now and then, and everything else that a cashier does. What is about an
+// earlier transaction may be about one of which it cannot be: then the terminal has to say so.
+func (c *cashier) newOrder() terminal.Order {
+	kwd, _ := money.ByCode("KWD")
+	o := terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
+	if len(c.earlier) > 0 {
+		o.Of = c.earlier[len(c.earlier)-1-c.rand.IntN(min(5, len(c.earlier)))]
+	}
+	small := money.New(int64(1+c.rand.IntN(4000)), kwd)
+	switch n := c.rand.IntN(24); {
+	case n == 0:
+		o.Tip = money.New(min(small.Minor, o.Amount.Minor/5), kwd)
+	case n == 1:
+		o.Cashback = small
+	case n < 4:
+		o.Kind = terminal.KindRefund
+		if c.rand.IntN(2) == 0 {
+			o.Of = 0
+		}
+		o.Amount = small
+		return o
+	case n < 6:
+		o.Kind, o.Amount = terminal.KindVoid, money.Amount{}
+		return o
+	case n < 9:
+		o.Kind = terminal.KindPreauth
+	case n == 9:
+		o.Kind, o.Amount = terminal.KindIncrement, small
+		return o
+	case n < 12:
+		o.Kind = terminal.KindCompletion
+		if c.rand.IntN(2) == 0 {
+			o.Amount = small
+		}
+		return o
+	case n == 12:
+		o.Kind, o.Amount = terminal.KindBalance, money.Amount{}
+	case n == 13:
+		o.Kind, o.AuthCode = terminal.KindForced, "VOICE1"
+	}
+	o.Of = 0
+	return o
+}
+
+// refused counts an order that the terminal does not take.
+func (w *world) refused(o terminal.Order, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.states["refused "+string(o.Kind)]++
+	w.lines = append(w.lines, fmt.Sprintf("%v order %s: %s of %d: %v", w.now(), o.Key, o.Kind, o.Of, err))
 }
 
 // watch follows a sale on the screen until it ends there; each sees what the screen shows.
@@ -100,8 +164,15 @@ func watch(ctx context.Context, l *lane.Lane, id terminal.SaleID, each ...func(t
 
 // compare says whether a signature matches: mostly it does, now and then not, and now and then nobody looks.
 func (c *cashier) compare(ctx context.Context, l *lane.Lane, id terminal.SaleID) func(terminal.Snapshot) error {
-	said := false
+	said, confirmed := false, false
 	return func(snap terminal.Snapshot) error {
+		if snap.Confirm && !confirmed {
+			confirmed = true
+			if err := pause(ctx, actorCashier, time.Duration(500+c.rand.IntN(3000))*time.Millisecond); err != nil {
+				return err
+			}
+			_ = l.Confirm(ctx, id, !c.w.mishap(c.rand, 4, "not meant twice"), "cashier") // too late is an answer too
+		}
 		if said || (snap.State != terminal.AgreementOnline && snap.State != terminal.AgreementOffline) {
 			return nil
 		}
@@ -249,7 +320,7 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane, journal lane.Journa
 func simAmount(c *rand.Rand, calm bool) money.Amount {
 	kwd, _ := money.ByCode("KWD")
 	base := int64(1+c.IntN(30)) * 1000
-	tricks := []int64{51, 55, 91, 5, 101, 102, 103, 104, 105, 106, 201, 202, 203}
+	tricks := []int64{10, 51, 55, 91, 5, 101, 102, 103, 104, 105, 106, 201, 202, 203}
 	if calm || c.IntN(3) != 0 {
 		return money.New(base+int64(300+c.IntN(700)), kwd)
 	}

@@ -70,9 +70,10 @@ type wireEvent struct {
 	dir  byte          // '>' written by the terminal, 'h' taken by the host, 'a' answered by the host, '<' delivered whole, 'x' not delivered after all
 	data []byte
 
-	// Beside the wire, in the order of events: 's' a sale is on disk as Sending or Asking, 'f' one as Reversed, 'd' a debt is on disk as
+	// Beside the wire, in the order of events: 's' a sale is on disk as Sending or Asking, 'f' one at its end, 'd' a debt is on disk as
 	// Sent, 'q' a parked debt is to go out again, 'b' a batch's row is on disk, 't' a card gave a transaction certificate.
 	stan  uint32 // of 's', 'f', 'd' and 'q'; of 'b' the batch's number
+	sale  uint64 // of 'f'
 	state string // of 'b'
 	trace uint32 // of 'b': STAN of its message
 }
@@ -186,21 +187,26 @@ func simAcquirer() acquirerConfig {
 	a.AnswerTimeout, a.WriteTimeout = duration(simAnswer), duration(simWrite)
 	a.Retry, a.RetryMax, a.Check = duration(simRetry), duration(simRetryMax), duration(simCheck)
 	a.NAC.TPDU, a.NAC.NII, a.NAC.MAC, a.NAC.MACSignOn = "6000030000", "003", "alg3", true
+	a.NAC.Partial, a.NAC.Deferred = "amount", true
 	return a
 }
 
 // simProfiles are parsed once: what a terminal sells with is the same at every start. With the second, customers of credit cards
-// sign.
-var simProfiles = sync.OnceValues(func() (all [2]profile.Profile, err error) {
+// sign, and who pays the same twice is asked; with the third, a sale is an authorisation and a completion.
+var simProfiles = sync.OnceValues(func() (all [3]profile.Profile, err error) {
 	text, err := profile.Text("kuwait")
 	if err != nil {
 		return all, err
 	}
-	signed := strings.NewReplacer(
-		`["online_pin", "no_cvm"]`, `["online_pin", "signature", "no_cvm"]`, `["no_cvm"] # DEV`, `["signature", "no_cvm"] # DEV`,
-	).Replace(string(text))
-	for i, text := range []string{string(text), signed} {
-		if all[i], err = profile.Parse([]byte(text)); err != nil {
+	for i, change := range [][]string{
+		nil,
+		{
+			`["online_pin", "no_cvm"]`, `["online_pin", "signature", "no_cvm"]`, `["no_cvm"] # DEV`, `["signature", "no_cvm"] # DEV`,
+			`same_card     = "warn"`, `same_card     = "ask"`,
+		},
+		{`sale_messages = "one"`, `sale_messages = "two"`},
+	} {
+		if all[i], err = profile.Parse([]byte(strings.NewReplacer(change...).Replace(string(text)))); err != nil {
 			return all, err
 		}
 		all[i].Deadlines.Card, all[i].Deadlines.Signature = simCardWait, simSignature
@@ -212,7 +218,7 @@ var simProfiles = sync.OnceValues(func() (all [2]profile.Profile, err error) {
 // profile is the seed's.
 func (w *world) profile() (profile.Profile, error) {
 	all, err := simProfiles()
-	return all[w.seed%3%2], err
+	return all[[]int{0, 1, 2, 1}[w.seed%4]], err
 }
 
 // boot runs the terminal from power-on to power-off: until the cashier has had his sales, the power is cut, or the disk is full.
@@ -334,6 +340,6 @@ func newWorld(dir string, p plan) (*world, error) {
 		return nil, err
 	}
 	w.codec = codec
-	w.host, err = newSimHost(codec, w.rand(3), simClock, simSecurity)
+	w.host, err = newSimHost(codec, w.rand(3), simClock, simSecurity, func(c *host.Config) { c.Terminals[0].Partial = true })
 	return w, err
 }
