@@ -56,9 +56,6 @@ func (s savedSale) taken() int64 {
 	return s.Amount.Minor
 }
 
-// key is batch and trace number, as the host knows a transaction.
-func (s savedSale) key(stan uint32) string { return fmt.Sprintf("%06d/%06d", s.Batch, stan) }
-
 // asked says that the host approved it before anybody read "approved".
 func (s savedSale) asked() bool {
 	return s.Way != "offline" && s.Way != "deferred" && s.Way != "voice" && s.Kind != "completion"

@@ -117,26 +117,27 @@ type plan struct {
 type world struct {
 	*story
 	plan
-	began   time.Time
-	host    *host.Host
-	calm    atomic.Bool // no faults any more: what is owed must drain
-	conns   int
-	boots   int
-	deaf    atomic.Int64 // nanoseconds since the story began: until then the host takes nothing in
-	down    [2]atomic.Int64
-	late    held
-	hosts   sync.WaitGroup
-	codec   *iso8583.Codec
-	card    *rand.Rand
-	pins    *rand.Rand
-	dialer  *rand.Rand
-	disks   *rand.Rand
-	disk    *simDisk
-	journal simJournal   // of this boot
-	full    bool         // the disk
-	ahead   atomic.Int64 // nanoseconds by which the terminal's wall clock is wrong
-	cut     *power
-	gentle  bool // the last boot ended without a power cut
+	began    time.Time
+	host     *host.Host
+	calm     atomic.Bool // no faults any more: what is owed must drain
+	conns    int
+	cardless atomic.Bool // the running order reads no card
+	boots    int
+	deaf     atomic.Int64 // nanoseconds since the story began: until then the host takes nothing in
+	down     [2]atomic.Int64
+	late     held
+	hosts    sync.WaitGroup
+	codec    *iso8583.Codec
+	card     *rand.Rand
+	pins     *rand.Rand
+	dialer   *rand.Rand
+	disks    *rand.Rand
+	disk     *simDisk
+	journal  simJournal   // of this boot
+	full     bool         // the disk
+	ahead    atomic.Int64 // nanoseconds by which the terminal's wall clock is wrong
+	cut      *power
+	gentle   bool // the last boot ended without a power cut
 }
 
 // clock is the terminal's wall clock.
