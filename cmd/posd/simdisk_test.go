@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -101,6 +102,10 @@ var _ lane.Journal = simJournal{}
 
 func (j simJournal) Append(ctx context.Context, commit bool, entries ...terminal.Entry) error {
 	what := rowNames(entries)
+	if len(entries) > 0 && entries[0].Kind != terminal.SaleEntry {
+		// Lane and owner go on in the same instant after an answer; the owner's rows take a moment, so that their order is no chance.
+		time.Sleep(ns(actorOwner, 0))
+	}
 	if commit {
 		if err := j.w.cut.step("before a commit", what); err != nil {
 			return err

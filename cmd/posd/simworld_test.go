@@ -36,6 +36,7 @@ const (
 	actorSignal
 	actorLate
 	actorClock
+	actorOwner
 )
 
 const (
