@@ -9,6 +9,7 @@ import (
 
 	"tillway/host"
 	"tillway/iso8583"
+	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -174,4 +175,87 @@ func TestPitfall08OutOfBalance(t *testing.T) {
 		t.Errorf("%+v", report.Proof)
 	}
 	b.settled(s, 3)
+}
+
+// TestSettlementOfEveryKind: a batch with every kind of transaction balances; where the host has lost one, whichever, all that stands is
+// uploaded as what it was, nothing is refused, and it balances then.
+func TestSettlementOfEveryKind(t *testing.T) {
+	for _, two := range []bool{false, true} {
+		for lost := -1; ; lost++ {
+			if !everyKindSettled(t, two, lost) {
+				break
+			}
+		}
+	}
+}
+
+// everyKindSettled settles a batch of which the host has lost the so-many-th payment; -1: none. false: there are not so many.
+func everyKindSettled(t *testing.T, two bool, lost int) (more bool) {
+	t.Helper()
+	t.Run(fmt.Sprintf("two messages %v, lost %d", two, lost), func(t *testing.T) {
+		b := newBank(t, nil)
+		s := b.terminal(everyKind(two), func(p *parts) { p.acquirer.NAC.HostTotals = true })
+		kwd, err := money.ByCode("KWD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := func(o terminal.Order) terminal.Sale {
+			t.Helper()
+			o.Amount.Currency = kwd
+			sale, err := s.lane.Start(t.Context(), o)
+			if err == nil {
+				sale, err = watch(t.Context(), s.lane, sale.ID)
+			}
+			if err != nil || sale.State != terminal.Approved {
+				t.Fatalf("%s: %s, %+v, %v", o.Kind, sale.State, sale.Outcome, err)
+			}
+			b.drained(s)
+			return sale
+		}
+		amount := func(minor int64) money.Amount { return money.New(minor, kwd) }
+		sold := order(terminal.Order{Kind: terminal.KindSale, Amount: amount(10_300)})
+		rich := order(terminal.Order{Kind: terminal.KindSale, Amount: amount(8_300), Tip: amount(1_000), Cashback: amount(2_000)})
+		refund := order(terminal.Order{Kind: terminal.KindRefund, Amount: amount(1_300), Of: sold.ID})
+		held := order(terminal.Order{Kind: terminal.KindPreauth, Amount: amount(20_300)})
+		order(terminal.Order{Kind: terminal.KindIncrement, Amount: amount(2_000), Of: held.ID})
+		taken := order(terminal.Order{Kind: terminal.KindCompletion, Amount: amount(21_300), Of: held.ID})
+		forced := order(terminal.Order{Kind: terminal.KindForced, Amount: amount(3_300), AuthCode: "A1B2C3"})
+		undone := order(terminal.Order{Kind: terminal.KindSale, Amount: amount(4_300)})
+		order(terminal.Order{Kind: terminal.KindVoid, Of: undone.ID})
+		order(terminal.Order{Kind: terminal.KindBalance})
+		all := []terminal.Sale{rich, refund, taken, forced}
+		if more = lost < len(all); !more {
+			return
+		}
+		if lost >= 0 {
+			b.lose(all[lost])
+		}
+		batch, report := b.settle(s, terminal.BatchDecision{})
+		total := report.Proof.Total.Journal
+		if !batch.Balanced || total.Sales != 4 || total.SalesSum != 10_300+11_300+21_300+3_300 || total.Refunds != 1 || total.RefundsSum != 1_300 {
+			t.Errorf("%+v\n%+v", batch, report.Proof)
+		}
+		f := report.Proof.Findings
+		if lost >= 0 && (len(f) != 1 || f[0].Sale != all[lost].ID || batch.Uploaded != 5) || lost < 0 && (len(f) != 0 || batch.Uploaded != 0) {
+			t.Errorf("uploaded %d, found %+v", batch.Uploaded, f)
+		}
+		for _, entry := range b.host.Trial() {
+			if entry.Off != 0 {
+				t.Errorf("the host's books do not balance: %+v", entry)
+			}
+		}
+	})
+	return more
+}
+
+// drained waits until nothing is owed.
+func (b *bank) drained(s *stack) {
+	b.t.Helper()
+	for range 1000 {
+		if s.lane.Snapshot().Owed == 0 {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	b.t.Fatal("something is still owed")
 }
