@@ -217,11 +217,12 @@ func (s *Store) open(ctx context.Context, f sealedDebt) ([]byte, error) {
 func (s *Store) Counts(ctx context.Context) (terminal.Counts, error) {
 	type counts struct {
 		owed, parked int
-		oldest       int64
+		oldest, sum  int64
 	}
 	found, err := read(ctx, s, func(rows *sql.Rows) (c counts, err error) {
-		return c, rows.Scan(&c.owed, &c.parked, &c.oldest)
-	}, `SELECT count(*) FILTER (WHERE o.state <> 'Parked'), count(*) FILTER (WHERE o.state = 'Parked'), coalesce(min(o.created), 0)
+		return c, rows.Scan(&c.owed, &c.parked, &c.oldest, &c.sum)
+	}, `SELECT count(*) FILTER (WHERE o.state <> 'Parked'), count(*) FILTER (WHERE o.state = 'Parked'), coalesce(min(o.created), 0),
+		coalesce(sum(s.minor) FILTER (WHERE o.kind <> 'reversal'), 0)
 		FROM owed o LEFT JOIN sale s ON s.id = o.sale
 		WHERE (o.final = 0 OR o.state NOT IN ('Acknowledged', 'Discharged', 'WrittenOff')) AND coalesce(s.final, 1) <> 0`)
 	if err != nil {
@@ -230,7 +231,7 @@ func (s *Store) Counts(ctx context.Context) (terminal.Counts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return terminal.Counts{
-		Owed: found[0].owed, Parked: found[0].parked, Oldest: instant(found[0].oldest), Highest: s.committed,
+		Owed: found[0].owed, Parked: found[0].parked, Oldest: instant(found[0].oldest), Sum: found[0].sum, Highest: s.committed,
 		Quarantined: len(s.bad), Clock: s.clockBack,
 	}, nil
 }

@@ -76,6 +76,7 @@ type Snapshot struct {
 	Owed     int          `json:"owed"`    // debts that wait
 	Parked   int          `json:"parked"`
 	Oldest   time.Time    `json:"oldest,omitzero"`     // when the oldest debt came to be
+	OwedSum  money.Amount `json:"owed_sum,omitzero"`   // money that the host has not acknowledged, waiting or parked: approvals without it, and what was taken
 	CardLeft bool         `json:"card_left,omitempty"` // sale over, card still in
 
 	Batch *BatchStatus `json:"batch,omitempty"` // how settlement stands
@@ -113,6 +114,7 @@ type Counts struct {
 	Owed    int
 	Parked  int
 	Oldest  time.Time // zero when nothing waits
+	Sum     int64     // of what was approved without the host, or taken, and waits or is parked: minor units, below zero what was given
 	Highest int64     // committed journal sequence
 
 	Quarantined int    // rows that did not authenticate when they were read

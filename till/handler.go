@@ -352,19 +352,6 @@ func (h *handler) journal(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusOK, out)
 }
 
-func (h *handler) queue(w http.ResponseWriter, r *http.Request) {
-	debts, err := h.cfg.Journal.Debts(r.Context())
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	out := Queue{Debts: []terminal.Debt{}}
-	for _, d := range debts {
-		out.Debts = append(out.Debts, h.localDebt(d))
-	}
-	h.answer(w, http.StatusOK, out)
-}
-
 // page reads which rows a query wants: those behind a sequence, and how many at most.
 func page(r *http.Request) (after int64, limit int, err error) {
 	if after, err = number(r, "after", 0, 1<<63-1, 0); err != nil {

@@ -22,7 +22,7 @@ func (h *handler) localSale(s terminal.Sale) terminal.Sale {
 }
 
 func (h *handler) localDebt(d terminal.Debt) terminal.Debt {
-	d.NotBefore = h.local(d.NotBefore)
+	d.NotBefore, d.Since = h.local(d.NotBefore), h.local(d.Since)
 	return d
 }
 

@@ -176,11 +176,6 @@ type Rows struct {
 	Next int64                 `json:"next"`
 }
 
-// Queue is the answer to GET /v1/queue.
-type Queue struct {
-	Debts []terminal.Debt `json:"debts"`
-}
-
 // New makes the till's handler. It starts no goroutine and keeps no state; a request ends with its client or with the
 // server's base context.
 func New(cfg Config) http.Handler {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"tillway/money"
 	"tillway/terminal"
 	"tillway/till"
 )
@@ -40,6 +43,59 @@ func writtenOff(k terminal.DebtKind) string {
 	case terminal.ReversalDebt:
 	}
 	return "The bank may have booked that sale: put it right with the bank by hand."
+}
+
+// printQueue prints what is owed to the bank: what it comes to, and each of it with why it waits.
+func (a *app) printQueue(q till.Queue, now time.Time) {
+	if len(q.Debts) == 0 {
+		a.printf("Nothing waits.\n")
+		return
+	}
+	age := "less than a minute"
+	if d := now.Sub(q.Oldest).Truncate(time.Minute); d > 0 {
+		age = strings.TrimSuffix(d.String(), "0s")
+	}
+	a.printf("%d waiting, %d parked%s, the oldest since %s (%s)\n", q.Waiting, q.Parked, ofMoney(q.Sum), q.Oldest.Format(clockLayout), age)
+	for _, d := range q.Debts {
+		a.printf("%6d  %s of %s %s, %s%s, STAN %06d, since %s, %s, %s\n", d.ID, debtWord(d.Kind), cmp.Or(kindWord(d.SaleKind), "transaction"), d.Sale, d.Amount.Format(),
+			approvedBy(d.Way), d.STAN, d.Since.Format(clockLayout), d.State, sentTimes(d.Attempts))
+		wait := d.Waits
+		if d.State == terminal.Owed && d.NotBefore.After(now) {
+			wait += " Not before " + d.NotBefore.Format(time.TimeOnly) + "."
+		}
+		a.printf("        %s\n", oneLine(wait))
+	}
+}
+
+// ofMoney is ", KWD 12.500 not acknowledged", or nothing where no money waits.
+func ofMoney(sum money.Amount) string {
+	if sum.Minor == 0 {
+		return ""
+	}
+	return ", " + sum.Format() + " not acknowledged by the bank"
+}
+
+func approvedBy(w terminal.Way) string {
+	switch w {
+	case terminal.WayOffline:
+		return " approved offline"
+	case terminal.WayDeferred:
+		return " approved by nobody yet"
+	case terminal.WayVoice:
+		return " approved by telephone"
+	case terminal.WayOnline:
+	}
+	return ""
+}
+
+func sentTimes(n int) string {
+	switch n {
+	case 0:
+		return "not sent yet"
+	case 1:
+		return "sent once"
+	}
+	return fmt.Sprintf("sent %d times", n)
 }
 
 // queueRetry has a parked debt sent again.

@@ -304,7 +304,7 @@ func (a *app) printStatus(st till.Status) {
 	case s.Owed == 0 && s.Parked == 0:
 		a.printf("Queue     empty\n")
 	default:
-		a.printf("Queue     %d waiting, %d parked, the oldest since %s\n", s.Owed, s.Parked, s.Oldest.Format(clockLayout))
+		a.printf("Queue     %d waiting, %d parked%s, the oldest since %s\n", s.Owed, s.Parked, ofMoney(s.OwedSum), s.Oldest.Format(clockLayout))
 	}
 	if s.Batch != nil {
 		a.printBatch(*s.Batch)
@@ -399,17 +399,7 @@ func (a *app) queue() *cobra.Command {
 		if a.json {
 			return a.printJSON(q)
 		}
-		for _, d := range q.Debts {
-			wait := ""
-			if !d.NotBefore.IsZero() {
-				wait = ", not before " + d.NotBefore.Format(time.TimeOnly)
-			}
-			a.printf("%6d  %s of sale %s, STAN %06d, %s, sent %d times%s  %s\n",
-				d.ID, debtWord(d.Kind), d.Sale, d.STAN, d.State, d.Attempts, wait, oneLine(d.Reason))
-		}
-		if len(q.Debts) == 0 {
-			a.printf("Nothing waits.\n")
-		}
+		a.printQueue(q, time.Now())
 		return nil
 	}
 	send := &cobra.Command{

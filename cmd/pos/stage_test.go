@@ -245,7 +245,7 @@ func (s *stage) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRo
 }
 
 func (s *stage) Debts(context.Context) ([]terminal.Debt, error) {
-	return []terminal.Debt{{ID: 3, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: terminal.Owed, Attempts: 2, Reason: "no answer"}}, nil
+	return []terminal.Debt{{ID: 3, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: terminal.Owed, Since: s.sale.Started, Attempts: 2, Reason: "no answer"}}, nil
 }
 
 func journalOf(sale terminal.Sale) []terminal.JournalRow {

@@ -192,7 +192,7 @@ func debtsText(debts []terminal.Debt, err error) any {
 
 func (p *pair) counts(c terminal.Counts, err error) any {
 	c.Clock = "" // of the store's own check
-	return []any{c.Owed, c.Parked, c.Oldest.UnixNano(), c.Highest, c.Quarantined, fmt.Sprint(err)}
+	return []any{c.Owed, c.Parked, c.Oldest.UnixNano(), c.Sum, c.Highest, c.Quarantined, fmt.Sprint(err)}
 }
 
 // sell takes a sale one row of the table on, chosen at random.

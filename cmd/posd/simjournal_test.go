@@ -395,6 +395,9 @@ func (j *memoryJournal) Counts(context.Context) (terminal.Counts, error) {
 		} else {
 			c.Owed++
 		}
+		if sale, ok := j.sales[d.Sale]; ok && d.Kind != terminal.ReversalDebt {
+			c.Sum += sale.head.CapturedMinor()
+		}
 		if c.Oldest.IsZero() || d.Since.Before(c.Oldest) {
 			c.Oldest = d.Since
 		}

@@ -255,6 +255,9 @@ func (l *Lane) dress(s terminal.Snapshot) terminal.Snapshot {
 		l.cfg.Log.Error("counting what is owed", "err", err)
 	}
 	s.Owed, s.Parked, s.Oldest, s.Journal = counts.Owed, counts.Parked, counts.Oldest, counts.Highest
+	if s.OwedSum = (money.Amount{}); counts.Sum != 0 {
+		s.OwedSum = money.New(counts.Sum, l.cfg.Currency)
+	}
 	s.Batch = l.cfg.Owner.BatchStatus()
 	s.Quarantined, s.Clock = counts.Quarantined, counts.Clock
 	return s

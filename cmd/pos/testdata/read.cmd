@@ -163,10 +163,12 @@ $ pos journal --after -5
 ! pos: after -5: a row's number, or 0 for the first rows
 $ pos queue
 ? 0
-     3  reversal of sale 1042, STAN 000042, Owed, sent 2 times  no answer
+1 waiting, 0 parked, the oldest since 2026-11-23 09:15:07 (less than a minute)
+     3  reversal of sale 1042, KWD 10.525, STAN 000042, since 2026-11-23 09:15:07, Owed, sent 2 times
+        No connection to the bank.
 $ pos queue list --json
 ? 0
-{"debts":[{"id":3,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"no answer"}]}
+{"waiting":1,"parked":0,"sum":{"minor":0,"currency":"KWD"},"oldest":"2026-11-23T09:15:07+03:00","debts":[{"id":3,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","since":"2026-11-23T09:15:07+03:00","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"no answer","sale_kind":"sale","amount":{"minor":10525,"currency":"KWD"},"pan":"476173******0119","waits":"No connection to the bank."}]}
 $ pos queue send
 ? 0
 Nothing waits.
