@@ -183,6 +183,15 @@ func TestDialectEveryKind(t *testing.T) {
 				t.Errorf("approval codes %s and %s", first.AuthCode, a.AuthCode)
 			}
 
+			two = s.next(terminal.KindSale, 6_200, cash)
+			two.TwoStep, two.Way, two.Cashback = true, terminal.WayOnline, money.New(3_000, kwd)
+			first = s.both("cash back in two", two, all-6_200, stays)
+			s.stan++
+			two.Original, two.STAN = original(two, first), s.stan
+			message, err = s.d.Advice(two)
+			s.ask("its second step", "00", all-6_200, message, err)
+			s.both("its void, of both steps", s.keptOf(terminal.KindVoid, 6_200, two, first), all, stays)
+
 			offline := s.next(terminal.KindSale, 700, nil)
 			offline.Way = terminal.WayOffline
 			offline.Tags.Put(emv.TagCID, []byte{0x40})

@@ -3,16 +3,15 @@
 //
 // It shares with the terminal the wire alone: it is given a codec and has its own idea of what the fields mean (message.go,
 // and message1993.go for that version), so that a mistake on one side is not made on the other too. Its books (package
-// ledger) lie on disk where
-// Config.Books opens them: then a host that is started again goes on where it ended, with its answers stored, its terminals' keys and
-// its cards' PIN tries (keepkeys.go). What other kinds there are than sales, and which messages end a batch, kind.go and batch.go say;
-// the rest is answered with code 12. Of the 1993 version the same kinds are taken but for the upload: a batch whose totals differ is
-// closed with the host's (message1993.go).
+// ledger) lie on disk where Config.Books opens them: then a host that is started again goes on where it ended, with its answers
+// stored, its terminals' keys and its cards' PIN tries (keepkeys.go). What other kinds there are than sales, and which messages end a
+// batch, kind.go and batch.go say; the rest is answered with code 12. Of the 1993 version the same kinds are taken but for the
+// upload: a batch whose totals differ is closed with the host's (message1993.go).
 //
-// Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire before anything is decided, a key
-// serial number is taken once and only upwards, and answers carry a MAC under the response key of the request's serial
-// number. What does not verify is answered with 63 and no MAC, and changes nothing. PIN blocks are deciphered here and
-// checked by the issuer.
+// Terminals with keys are held to them, under DUKPT or with session keys (session.go): a MAC is verified over the bytes of the wire
+// before anything is decided, a key serial number is taken once and only upwards, and answers carry a MAC under the response key
+// of the request's serial number. What does not verify is answered with 63 and no MAC, and changes nothing. PIN blocks are
+// deciphered here and checked by the issuer.
 //
 // What it promises: an original request posts at most once, whatever is repeated (a true repeat gets the stored answer;
 // another transaction under the same terminal, batch and STAN gets 94); a reversal gives back exactly once, and one that
