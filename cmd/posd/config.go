@@ -16,6 +16,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"tillway/emv/tlv"
 	"tillway/iso8583/link"
 	"tillway/terminal"
 	"tillway/terminal/profile"
@@ -87,9 +88,15 @@ type nacConfig struct {
 	NII          string `toml:"nii"`
 	Track2Filler string `toml:"track2_filler"`
 	Repeat       string `toml:"repeat"`
+	Chip         string `toml:"chip_entry"`
+	PIN          string `toml:"pin_entry"`
 	Stripe       string `toml:"stripe_entry"`
 	Fallback     string `toml:"fallback_entry"`
 	Kept         string `toml:"kept_entry"`
+
+	Tags    []tlv.Tag                 `toml:"tags"`
+	Private map[string]string         `toml:"private"`
+	Brands  map[string]nacBrandConfig `toml:"brands"`
 
 	CashbackCode string   `toml:"cashback_code"`
 	PreauthCode  string   `toml:"preauth_code"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"tillway/emv"
@@ -58,7 +59,7 @@ func (a acquirerConfig) hostOrders() bool { return a.Dialect == dialectNAC && a.
 func defaultNAC() nacConfig {
 	d := nac.Defaults()
 	return nacConfig{
-		Track2Filler: d.Track2Filler, Repeat: d.Repeat, Stripe: d.StripeEntry, Fallback: d.FallbackEntry, Kept: d.KeptEntry,
+		Track2Filler: d.Track2Filler, Repeat: d.Repeat, Chip: d.ChipEntry, PIN: d.PINEntry, Stripe: d.StripeEntry, Fallback: d.FallbackEntry, Kept: d.KeptEntry,
 		CashbackCode: d.CashbackCode, PreauthCode: d.PreauthCode, Balance: d.Balance, VoidAmount: d.VoidAmount, Amounts: d.Amounts,
 		TipType: d.TipType, Partial: d.Partial, Deferred: d.Deferred, TotalsDigits: d.TotalsDigits, HostTotals: d.HostTotals, Marked: d.Marked,
 		MAC: d.MAC, MACBytes: d.MACBytes, SecurityField: d.SecurityField, PINBytes: d.PINBytes,
@@ -68,8 +69,9 @@ func defaultNAC() nacConfig {
 
 // settings are those of the dialect: currency and time zone come from the profile.
 func (n nacConfig) settings(p profile.Profile, now func() time.Time) nac.Settings {
-	return nac.Settings{
+	s := nac.Settings{
 		TPDU: n.TPDU, NII: n.NII, Track2Filler: n.Track2Filler, Repeat: n.Repeat, StripeEntry: n.Stripe, FallbackEntry: n.Fallback, KeptEntry: n.Kept,
+		ChipEntry: n.Chip, PINEntry: n.PIN, ChipTags: n.Tags, Private: privateFields(n.Private), Brands: map[string]nac.Brand{},
 		Currency: p.Currency, Zone: p.Zone, Now: now,
 		MAC: n.MAC, MACBytes: n.MACBytes, MACSignOn: n.MACSignOn, SecurityField: n.SecurityField, PINBytes: n.PINBytes,
 		KeyExchange: n.KeyExchange, KeyExchangeCode: n.KeyExchangeCode, KeyField: n.KeyField, EchoCode: n.EchoCode, HostOrders: n.HostOrders,
@@ -78,6 +80,12 @@ func (n nacConfig) settings(p profile.Profile, now func() time.Time) nac.Setting
 			TipType: n.TipType, Partial: n.Partial, Deferred: n.Deferred, TotalsDigits: n.TotalsDigits, HostTotals: n.HostTotals, Marked: n.Marked,
 		},
 	}
+	for name, b := range n.Brands {
+		s.Brands[name] = nac.Brand{
+			ChipEntry: b.Chip, PINEntry: b.PIN, StripeEntry: b.Stripe, FallbackEntry: b.Fallback, ChipTags: b.Tags, Private: privateFields(b.Private),
+		}
+	}
+	return s
 }
 
 // v93Config is acquirer.v93. What is left out is the dialect's default.
@@ -133,12 +141,36 @@ func defaultV93() v93Config {
 	}
 }
 
+// nacBrandConfig is how a scheme's cards are shown to the host in dialect nac.
+type nacBrandConfig struct {
+	Chip     string            `toml:"chip_entry"`
+	PIN      string            `toml:"pin_entry"`
+	Stripe   string            `toml:"stripe_entry"`
+	Fallback string            `toml:"fallback_entry"`
+	Tags     []tlv.Tag         `toml:"tags"`
+	Private  map[string]string `toml:"private"`
+}
+
+// privateFields are fields by number. A key that is no number becomes field 0, which every dialect refuses.
+func privateFields(fields map[string]string) map[int]string {
+	all := make(map[int]string, len(fields))
+	for key, text := range fields {
+		n, err := strconv.Atoi(key)
+		if err != nil {
+			n = 0
+		}
+		all[n] = text
+	}
+	return all
+}
+
 // brandConfig is how a scheme's cards are shown to the host.
 type brandConfig struct {
-	Chip     string    `toml:"chip"`
-	Stripe   string    `toml:"stripe"`
-	Fallback string    `toml:"fallback"`
-	Tags     []tlv.Tag `toml:"tags"`
+	Chip     string            `toml:"chip"`
+	Stripe   string            `toml:"stripe"`
+	Fallback string            `toml:"fallback"`
+	Tags     []tlv.Tag         `toml:"tags"`
+	Private  map[string]string `toml:"private"`
 
 	Totals      string `toml:"totals"`
 	TotalsHouse string `toml:"totals_house"`
@@ -152,7 +184,7 @@ type columnConfig struct {
 
 func (b brandConfig) brand() v93.Brand {
 	return v93.Brand{
-		ChipInput: b.Chip, StripeInput: b.Stripe, FallbackInput: b.Fallback, ChipTags: b.Tags, Totals: b.Totals, TotalsHouse: b.TotalsHouse,
+		ChipInput: b.Chip, StripeInput: b.Stripe, FallbackInput: b.Fallback, ChipTags: b.Tags, Private: privateFields(b.Private), Totals: b.Totals, TotalsHouse: b.TotalsHouse,
 	}
 }
 

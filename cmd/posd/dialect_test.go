@@ -15,6 +15,7 @@ import (
 
 	"tillway/device/secure"
 	"tillway/emv"
+	"tillway/emv/tlv"
 	"tillway/host"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
@@ -232,6 +233,15 @@ fallback = "9"
 tags = ["5F2A", "82", "9F26"]
 totals = "P1"
 totals_house = "BNK1"
+[acquirer.v93.brands.mada.private]
+"63" = "MADA"
+[acquirer.nac.private]
+"48" = "TILLWAY"
+[acquirer.nac.brands.amex]
+chip_entry = "950"
+tags = ["9F27", "9F36"]
+[acquirer.nac.brands.amex.private]
+"48" = "AX"
 [acquirer.nac]`, 1)
 	path := filepath.Join(dir, "posd.toml")
 	write(t, path, text)
@@ -251,7 +261,13 @@ totals_house = "BNK1"
 	if got := fmt.Sprintf("%v %v %s", s.Brands["mada"].ChipTags, s.ReversalTags, s.Reasons[v93.MACFailure]); got != "[5F2A 82 9F26] [95 9F36] 4351" {
 		t.Errorf("settings: %s", got)
 	}
-	want := v93.Brand{FallbackInput: "9", ChipTags: s.Brands["mada"].ChipTags, Totals: "P1", TotalsHouse: "BNK1"}
+	n := c.Acquirer.NAC.settings(p, time.Now)
+	if n.Private[48] != "TILLWAY" || n.ChipEntry != "052" || !reflect.DeepEqual(n.Brands["amex"], nac.Brand{
+		ChipEntry: "950", ChipTags: []tlv.Tag{0x9F27, 0x9F36}, Private: map[int]string{48: "AX"},
+	}) {
+		t.Errorf("settings of nac: %+v", n)
+	}
+	want := v93.Brand{FallbackInput: "9", Private: map[int]string{63: "MADA"}, ChipTags: s.Brands["mada"].ChipTags, Totals: "P1", TotalsHouse: "BNK1"}
 	if !reflect.DeepEqual(s.Brands["mada"], want) || s.Preauth != "100" || s.TipType != "53" || s.Void != "cancellation" || !s.Deferred || !s.Partial {
 		t.Errorf("settings: %+v", s)
 	}

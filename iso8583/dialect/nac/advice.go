@@ -46,7 +46,7 @@ func (d *Dialect) Advice(req terminal.Request) ([]byte, error) {
 // setChip puts in DE 55 of an approval that the host did not give, with what the card was told (8A).
 func (d *Dialect) setChip(m *iso8583.Message, req terminal.Request, offline bool) error {
 	var more []tlv.Tag
-	if !slices.Contains(d.settings.ChipTags, emv.TagAuthorisationResponseCode) {
+	if !slices.Contains(d.brand(req).ChipTags, emv.TagAuthorisationResponseCode) {
 		more = append(more, emv.TagAuthorisationResponseCode)
 	}
 	chip, err := d.chipData(req, more...)

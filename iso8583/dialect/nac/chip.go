@@ -23,7 +23,7 @@ func (d *Dialect) chipData(req terminal.Request, more ...tlv.Tag) ([]byte, error
 		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
 	}
 	var out []byte
-	for _, tag := range append(slices.Clone(d.settings.ChipTags), more...) {
+	for _, tag := range append(slices.Clone(d.brand(req).ChipTags), more...) {
 		v, ok := req.Tags.Get(tag)
 		if !ok {
 			if slices.Contains(emv.CryptogramTags(), tag) {

@@ -223,6 +223,14 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
+// brands is an acquirer with a table by brand.
+func brands(s *nac.Settings) {
+	s.Private = map[int]string{63: "ALL"}
+	s.Brands = map[string]nac.Brand{"amex": {
+		ChipEntry: "950", StripeEntry: "02", ChipTags: []tlv.Tag{emv.TagCID, emv.TagATC}, Private: map[int]string{48: "AX", 63: ""},
+	}}
+}
+
 func TestSettingsChangeTheMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -242,6 +250,17 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 		{
 			"tags and their order", func(s *nac.Settings) { s.ChipTags = []tlv.Tag{emv.TagCID, emv.TagATC} }, nil,
 			map[int]string{55: "\x9F\x27\x01\x80\x9F\x36\x02\x00\x01"},
+		},
+		{
+			"a brand's own", brands, func(r *terminal.Request) { r.Scheme = "amex" },
+			map[int]string{22: "950", 48: "AX", 63: "", 55: "\x9F\x27\x01\x80\x9F\x36\x02\x00\x01"},
+		},
+		{"no brand's own", brands, func(r *terminal.Request) { r.Scheme = "visa" }, map[int]string{22: "052", 48: "", 63: "ALL"}},
+		{
+			"a brand's stripe", brands, func(r *terminal.Request) {
+				r.Scheme, r.Entry, r.Card.PSN, r.Tags = "amex", terminal.EnteredStripe, "", emv.Data{}
+			},
+			map[int]string{22: "020", 48: "AX", 55: ""},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -357,7 +376,14 @@ func TestNewRefuses(t *testing.T) {
 		"partial":                              func(s *nac.Settings) { s.Partial = "de4" },
 		"totals":                               func(s *nac.Settings) { s.TotalsDigits = 60 },
 		"marked repeat of a reversal":          func(s *nac.Settings) { s.Marked = []string{"0400"} },
-		"tag twice":                            func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagATC) },
+		"a brand's entry mode":                 func(s *nac.Settings) { s.Brands = map[string]nac.Brand{"visa": {PINEntry: "51"}} },
+		"a brand's track in DE 55": func(s *nac.Settings) {
+			s.Brands = map[string]nac.Brand{"visa": {ChipTags: []tlv.Tag{emv.TagTrack2EquivalentData}}}
+		},
+		"private field that is another's": func(s *nac.Settings) { s.Private = map[int]string{60: "000002"} },
+		"private field of the keys":       func(s *nac.Settings) { s.Private = map[int]string{61: "KS"} },
+		"private field with a line end":   func(s *nac.Settings) { s.Brands = map[string]nac.Brand{"visa": {Private: map[int]string{48: "A\n"}}} },
+		"tag twice":                       func(s *nac.Settings) { s.ChipTags = append(s.ChipTags, emv.TagATC) },
 	} {
 		s := nac.Defaults()
 		change(&s)

@@ -128,6 +128,7 @@ func (d *Dialect) shared(req terminal.Request, f form) (map[int]string, error) {
 		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
 	}
 	fields := map[int]string{processingCode: f.code, entryMode: d.entryMode(req), networkID: d.settings.NII, condition: f.condition}
+	d.setPrivate(fields, req)
 	if err := d.setAmounts(fields, req); err != nil {
 		return nil, err
 	}
@@ -187,18 +188,19 @@ func setText(fields map[int]string, field, most int, text string) error {
 
 // entryMode is DE 22: how the card was read, or that its number was kept, and whether a PIN can be entered.
 func (d *Dialect) entryMode(req terminal.Request) string {
-	mode := d.settings.ChipEntry
+	brand := d.brand(req)
+	mode := brand.ChipEntry
 	if req.Method == emv.OnlinePIN {
-		mode = d.settings.PINEntry
+		mode = brand.PINEntry
 	}
 	if req.Kind.WithoutCard() {
-		return d.settings.KeptEntry + d.settings.ChipEntry[2:]
+		return d.settings.KeptEntry + brand.ChipEntry[2:]
 	}
 	switch req.Entry {
 	case terminal.EnteredStripe:
-		return d.settings.StripeEntry + mode[2:]
+		return brand.StripeEntry + mode[2:]
 	case terminal.EnteredFallback:
-		return d.settings.FallbackEntry + mode[2:]
+		return brand.FallbackEntry + mode[2:]
 	case terminal.EnteredChip:
 	}
 	return mode

@@ -50,8 +50,6 @@ func (s Settings) checkSecurity() error {
 		return fmt.Errorf("field %d cannot be for both text and key serial numbers", s.TextField)
 	case s.PINBytes != 8 && s.PINBytes != 16:
 		return fmt.Errorf("a PIN block of %d bytes: it has 8, or 16 in format 4", s.PINBytes)
-	case !digits(s.PINEntry, 3):
-		return fmt.Errorf("entry mode with PIN %q is not three digits like 051", s.PINEntry)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,10 @@ type Settings struct {
 	// the chip's own.
 	StripeEntry   string // a stripe, read whole: "90"; "02" where the host makes nothing of its verification value
 	FallbackEntry string // the stripe of a card whose chip failed: "80"
-	KeptEntry     string // of a void, increment or completion, which has no card but the number that was kept: "01"
+
+	Private   map[int]string   // fields 48, 61 and 63 of requests, reversals and advices: text as it is sent
+	Brands    map[string]Brand // what is otherwise with a scheme of the profile
+	KeptEntry string           // of a void, increment or completion, which has no card but the number that was kept: "01"
 
 	Kinds
 
@@ -102,7 +106,8 @@ func (s Settings) filled() Settings {
 	if len(s.ChipTags) == 0 {
 		s.ChipTags = d.ChipTags
 	}
-	s.ChipTags = slices.Clone(s.ChipTags)
+	s.ChipTags, s.Private = slices.Clone(s.ChipTags), maps.Clone(s.Private)
+	s.Brands = s.filledBrands()
 	return s
 }
 
@@ -120,11 +125,8 @@ func (s Settings) check() error {
 	if s.Track2Filler != "F" && s.Track2Filler != "0" {
 		return bad("track-2 filler %q is not F or 0", s.Track2Filler)
 	}
-	if !digits(s.ChipEntry, 3) {
-		return bad("chip entry mode %q is not three digits like 052", s.ChipEntry)
-	}
-	if !digits(s.StripeEntry, 2) || !digits(s.FallbackEntry, 2) || s.StripeEntry == s.FallbackEntry {
-		return bad("entry modes %q of a stripe and %q of a fallback are not two digits each, and different, like 90 and 80", s.StripeEntry, s.FallbackEntry)
+	if err := s.checkBrands(); err != nil {
+		return bad("%s", err)
 	}
 	if !digits(s.KeptEntry, 2) {
 		return bad("entry mode %q of a number that was kept is not two digits like 01", s.KeptEntry)
@@ -143,14 +145,6 @@ func (s Settings) check() error {
 	}
 	if err := s.checkNetwork(); err != nil {
 		return bad("%s", err)
-	}
-	for i, t := range s.ChipTags {
-		if emv.SecretTag(t) {
-			return bad("tag %s is card data and has no place in DE 55", t)
-		}
-		if slices.Contains(s.ChipTags[:i], t) {
-			return bad("tag %s is listed twice for DE 55", t)
-		}
 	}
 	return nil
 }

@@ -160,6 +160,11 @@ func (d *Dialect) message(row kindRow, req terminal.Request) (*iso8583.Message, 
 			m.Set(field, text)
 		}
 	}
+	for n, text := range d.brand(req.Scheme).Private {
+		if text != "" {
+			m.Set(n, text)
+		}
+	}
 	if !d.settings.OmitCurrency {
 		m.Set(currency, fmt.Sprintf("%03d", req.Amount.Currency.Numeric))
 	}

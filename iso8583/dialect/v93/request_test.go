@@ -181,10 +181,11 @@ func TestSettingsChangeTheMessage(t *testing.T) {
 		},
 		{"short identifiers", nil, func(r *terminal.Request) { r.TerminalID, r.MerchantID = "T1", "M1" }, map[int]string{41: "T1      ", 42: "M1             "}},
 		{
-			"tags of a brand", func(s *v93.Settings) {
-				s.Brands = map[string]v93.Brand{"visa": {ChipTags: []tlv.Tag{emv.TagCID, emv.TagATC}}}
+			"tags and private fields of a brand", func(s *v93.Settings) {
+				s.Brand.Private = map[int]string{48: "ALL", 61: "ALL"}
+				s.Brands = map[string]v93.Brand{"visa": {ChipTags: []tlv.Tag{emv.TagCID, emv.TagATC}, Private: map[int]string{48: "", 63: "VC"}}}
 			}, func(r *terminal.Request) { r.Scheme = "visa" },
-			map[int]string{55: "\x9F\x27\x01\x80\x9F\x36\x02\x00\x01"},
+			map[int]string{48: "", 61: "ALL", 63: "VC", 55: "\x9F\x27\x01\x80\x9F\x36\x02\x00\x01"},
 		},
 		{
 			"cash besides the goods", nil, func(r *terminal.Request) { *r = cashAndTip(t); r.Tip.Minor = 0 },
@@ -395,6 +396,10 @@ func TestNewRefuses(t *testing.T) {
 		"MAC in field 63":             func(s *v93.Settings) { s.MACField = 63 },
 		"sign-on without a MAC":       func(s *v93.Settings) { s.MACSignOn = true },
 		"twelve bytes of PIN":         func(s *v93.Settings) { s.PINBytes = 12 },
+		"private field of a brand that is the batch's": func(s *v93.Settings) {
+			s.Brands = map[string]v93.Brand{"visa": {Private: map[int]string{60: "000001"}}}
+		},
+		"private field with a line end": func(s *v93.Settings) { s.Brand.Private = map[int]string{63: "A\n"} },
 	} {
 		s := settings()
 		change(&s)

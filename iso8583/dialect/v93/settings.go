@@ -73,12 +73,13 @@ type Settings struct {
 
 // Brand is what a scheme's cards look like to the host: position 7 of DE 22 by way of reading, and the tags of DE 55.
 type Brand struct {
-	ChipInput     string    // "5"
-	StripeInput   string    // "2"
-	FallbackInput string    // "2": the standard tells a fallback by its reason in DE 25; some acquirers have a digit for it
-	ChipTags      []tlv.Tag // DE 55 of a request and an advice, in this order; what the card lacks is left out
-	Totals        string    // the acquirer's letters for it in the totals: "VC". Schemes of the same letters and house are added together
-	TotalsHouse   string    // and who stands behind it: "BNK1"
+	ChipInput     string         // "5"
+	StripeInput   string         // "2"
+	FallbackInput string         // "2": the standard tells a fallback by its reason in DE 25; some acquirers have a digit for it
+	ChipTags      []tlv.Tag      // DE 55 of a request and an advice, in this order; what the card lacks is left out
+	Private       map[int]string // fields 48 and 60 to 63 of requests, reversals and advices: text as it is sent; empty leaves one out
+	Totals        string         // the acquirer's letters for it in the totals: "VC". Schemes of the same letters and house are added together
+	TotalsHouse   string         // and who stands behind it: "BNK1"
 }
 
 // Defaults is the standard's own way where it has one.
@@ -172,6 +173,10 @@ func (b Brand) or(d Brand) Brand {
 		b.ChipTags = d.ChipTags
 	}
 	b.ChipTags = slices.Clone(b.ChipTags)
+	own := b.Private
+	b.Private = map[int]string{}
+	maps.Copy(b.Private, d.Private)
+	maps.Copy(b.Private, own)
 	return b
 }
 
@@ -230,6 +235,14 @@ func (s Settings) checkBrands() error {
 		}
 		if err := checkTags(b.ChipTags); err != nil {
 			return fmt.Errorf("brand %q: %w", name, err)
+		}
+		for _, n := range slices.Sorted(maps.Keys(b.Private)) {
+			switch text := b.Private[n]; {
+			case n != 48 && (n < 60 || n > 63) || n == s.BatchField || n == s.InvoiceField:
+				return fmt.Errorf("brand %q: private field %d is not 48 or 60 to 63, or is the batch's or the invoice's", name, n)
+			case len(text) > 999 || !printable(text):
+				return fmt.Errorf("brand %q: private field %d is not at most 999 printable characters", name, n)
+			}
 		}
 	}
 	return checkTags(s.ReversalTags)
