@@ -51,13 +51,13 @@ func compareWay(items []Item, what string, count int, sum int64) []Difference {
 		return nil
 	case count > 0:
 		if found := subset(Counted(items), count, sum); len(found) > 0 {
-			return named(found, func(Item) string { return "the bank does not have this " + what })
+			return named(found, func(Item) string { return "the bank did not have this " + what })
 		}
 	case count < 0:
 		left := slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Missing() == "" })
 		if found := subset(left, -count, -sum); len(found) > 0 {
 			return named(found, func(i Item) string {
-				return "the bank counts this " + what + ", and the journal does not: " + i.Missing()
+				return "the bank counted this " + what + ", and the journal does not: " + i.Missing()
 			})
 		}
 	}
@@ -118,9 +118,9 @@ func apart(what string, count int, sum int64) string {
 	}
 	switch n {
 	case 0:
-		return "the bank counts as many " + what + "s, and their sum is " + map[string]string{"less": "lower", "more": "higher"}[more] + ": the amount of one differs"
+		return "the bank counted as many " + what + "s, and their sum is " + map[string]string{"less": "lower", "more": "higher"}[more] + ": the amount of one differs"
 	case 1:
-		return "the bank counts one " + what + " " + more + ", and no single one has that amount"
+		return "the bank counted one " + what + " " + more + ", and no single one has that amount"
 	}
-	return fmt.Sprintf("the bank counts %d %ss %s", n, what, more)
+	return fmt.Sprintf("the bank counted %d %ss %s", n, what, more)
 }

@@ -20,6 +20,7 @@ var (
 	ErrNotParked     = errors.New("it is not parked")
 	ErrOtherAcquirer = errors.New("the debt is owed to another acquirer, to which this terminal has no link")
 	ErrNote          = errors.New("note refused")
+	ErrSettling      = errors.New("its batch is being settled, with totals that leave it out")
 )
 
 // What the acquirer's owner answers to somebody's wish about a batch that it does not carry out. Nothing was sent.

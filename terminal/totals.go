@@ -47,16 +47,17 @@ type BatchStatus struct {
 
 // waits says why a debt keeps its transaction out of the totals, or nothing.
 func (d Debt) waits() string {
-	what := map[DebtKind]string{AdviceDebt: "word of it", DeferredDebt: "its request"}[d.Kind]
 	switch {
-	case what == "" || d.State == Acknowledged:
+	case d.Kind == ReversalDebt || d.State == Acknowledged:
 		return ""
+	case d.State == Parked && d.Kind == DeferredDebt:
+		return "the bank has refused it for good: see pos queue"
 	case d.State == Parked:
-		return "the bank has refused " + what + ", and it is parked"
+		return "the bank has refused for good to be told of it: see pos queue"
 	case d.State == WrittenOff:
-		return what + " was written off"
+		return "it was written off, and the bank was never told of it"
 	}
-	return what + " has not reached the bank"
+	return "the bank has not been told of it yet"
 }
 
 // Missing says why a transaction is not in the totals of its batch, or nothing when it is: it did not take money, it was taken back, or the

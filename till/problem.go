@@ -53,6 +53,7 @@ func problems() []problemRow {
 		{terminal.ErrNoDebt, http.StatusNotFound, "no_such_debt", "There is no such debt", "Look its number up with pos queue. One that is settled is in the journal of its sale: pos why."},
 		{terminal.ErrNotParked, http.StatusConflict, "not_parked", "The debt is not parked", "The terminal sends it by itself; pos queue send makes it try now."},
 		{terminal.ErrOtherAcquirer, http.StatusConflict, "other_acquirer", "The debt is another acquirer's", "Start posd under that acquirer's name to send it, or write it off."},
+		{terminal.ErrSettling, http.StatusConflict, "settling", "The batch of the payment is being settled", "Wait until the batch is closed, then send it again, or write it off."},
 		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},
 		{terminal.ErrNoBatch, http.StatusNotFound, "no_such_batch", "There is no such batch", "pos report x shows the batch that is open, pos report z the last that was closed."},
 		{terminal.ErrNoTotals, http.StatusConflict, "no_totals", "There is nothing to settle with this acquirer", "It closes its batches by itself."},

@@ -27,7 +27,7 @@ type decided struct {
 // Decide carries out a decision about a parked debt and returns the debt as it then stands on disk; one that is to be sent
 // again goes out at once, before any request. It waits while the owner is busy with the bank; a context that ends before the
 // owner has taken the decision leaves everything as it was. Errors: terminal.ErrNoDebt, ErrNotParked, ErrQuarantined,
-// ErrOtherAcquirer, ErrNote, or the context's.
+// ErrOtherAcquirer, ErrSettling, ErrNote, or the context's.
 func (o *Owner) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
 	if d.Event == terminal.DebtWrittenOff {
 		if err := checkNote(d.Note); err != nil {
@@ -63,7 +63,12 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 	if err == nil && q.Event == terminal.DebtRequeued && d.Acquirer != o.cfg.Name {
 		err = terminal.ErrOtherAcquirer
 	}
-	for _, refusal := range []error{terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer} {
+	if err == nil && q.Event == terminal.DebtRequeued {
+		err = o.settles(ctx, d.Sale)
+	}
+	for _, refusal := range []error{
+		terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer, terminal.ErrSettling,
+	} {
 		if errors.Is(err, refusal) {
 			q.reply <- decided{err: fmt.Errorf("debt %d: %w", q.Debt, err)}
 			return nil
@@ -83,6 +88,28 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 	q.reply <- decided{debt: d}
 	if q.Event == terminal.DebtRequeued {
 		o.Poke()
+	}
+	return nil
+}
+
+// settles refuses what would change a batch whose totals are fixed: terminal.ErrSettling. A sale in quarantine is of no batch that anybody
+// could tell.
+func (o *Owner) settles(ctx context.Context, sale terminal.SaleID) error {
+	s, err := o.cfg.Journal.Sale(ctx, sale)
+	switch {
+	case errors.Is(err, terminal.ErrNoSale), errors.Is(err, terminal.ErrQuarantined):
+		return nil
+	case err != nil:
+		return err
+	}
+	batches, err := o.batches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if b.Number == s.Batch && b.State != terminal.BatchOpen && b.State != terminal.BatchDraining {
+			return fmt.Errorf("batch %d: %w", b.Number, terminal.ErrSettling)
+		}
 	}
 	return nil
 }

@@ -287,8 +287,18 @@ func TestParkedStopsASettlement(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(time.Minute)
-		if got := events(b); !strings.HasPrefix(got, "Settle Drained") {
+		if got := events(b); got != "Settle Drained RefusedForGood" {
 			t.Errorf("it is %s", got)
+		}
+		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); !errors.Is(err, terminal.ErrSettling) {
+			t.Errorf("sent again behind its batch's totals: %v", err)
+		}
+		byHand := terminal.BatchDecision{Event: terminal.BatchCloseByHand, Batch: 1, By: "sara", Note: "by phone"}
+		if _, err := b.lane.DecideBatch(t.Context(), byHand); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); err != nil {
+			t.Errorf("behind the batch's end: %v", err)
 		}
 	})
 }

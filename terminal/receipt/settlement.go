@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"tillway/money"
 	"tillway/terminal"
@@ -47,6 +48,9 @@ func batchVerdict(p terminal.Proof) string {
 	case terminal.ProofBalanced:
 		return "CLOSED IN BALANCE"
 	case terminal.ProofDiffers:
+		if p.Batch.Note != "" {
+			return "CLOSED BY HAND"
+		}
 		return "CLOSED, NOT IN BALANCE"
 	case terminal.ProofDisputed:
 		return "NOT CLOSED: THE BANK DIFFERS"
@@ -101,15 +105,18 @@ func (s BatchSlip) page() []block {
 	}
 	p = append(p, s.differences()...)
 	if s.settled || s.Report.Type == "Z" {
+		if p[len(p)-1].kind == rule {
+			p = p[:len(p)-1]
+		}
 		p = append(p, block{kind: bar}, block{kind: big, text: s.Verdict}, block{kind: bar})
 		if b.Code != "" {
 			p = append(p, block{pair, "RESPONSE", line(b.Code)})
 		}
 		if why := line(b.Reason); why != "" && s.Report.Proof.Result != terminal.ProofBalanced {
-			p = append(p, block{kind: words, text: why})
+			p = append(p, block{kind: words, text: sentence(why)})
 		}
 		if b.Note != "" {
-			p = append(p, block{kind: words, text: line(b.Note)})
+			p = append(p, block{kind: words, text: "Note: " + sentence(b.Note)})
 		}
 		return p
 	}
@@ -178,6 +185,19 @@ func (s BatchSlip) line(l terminal.TotalsLine) []block {
 	return p
 }
 
+// sentence is a finding as a line of its own.
+func sentence(text string) string {
+	r := []rune(line(text))
+	if len(r) == 0 {
+		return ""
+	}
+	r[0] = unicode.ToUpper(r[0])
+	if last := r[len(r)-1]; !unicode.IsPunct(last) {
+		r = append(r, '.')
+	}
+	return string(r)
+}
+
 func scheme(name string) string {
 	if name == "" {
 		return "OTHER CARDS"
@@ -208,6 +228,8 @@ func (s BatchSlip) three(l terminal.ProofLine, all bool) []block {
 	switch {
 	case l.Host != nil:
 		p = append(p, s.who("BANK", *l.Host, refunds)...)
+	case all && s.Report.Proof.Batch.Code == "":
+		p = append(p, block{pair, "BANK", "HAS NOT ANSWERED"})
 	case all:
 		p = append(p, block{pair, "BANK", "SAYS NO TOTALS"})
 	}
@@ -241,11 +263,18 @@ func (s BatchSlip) differences() []block {
 			if d.Amount.Currency.Code != "" {
 				amount = d.Amount.Format()
 			}
-			p = append(p, block{pair, label, amount}, block{kind: words, text: line(d.Why)})
+			p = append(p, block{pair, label, amount}, block{kind: words, text: sentence(d.Why)})
 		}
 		p = append(p, block{kind: rule})
 	}
-	list("WHAT DIFFERS", s.Report.Proof.Findings)
+	proof := s.Report.Proof
+	if proof.Result == terminal.ProofBalanced && proof.Batch.Uploaded > 0 {
+		list("WHAT DIFFERED", proof.Findings)
+		why := "The bank had other totals. It was sent the batch, payment by payment, and has the same now."
+		p = append(p, block{kind: words, text: why}, block{kind: rule})
+	} else {
+		list("WHAT DIFFERS", proof.Findings)
+	}
 	head := "NOT AT THE BANK"
 	if s.Report.Type == "X" {
 		head = "NOT AT THE BANK YET"
