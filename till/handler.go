@@ -150,7 +150,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusOK, Status{
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
-			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Profile: c.Profile, Version: c.Version,
+			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Kinds: append([]terminal.Kind{}, c.Kinds...), Profile: c.Profile, Version: c.Version,
 			Kernel: c.Kernel, CAKeys: c.CAKeys,
 		},
 		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),

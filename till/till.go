@@ -110,6 +110,7 @@ type Config struct {
 
 	Acquirer   string // whose batches are reported
 	Currency   money.Currency
+	Kinds      []terminal.Kind // that profile and acquirer both have
 	TerminalID string
 	MerchantID string
 	Profile    string // name of the terminal's profile
@@ -150,8 +151,11 @@ type Terminal struct {
 	Location   []string `json:"location"`
 	Currency   string   `json:"currency"` // "KWD"
 	Exponent   int      `json:"exponent"` // decimals of the currency
-	Profile    string   `json:"profile"`
-	Version    string   `json:"version"`
+
+	Kinds []terminal.Kind `json:"kinds"` // of transaction, that this terminal takes orders for
+
+	Profile string `json:"profile"`
+	Version string `json:"version"`
 
 	Kernel receipt.Kernel `json:"kernel"`
 	CAKeys CAKeys         `json:"ca_keys"`

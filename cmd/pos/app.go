@@ -141,10 +141,21 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "path of the daemon's socket")
 	root.SetFlagErrorFunc(flagError)
 	root.Args, root.RunE = cobra.ArbitraryArgs, onlyHolds
-	root.AddCommand(a.starting()...)
-	root.AddCommand(a.signature(), a.agreement(), a.confirmation(), a.cancel(), a.show(), a.receipt(), a.why(), a.journal(), a.status(), a.queue(), a.settle(), a.reports(), a.transcript())
-	root.AddCommand(a.login(), a.logout(), a.users(), a.audit(), a.keysCommand())
-	root.AddCommand(a.card(), a.decode(), a.calc())
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.receipt(), a.settle(), a.reports(), a.login(), a.logout())},
+		{"look", "To look into it:", []*cobra.Command{a.status(), a.queue(), a.show(), a.why(), a.journal(), a.transcript()}},
+		{"run", "To run the terminal:", []*cobra.Command{a.users(), a.audit(), a.keysCommand()}},
+		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+		}
+		root.AddCommand(g.commands...)
+	}
 	return root
 }
 

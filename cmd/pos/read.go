@@ -283,6 +283,13 @@ func (a *app) status() *cobra.Command {
 func (a *app) printStatus(st till.Status) {
 	t, s := st.Terminal, st.Snapshot
 	a.printf("Terminal  %s, %s, %s (%s), %s %s\n", t.TerminalID, oneLine(t.Merchant), t.Currency, t.Profile, "release", t.Version)
+	var kinds []string
+	for _, k := range t.Kinds {
+		kinds = append(kinds, kindWord(k))
+	}
+	if len(kinds) > 0 {
+		a.printf("Does      %s\n", oneLine(strings.Join(kinds, ", ")))
+	}
 	a.printf("CA keys   %d, %s\n", t.CAKeys.Keys, oneLine(t.CAKeys.Environment))
 	a.printf("Kernel    %s %s, checksum %s\n", oneLine(t.Kernel.Name), oneLine(t.Kernel.Version), oneLine(shortSum(t.Kernel.Checksum)))
 	state := string(s.State)

@@ -318,7 +318,7 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 	}
 	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	srv := &http.Server{Handler: till.New(till.Config{
-		Lane: s, Journal: s, Access: access, Verify: s.verify, Currency: s.sale.Amount.Currency, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
+		Lane: s, Journal: s, Access: access, Verify: s.verify, Currency: s.sale.Amount.Currency, Kinds: []terminal.Kind{terminal.KindSale, terminal.KindPreauth}, TerminalID: "TILL0001", MerchantID: "KW0000000000001",
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		CAKeys:      till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},

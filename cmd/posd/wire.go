@@ -110,6 +110,7 @@ type stack struct {
 	lane      *lane.Lane
 	owner     *lane.Owner
 	recovered []terminal.Sale
+	kinds     []terminal.Kind // that profile and acquirer both have
 
 	transcripts *transcripts // nil: none are kept
 }
@@ -134,12 +135,14 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	if answer == 0 {
 		answer = p.profile.Deadlines.Answer
 	}
+	s := &stack{recovered: recovered, transcripts: p.transcripts}
 	for _, k := range p.profile.Transactions.Kinds {
 		if !slices.Contains(dialect.Can().Kinds, k) {
 			p.log.Warn("the profile does a kind of transaction that the acquirer has no message for: its orders are refused", "kind", k)
+			continue
 		}
+		s.kinds = append(s.kinds, k)
 	}
-	s := &stack{recovered: recovered, transcripts: p.transcripts}
 	var macs lane.Macs
 	var pad lane.PINPad
 	if p.module != nil {

@@ -1,6 +1,7 @@
 $ pos status
 ? 0
 Terminal  TILL0001, TILLWAY TEST SHOP, KWD (kuwait), release test
+Does      sale, pre-authorisation
 CA keys   12, test
 Kernel    contact 1.0.0, checksum 0123456789abcdef
 State     Ready
