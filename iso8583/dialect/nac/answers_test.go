@@ -85,6 +85,12 @@ func TestCodeTable(t *testing.T) {
 			}
 		}
 	}
+	for processing, forced := range map[string]bool{"000000": true, "090000": true, "200000": false, "020000": false, "300000": false, "310000": false, "": false} {
+		r, err := d.Response(answer(t, d, "answer-0210", map[int]string{3: processing, 39: "02"}))
+		if err != nil || r.Verdict != declined || strings.Contains(r.Advice.Do, "forced sale") != forced {
+			t.Errorf("call the bank, DE 3 %q: %+v (%v)", processing, r.Advice, err)
+		}
+	}
 	for n := range 100 {
 		if code := string([]byte{byte('0' + n/10), byte('0' + n%10)}); !seen[code] {
 			t.Errorf("code %s has no row", code)

@@ -119,9 +119,17 @@ func (d *Dialect) decide(m *iso8583.Message, of family, r *terminal.Response) er
 		row = totalsDiffer()
 	case of != asked && row.verdict == terminal.VerdictApproved:
 		row = taken()
+	case row.do == callBank && !d.answersSale(m): // what a call could bring, a forced sale, is none of the others
+		row.do = anotherWay
 	}
 	r.Verdict, r.Advice = row.verdict, row.outcome(code)
 	return nil
+}
+
+// answersSale says that an answer is to a sale, as its DE 3 has it.
+func (d *Dialect) answersSale(m *iso8583.Message) bool {
+	code, _ := m.Get(processingCode)
+	return strings.HasPrefix(code, purchase[:2]) || strings.HasPrefix(code, d.settings.CashbackCode)
 }
 
 // partial is how much of what was asked for was approved, as the settings have it. It is taken of a sale alone: of a
