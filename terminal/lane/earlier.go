@@ -167,7 +167,7 @@ func (e *earlier) mayVoid(batch uint32) error {
 			instead = "sell again"
 		default:
 		}
-		return refuse("transaction %s is of batch %d, which is closed: %s", s.ID, s.Batch, instead)
+		return refuse("transaction %s is of batch %d, which is settled or closed: %s", s.ID, s.Batch, instead)
 	}
 	if r, ok := e.of(terminal.KindRefund); ok {
 		return refuse("transaction %s was refunded, by transaction %s: refund the rest, or void that refund first", s.ID, r.ID)

@@ -13,8 +13,8 @@ import (
 func (m *memory) Sale(_ context.Context, id terminal.SaleID) (terminal.Sale, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fail != nil {
-		return terminal.Sale{}, m.fail
+	if m.fail != nil || m.bad["Sale"] {
+		return terminal.Sale{}, cmp.Or(m.fail, terminal.ErrQuarantined)
 	}
 	s, ok := m.sales()[id]
 	if !ok {
@@ -37,12 +37,18 @@ func (m *memory) where(fits func(terminal.Sale) bool) []terminal.Sale {
 }
 
 func (m *memory) About(_ context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
+	if m.bad["About"] {
+		return nil, terminal.ErrQuarantined
+	}
 	return m.where(func(s terminal.Sale) bool { return s.Of == id }), nil
 }
 
 func (m *memory) CardOf(_ context.Context, id terminal.SaleID) (terminal.CardData, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.bad["CardOf"] {
+		return terminal.CardData{}, terminal.ErrQuarantined
+	}
 	for _, e := range m.rows {
 		if e.Sale != nil && e.Sale.ID == id && e.Secret != nil && !e.Secret.Card.PAN.IsZero() {
 			card := e.Secret.Card
@@ -64,6 +70,9 @@ func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time, fits fu
 }
 
 func (m *memory) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+	if m.bad["Told"] {
+		return "", false, terminal.ErrQuarantined
+	}
 	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged, terminal.WrittenOff) {
 		if d.Sale != id || d.Kind == terminal.ReversalDebt {
 			continue

@@ -114,6 +114,9 @@ func TestSameCardIsConfirmed(t *testing.T) {
 			if s.State != c.state || s.Outcome.Code != c.code || s.Twin != 1 || b.lane.Snapshot().Confirm {
 				t.Error(describe(s))
 			}
+			if c.code == terminal.CodeTimedOut && !strings.Contains(s.Outcome.Happened, "Nobody said in time") {
+				t.Error(describe(s))
+			}
 			if c.state == terminal.Approved {
 				b.on("sale", "sale")
 			} else {

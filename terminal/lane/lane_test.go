@@ -27,6 +27,8 @@ type memory struct {
 	commits []int            // how many rows there were behind each commit
 	waiting []terminal.Entry
 	fail    error
+
+	bad map[string]bool // which question about an earlier sale meets a row in quarantine: "Sale", "About", "Told", "CardOf"
 }
 
 func (m *memory) Append(_ context.Context, commit bool, entries ...terminal.Entry) error {
@@ -581,7 +583,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 			"control character":    {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "a\nb"},
 			"card number":          {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "card 4761 7390-0101 0119"},
 			"card number as a key": {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: "4761739001010119"},
-			"long reference":       {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: string(make([]byte, 65))},
+			"long reference":       {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: strings.Repeat("r", 65)},
+			"long key":             {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: strings.Repeat("k", 65)},
 		} {
 			if s, err := b.lane.Start(t.Context(), o); !errors.Is(err, terminal.ErrOrder) {
 				t.Errorf("%s: %+v, %v", name, s, err)
