@@ -156,6 +156,7 @@ func TestKindsRefused(t *testing.T) {
 		{"advice-completion-0220", "of what has no reference number", func(r *terminal.Request) { r.Original.RRN = "" }},
 		{"advice-completion-0220", "with a tip", func(r *terminal.Request) { r.Tip = money.New(1, r.Amount.Currency) }},
 		{"advice-capture-0220", "of a sale in one", func(r *terminal.Request) { r.TwoStep = false }},
+		{"advice-capture-0220", "of a request that was kept", func(r *terminal.Request) { r.Way = terminal.WayDeferred }},
 		{"advice-capture-0220", "of nothing", func(r *terminal.Request) { r.Original = terminal.Original{} }},
 		{"refund-0200", "of another amount than the card saw", func(r *terminal.Request) { r.Amount.Minor++ }},
 		{"void-0200", "of nothing", func(r *terminal.Request) { r.Original = terminal.Original{} }},
