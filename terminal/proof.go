@@ -136,7 +136,7 @@ type Report struct {
 type Tally struct {
 	Voids    int   `json:"voids"` // payments that were taken back
 	VoidsSum int64 `json:"voids_sum"`
-	Held     int   `json:"held"` // pre-authorisations
+	Held     int   `json:"held"` // pre-authorisations and their increments that no completion of the batch has ended
 	HeldSum  int64 `json:"held_sum"`
 	Declined int   `json:"declined"`
 	Reversed int   `json:"reversed"`
@@ -148,6 +148,12 @@ func MakeReport(b Batch, items []Item, at time.Time) Report {
 	if !b.Fixed.IsZero() {
 		r.Type = "Z"
 	}
+	taken := map[SaleID]bool{}
+	for _, i := range items {
+		if s := i.Sale; s.State == Approved && s.Kind == KindCompletion && i.Void == 0 {
+			taken[s.Of] = true
+		}
+	}
 	for _, i := range items {
 		switch s := i.Sale; {
 		case s.State == Declined:
@@ -158,7 +164,7 @@ func MakeReport(b Batch, items []Item, at time.Time) Report {
 		case i.Void != 0:
 			r.Tally.Voids++
 			r.Tally.VoidsSum += s.Taken().Minor
-		case s.Kind == KindPreauth || s.Kind == KindIncrement:
+		case s.Kind == KindPreauth && !taken[s.ID], s.Kind == KindIncrement && !taken[s.Of]:
 			r.Tally.Held++
 			r.Tally.HeldSum += s.Taken().Minor
 		}

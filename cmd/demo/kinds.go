@@ -301,7 +301,7 @@ func withoutBank() []scene {
 		{title: "The bank cannot be reached: the card proves itself and approves", line: "sale 6.250", before: noBank("oda-cda"), waits: true, want: kept, says: "APPROVED OFFLINE"},
 		{title: "A card that cannot: taken at the shop's own risk", line: "sale 7.250", before: insert("credit"), waits: true, want: kept, says: "SUBJECT TO THE BANK'S APPROVAL"},
 		{title: "Another, whose bank will say no", line: "sale 3.051", as: "unpaid", before: insert("credit"), waits: true, want: kept, says: "SUBJECT TO THE BANK'S APPROVAL"},
-		{title: "What waits, for how much, and why", line: "queue list", waits: true, want: told, says: "advice"},
+		{title: "What waits, for how much, and why", line: "queue list", waits: true, want: told, says: "KWD 16.551"},
 		{title: "The bank is back, and is told", line: "queue send", before: bankBack, want: told},
 		{title: "What it refused stays in sight", line: "queue list", want: told, says: "Parked"},
 		{title: "And the day does not end over it", line: "settle", want: result{3, "", "", nothing}},

@@ -126,8 +126,8 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	handler := till.New(till.Config{
 		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Log: log,
-		Header:   receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
-		Kinds: s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		Header: receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
+		Kinds:  s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	})
