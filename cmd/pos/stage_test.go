@@ -31,6 +31,10 @@ type stage struct {
 	sale  terminal.Sale  // as it ended
 	shows []terminal.Snapshot
 
+	batches   []terminal.Batch // the batch, as whoever looks again and again finds it; the last stays
+	settleErr error            // what DecideBatch answers
+	settled   []terminal.BatchDecision
+
 	refuse    error  // what Start answers
 	cancelErr error  // what Cancel answers
 	watchErr  error  // what Watch answers
@@ -145,16 +149,37 @@ func (s *stage) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Deb
 }
 
 func (s *stage) DecideBatch(_ context.Context, d terminal.BatchDecision) (terminal.Batch, error) {
-	return terminal.Batch{}, fmt.Errorf("%w: %+v", terminal.ErrNoTotals, d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled = append(s.settled, d)
+	if s.settleErr != nil {
+		return terminal.Batch{}, s.settleErr
+	}
+	return s.batches[0], nil
 }
 
-func (s *stage) Batches(context.Context, string) ([]terminal.Batch, error) { return nil, nil }
+func (s *stage) Batches(context.Context, string) ([]terminal.Batch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.batches, nil
+}
 
 func (s *stage) BatchRecord(context.Context, string, uint32) (terminal.Batch, error) {
-	return terminal.Batch{}, terminal.ErrNoBatch
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.batches) == 0 {
+		return terminal.Batch{}, terminal.ErrNoBatch
+	}
+	b := s.batches[0]
+	if len(s.batches) > 1 {
+		s.batches = s.batches[1:]
+	}
+	return b, nil
 }
 
-func (s *stage) Items(context.Context, string, uint32) ([]terminal.Item, error) { return nil, nil }
+func (s *stage) Items(context.Context, string, uint32) ([]terminal.Item, error) {
+	return []terminal.Item{{Sale: s.sale}}, nil
+}
 
 func (s *stage) SendQueue(context.Context) error { return nil }
 
