@@ -158,7 +158,13 @@ func (b *bank) dial() func(context.Context) (net.Conn, error) {
 // terminal is a till at that bank, on a disk of its own, which has a second to answer.
 func (b *bank) terminal(change ...func(*parts)) *stack {
 	b.t.Helper()
-	s, journal := quickSecured(b.t, "credit", answerAll, nil, append([]func(*parts){func(p *parts) {
+	return b.terminalWith("credit", change...)
+}
+
+// terminalWith is one with another card in its reader.
+func (b *bank) terminalWith(card string, change ...func(*parts)) *stack {
+	b.t.Helper()
+	s, journal := quickSecured(b.t, card, answerAll, nil, append([]func(*parts){func(p *parts) {
 		if p.dial = b.pipe; b.pipe == nil {
 			p.dial = b.dial()
 		}

@@ -2,11 +2,13 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"tillway/emv"
 	"tillway/terminal"
 )
 
@@ -122,4 +124,84 @@ func TestPowerCutUnderASignature(t *testing.T) {
 			t.Errorf("%d reversals", n)
 		}
 	})
+}
+
+// cutJournal is a journal whose power fails at its nth append: before it is on disk, or just behind it.
+type cutJournal struct {
+	*memory
+	at, n  int
+	behind bool
+}
+
+var errPower = errors.New("power cut")
+
+func (c *cutJournal) Append(ctx context.Context, commit bool, entries ...terminal.Entry) error {
+	switch c.n++; {
+	case c.n < c.at:
+		return c.memory.Append(ctx, commit, entries...)
+	case c.n == c.at && c.behind:
+		_ = c.memory.Append(ctx, commit, entries...)
+	}
+	return errPower
+}
+
+// TestPowerCutBetweenTheTCAndItsAdvice: the power fails at every step of an offline approval and of its delivery. Either the sale was
+// never approved, and the host hears of nothing, or it was, and the host hears of it: the first time once, and a repeat only of what
+// may have left.
+func TestPowerCutBetweenTheTCAndItsAdvice(t *testing.T) {
+	for _, card := range []offline{{first: emv.Approved}, {first: emv.Online}} {
+		for at := 1; at <= 12; at++ {
+			for _, behind := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					journal := &cutJournal{&memory{}, at, 0, behind}
+					b := start(t, card, slot{}, always("00"), keeping(ample), func(c *Config, o *OwnerConfig) { c.Journal, o.Journal = journal, journal })
+					b.wire.set(false, nil)
+					if card.first == emv.Online {
+						b.wire.set(false, errors.New("no route"))
+					}
+					b.sell(1000, "")
+					time.Sleep(time.Minute)
+					b.wire.set(false, nil)
+					time.Sleep(time.Minute)
+					shown := b.lane.Snapshot()
+					b.stop()
+					<-b.ended
+					left := &memory{rows: slices.Clone(journal.rows)}
+					if _, err := Recover(t.Context(), Recovery{Journal: left, Acquirer: "acquirer", Now: time.Now()}); err != nil {
+						t.Fatal(err)
+					}
+					after := start(t, card, slot{}, always("00"), func(c *Config, o *OwnerConfig) { c.Journal, o.Journal = left, left })
+					defer after.end()
+					after.wire.set(false, nil)
+					after.owner.Poke()
+					pass(time.Hour)
+					before, then := count(b.sent(), "advice 000001"), count(after.sent(), "advice 000001")
+					sale, known := left.sales()[1]
+					approved := known && sale.State == terminal.Approved
+					acknowledged := slices.Equal(after.leftStates(left), []terminal.DebtState{terminal.Acknowledged})
+					switch {
+					case shown.Last != nil && shown.Last.State == terminal.Approved && !approved:
+						t.Errorf("at %d, behind %v: it was shown approved, and is %q", at, behind, sale.State)
+					case approved && (before+then == 0 || before+then > 2 || !acknowledged):
+						t.Errorf("at %d, behind %v: approved, and told %d and %d times: %v", at, behind, before, then, after.leftStates(left))
+					case !approved && before+then > 0:
+						t.Errorf("at %d, behind %v: %q, and the host was told", at, behind, sale.State)
+					}
+					for _, m := range slices.Concat(b.messages(), after.messages()) {
+						if m != "advice 000001" && (m != "reversal" || sale.State != terminal.Reversed) { // the power went with its request on disk
+							t.Errorf("at %d, behind %v: %q on the wire", at, behind, m)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// leftStates are where a journal's advices stand.
+func (b *bench) leftStates(m *memory) (all []terminal.DebtState) {
+	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged) {
+		all = append(all, d.State)
+	}
+	return all
 }
