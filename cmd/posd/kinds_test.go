@@ -50,16 +50,28 @@ func TestEveryKind(t *testing.T) {
 	for name, c := range map[string]struct {
 		dialect string
 		two     bool
-	}{"nac": {dialectNAC, false}, "nac, in two": {dialectNAC, true}, "v93": {dialectV93, false}, "v93, in two": {dialectV93, true}} {
+		secured bool // with MAC, and with a PIN where the host is asked
+	}{
+		"nac": {dialectNAC, false, false}, "nac, in two": {dialectNAC, true, false}, "nac, secured": {dialectNAC, false, true},
+		"v93": {dialectV93, false, false}, "v93, in two": {dialectV93, true, false}, "v93, secured": {dialectV93, false, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &farSide{}
 				far := func(conn net.Conn, h *host.Host) { w.host = h; h.ServeConn(t.Context(), conn) }
-				s, journal := quickSecured(t, "credit", far, func(a *acquirerConfig, h *host.Config) (module, error) {
+				card := map[bool]string{false: "credit", true: "debit"}[c.secured]
+				s, journal := quickSecured(t, card, far, func(a *acquirerConfig, h *host.Config) (module, error) {
 					if a.Dialect = c.dialect; c.dialect == dialectV93 {
 						h.Version = host.Version1993
 					}
-					return nil, nil //nolint:nilnil // no module is what is asked for
+					if !c.secured {
+						return nil, nil //nolint:nilnil // no module is what is asked for
+					}
+					simSecurity(h)
+					if a.NAC.MAC = "alg3"; c.dialect == dialectV93 {
+						h.Security.Field, a.NAC.MAC, a.V93.MAC, a.V93.MACSignOn = 53, "", "alg3", true
+					}
+					return simModule(t.Context(), t.TempDir(), a.Name, always{})
 				}, func(p *parts) { p.profile.Transactions.TwoStep = c.two })
 				runEveryKind(teller{t, s}, w, c.two)
 				if debts, err := journal.Debts(t.Context()); err != nil || len(debts) > 0 {
