@@ -136,3 +136,63 @@ func runEveryKind(k teller, w *farSide, two bool) {
 		k.t.Errorf("the bank has verified %d certificates, want 1", certificates)
 	}
 }
+
+// TestApprovalInPart: a bank that approves less is agreed with, and holds that much, or is told no, and holds nothing.
+func TestApprovalInPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		dialect string
+		two     bool
+		says    bool
+	}{
+		"nac, taken": {dialectNAC, false, true}, "nac, not taken": {dialectNAC, false, false}, "v93, taken": {dialectV93, false, true},
+		"v93, not taken": {dialectV93, false, false}, "v93, in two, taken": {dialectV93, true, true}, "v93, in two, not taken": {dialectV93, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &farSide{}
+				far := func(conn net.Conn, h *host.Host) { w.host = h; h.ServeConn(t.Context(), conn) }
+				s, _ := quickSecured(t, "credit", far, func(a *acquirerConfig, h *host.Config) (module, error) {
+					h.Terminals[0].Partial = true
+					if a.Dialect, a.NAC.Partial, a.V93.Partial = c.dialect, "amount", true; c.dialect == dialectV93 {
+						h.Version = host.Version1993
+					}
+					return nil, nil //nolint:nilnil // no module is what is asked for
+				}, func(p *parts) { p.profile.Transactions.TwoStep = c.two })
+				k := teller{t, s}
+				sale, err := s.lane.Start(t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: k.kd(10_010)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				said := false
+				sale, err = watch(t.Context(), s.lane, sale.ID, func(n terminal.Snapshot) error {
+					if n.State != terminal.AgreementOnline || said {
+						return nil
+					}
+					said = true
+					return s.lane.Agree(t.Context(), sale.ID, terminal.Agreement{Matches: c.says, By: "sara"})
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				var held int64
+				for _, p := range w.host.Ledger() {
+					if p.State == host.Posted || p.State == host.OnHold {
+						held += p.Amount.Minor
+					}
+				}
+				switch {
+				case sale.Approved.Minor <= 0 || sale.Approved.Minor >= 10_010:
+					t.Errorf("%s: approved %d: %+v", sale.State, sale.Approved.Minor, sale.Outcome)
+				case c.says && (sale.State != terminal.Approved || held != sale.Approved.Minor):
+					t.Errorf("%s: the bank holds %d of %d", sale.State, held, sale.Approved.Minor)
+				case !c.says && (sale.State != terminal.Reversed || held != 0 || sale.Outcome.Code != terminal.CodePartRefused):
+					t.Errorf("%s: the bank holds %d: %+v", sale.State, held, sale.Outcome)
+				}
+				if n := s.lane.Snapshot(); n.Owed+n.Parked > 0 {
+					t.Errorf("%d are owed, %d parked", n.Owed, n.Parked)
+				}
+			})
+		})
+	}
+}
