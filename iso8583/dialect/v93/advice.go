@@ -90,7 +90,7 @@ func (d *Dialect) capture(req terminal.Request) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if req.Kind == terminal.KindSale && !stripe(req) && certified(req) { // the issuer has seen the request's cryptogram: this one is for the file
+	if req.Kind == terminal.KindSale && !stripe(req) && made(req, emv.TC) { // the issuer has seen the request's cryptogram: this one is for the file
 		if err := d.setCertificate(m, req); err != nil {
 			return nil, err
 		}
@@ -98,10 +98,10 @@ func (d *Dialect) capture(req terminal.Request) ([]byte, error) {
 	return d.pack(m)
 }
 
-// certified says whether the card has made a transaction certificate (Book 3, 6.5.5).
-func certified(req terminal.Request) bool {
+// made says whether that is the cryptogram that the card has made last (Book 3, 6.5.5).
+func made(req terminal.Request, want emv.Cryptogram) bool {
 	cid := req.Tags.Value(emv.TagCID)
-	return len(cid) == 1 && cid[0]>>6 == 1
+	return len(cid) == 1 && emv.CID(cid[0]).Cryptogram() == want
 }
 
 // cancellation is the 1420 that takes back an earlier transaction because the customer cancelled. It has a number of its own, and names
@@ -159,7 +159,7 @@ func setApproval(m *iso8583.Message, code string) error {
 // setCertificate puts a chip's data in, which have to hold a transaction certificate, and behind them the response code (tag 8A)
 // that the card was given: one of those named, or any.
 func (d *Dialect) setCertificate(m *iso8583.Message, req terminal.Request, codes ...string) error {
-	if !certified(req) {
+	if !made(req, emv.TC) {
 		return fmt.Errorf("%w: DE 55: word of an approval without a transaction certificate", ErrRequest)
 	}
 	arc := string(req.Tags.Value(emv.TagAuthorisationResponseCode))

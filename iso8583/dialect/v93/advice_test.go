@@ -195,6 +195,9 @@ func TestDeferred(t *testing.T) {
 		"a refund":        func(r *terminal.Request) { r.Kind = terminal.KindRefund },
 		"a balance":       func(r *terminal.Request) { *r = inquiry(t) },
 		"a forced sale":   func(r *terminal.Request) { *r = forced(t) },
+		"cash":            func(r *terminal.Request) { *r = cashAndTip(t) },
+		"a certificate":   func(r *terminal.Request) { r.Tags.Put(emv.TagCID, []byte{0x40}) },
+		"a refused one":   func(r *terminal.Request) { r.Tags.Put(emv.TagCID, []byte{0x00}) },
 		"no cryptogram":   func(r *terminal.Request) { r.Tags.Delete(emv.TagApplicationCryptogram) },
 		"no trace number": func(r *terminal.Request) { r.STAN = 0 },
 	} {

@@ -34,11 +34,17 @@ func (d *Dialect) setAmounts(m *iso8583.Message, req terminal.Request) error {
 	if signedAmount(req) != req.Amount {
 		tip = 0
 	}
+	if req.Kind == terminal.KindBalance && req.Amount.Minor != 0 {
+		return fmt.Errorf("%w: DE 4: an amount in a balance inquiry", ErrRequest)
+	}
+	if (cash != 0 && req.Cashback.Currency != req.Amount.Currency) || (tip != 0 && req.Tip.Currency != req.Amount.Currency) {
+		return fmt.Errorf("%w: DE 54: cash or a tip in another currency", ErrRequest)
+	}
 	if cash < 0 || tip < 0 || cash > req.Amount.Minor || tip > req.Amount.Minor-cash {
 		return fmt.Errorf("%w: DE 54: cash and tip are no parts of the amount", ErrRequest)
 	}
-	if cash > 0 && req.Kind != terminal.KindSale && req.Kind != terminal.KindForced {
-		return fmt.Errorf("%w: DE 54: cash with a %s", ErrRequest, req.Kind)
+	if sold := req.Kind == terminal.KindSale; cash > 0 && !sold || tip > 0 && !sold && req.Kind != terminal.KindForced {
+		return fmt.Errorf("%w: DE 54: cash or a tip with a %s", ErrRequest, req.Kind)
 	}
 	minor := fmt.Sprintf("%012d", cash)
 	if other, ok := req.Tags.Get(emv.TagAmountOther); ok && !bytes.Equal(other, hexBytes(minor)) {
