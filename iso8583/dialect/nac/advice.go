@@ -7,6 +7,7 @@ import (
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 	"tillway/terminal"
 )
@@ -54,12 +55,11 @@ func (d *Dialect) setChip(m *iso8583.Message, req terminal.Request, offline bool
 		return err
 	}
 	told := string(req.Tags.Value(emv.TagAuthorisationResponseCode))
-	made, ok := cryptogram(req.Tags)
 	switch {
 	case !offline:
 	case told != "Y1" && told != "Y3": // Book 4, A6
 		return fmt.Errorf("%w: DE 55: tag 8A is no offline approval", ErrRequest)
-	case !ok || made != emv.TC:
+	case !dialect.Made(req.Tags, emv.TC):
 		return fmt.Errorf("%w: DE 55: an offline approval without a TC", ErrRequest)
 	}
 	m.SetBytes(chipData, chip)
@@ -71,14 +71,14 @@ func (d *Dialect) setChip(m *iso8583.Message, req terminal.Request, offline bool
 // Errors: ErrRequest.
 func (d *Dialect) Deferred(req terminal.Request) ([]byte, error) {
 	bad := func(why string) ([]byte, error) { return nil, fmt.Errorf("%w: kept for later: %s", ErrRequest, why) }
-	switch made, ok := cryptogram(req.Tags); {
+	switch {
 	case !d.settings.Deferred:
 		return bad("the settings have no such requests")
 	case req.Kind != terminal.KindSale || req.Cashback.Minor != 0:
 		return bad("only a sale without cash can be")
 	case req.Entry != "" && req.Entry != terminal.EnteredChip:
 		return bad("only the sale of a chip can be")
-	case !ok || made != emv.ARQC:
+	case !dialect.Made(req.Tags, emv.ARQC):
 		return bad("no ARQC")
 	case req.Method == emv.OnlinePIN:
 		return bad("a PIN is not kept")

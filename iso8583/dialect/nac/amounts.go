@@ -2,34 +2,12 @@ package nac
 
 import (
 	"fmt"
-	"strconv"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 	"tillway/terminal"
 )
-
-// The types of additional amounts (ISO 8583:1987, DE 54).
-const (
-	ledgerType    = "01" // balance of the account
-	availableType = "02" // what of it can be spent
-	cashType      = "40" // cash given out
-	originalType  = "57" // what was asked for, where less was approved
-)
-
-// An additional amount has account type, amount type, currency, sign and amount. DE 54 has six at most.
-const (
-	additionalDigits = 20
-	amountDigits     = 12
-	maxAdditional    = 6
-)
-
-// additional is one amount of DE 54.
-type additional struct {
-	kind     string // amount type, two digits
-	currency uint16
-	minor    int64 // below zero where it is owed (D)
-}
 
 // setAmounts puts in DE 4, all that the card pays, and DE 54, what of it is tip or cash. Errors: ErrRequest.
 func (d *Dialect) setAmounts(fields map[int]string, req terminal.Request) error {
@@ -58,7 +36,7 @@ func (d *Dialect) setAmounts(fields map[int]string, req terminal.Request) error 
 	if fields[amount] = minor; req.Kind == terminal.KindVoid && d.settings.VoidAmount == amountZero {
 		fields[amount] = fmt.Sprintf("%012d", 0)
 	}
-	if text := d.writeAmount(d.settings.TipType, req.Tip) + d.writeAmount(cashType, req.Cashback); text != "" {
+	if text := d.writeAmount(d.settings.TipType, req.Tip) + d.writeAmount(dialect.AmountCash, req.Cashback); text != "" {
 		fields[moreAmounts] = text
 	}
 	return nil
@@ -72,38 +50,12 @@ func (d *Dialect) writeAmount(kind string, a money.Amount) string {
 	case d.settings.Amounts == amountsDigits:
 		return fmt.Sprintf("%012d", a.Minor)
 	}
-	return fmt.Sprintf("00%s%03dD%012d", kind, a.Currency.Numeric, a.Minor)
-}
-
-// readAmounts takes DE 54 of an answer apart: one to six additional amounts. What does not divide into them has none.
-func readAmounts(text string) []additional {
-	n := len(text) / additionalDigits
-	if n < 1 || n > maxAdditional || len(text)%additionalDigits != 0 {
-		return nil
-	}
-	var out []additional
-	for ; text != ""; text = text[additionalDigits:] {
-		one := text[:additionalDigits]
-		currency, err := strconv.ParseUint(one[4:7], 10, 16)
-		minor, merr := strconv.ParseInt(one[8:], 10, 64)
-		if err != nil || merr != nil || !digits(one[:7], 7) || !digits(one[8:], amountDigits) || (one[7] != 'C' && one[7] != 'D') {
-			return nil
-		}
-		if one[7] == 'D' {
-			minor = -minor
-		}
-		out = append(out, additional{one[2:4], uint16(currency), minor})
-	}
-	return out
+	return dialect.Additional(kind, a)
 }
 
 // amountOf finds an amount of a type in an answer's DE 54; the zero value, without a currency, where there is none.
 func amountOf(m *iso8583.Message, kind string) money.Amount {
 	text, _ := m.Get(moreAmounts)
-	for _, a := range readAmounts(text) {
-		if c, err := money.ByNumeric(a.currency); a.kind == kind && err == nil {
-			return money.New(a.minor, c)
-		}
-	}
-	return money.Amount{}
+	all, _ := dialect.ParseAdditional(text)
+	return all[kind]
 }

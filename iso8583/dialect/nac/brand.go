@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"tillway/emv"
 	"tillway/emv/tlv"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -65,26 +65,21 @@ func (s Settings) checkBrands() error {
 
 func (s Settings) checkBrand(b Brand) error {
 	switch {
-	case !digits(b.ChipEntry, 3):
+	case !dialect.Digits(b.ChipEntry, 3):
 		return fmt.Errorf("chip entry mode %q is not three digits like 052", b.ChipEntry)
-	case !digits(b.PINEntry, 3):
+	case !dialect.Digits(b.PINEntry, 3):
 		return fmt.Errorf("entry mode with PIN %q is not three digits like 051", b.PINEntry)
-	case !digits(b.StripeEntry, 2) || !digits(b.FallbackEntry, 2) || b.StripeEntry == b.FallbackEntry:
+	case !dialect.Digits(b.StripeEntry, 2) || !dialect.Digits(b.FallbackEntry, 2) || b.StripeEntry == b.FallbackEntry:
 		return fmt.Errorf("entry modes %q of a stripe and %q of a fallback are not two digits each, and different, like 90 and 80", b.StripeEntry, b.FallbackEntry)
 	}
-	for i, t := range b.ChipTags {
-		if emv.SecretTag(t) {
-			return fmt.Errorf("tag %s is card data and has no place in DE 55", t)
-		}
-		if slices.Contains(b.ChipTags[:i], t) {
-			return fmt.Errorf("tag %s is listed twice for DE 55", t)
-		}
+	if err := dialect.CheckTags(b.ChipTags); err != nil {
+		return err
 	}
 	for _, n := range slices.Sorted(maps.Keys(b.Private)) {
 		switch text := b.Private[n]; {
 		case n != 48 && n != 61 && n != 63 || n == s.SecurityField:
 			return fmt.Errorf("private field %d is not 48, 61 or 63, or is the one for key serial numbers", n)
-		case len(text) > 999 || !printable(text):
+		case len(text) > 999 || !dialect.Printable(text):
 			return fmt.Errorf("private field %d is not at most 999 printable characters", n)
 		}
 	}

@@ -1,12 +1,12 @@
 package nac
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -22,31 +22,9 @@ func (d *Dialect) chipData(req terminal.Request, more ...tlv.Tag) ([]byte, error
 		emv.TagAmountOther:             fmt.Sprintf("%012d", req.Cashback.Minor),
 		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
 	}
-	var out []byte
-	for _, tag := range append(slices.Clone(d.brand(req).ChipTags), more...) {
-		v, ok := req.Tags.Get(tag)
-		if !ok {
-			if slices.Contains(emv.CryptogramTags(), tag) {
-				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
-			}
-			continue
-		}
-		if want, ok := same[tag]; ok && !bytes.Equal(v, hexBytes(want)) {
-			return nil, fmt.Errorf("%w: DE 55: tag %s is not the request's", ErrRequest, tag)
-		}
-		out = tlv.Append(out, tag, v)
-	}
-	if len(out) > maxChipData {
-		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
+	out, err := dialect.ChipData(req.Tags, append(slices.Clone(d.brand(req).ChipTags), more...), same, true)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return out, nil
-}
-
-// cryptogram is which one the card has calculated (tag 9F27).
-func cryptogram(tags emv.Data) (emv.Cryptogram, bool) {
-	v, ok := tags.Get(emv.TagCID)
-	if !ok || len(v) != 1 {
-		return 0, false
-	}
-	return emv.CID(v[0]).Cryptogram(), true
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -57,9 +58,9 @@ func (s Settings) checkNetwork() error {
 	switch {
 	case s.KeyExchange != exchangeOff && s.KeyExchange != exchangeBlocks && s.KeyExchange != exchangeECB:
 		return fmt.Errorf("key exchange %q is not off, blocks or ecb", s.KeyExchange)
-	case !digits(s.KeyExchangeCode, 6) || s.KeyExchangeCode == signOn:
+	case !dialect.Digits(s.KeyExchangeCode, 6) || s.KeyExchangeCode == signOn:
 		return fmt.Errorf("key exchange code %q is not six digits like 920101, or is that of signing on", s.KeyExchangeCode)
-	case !digits(s.EchoCode, 6) || s.EchoCode == signOn || s.EchoCode == s.KeyExchangeCode:
+	case !dialect.Digits(s.EchoCode, 6) || s.EchoCode == signOn || s.EchoCode == s.KeyExchangeCode:
 		return fmt.Errorf("echo code %q is not six digits like 990000, or is that of another message", s.EchoCode)
 	case s.KeyExchange != exchangeOff && !s.MACSignOn:
 		return errors.New("a key exchange is confirmed by a sign-on under the new key: it takes mac and mac_sign_on")

@@ -1,35 +1,6 @@
 package nac
 
-import (
-	"fmt"
-	"testing"
-)
-
-// FuzzAmounts: what is read out of DE 54, written again, is what stood there, but for the account types, which are not read.
-func FuzzAmounts(f *testing.F) {
-	for _, text := range []string{"", "0001414C000001000000" + "0002414C000000990000", "0040840D000000003000", "0057414X000000010525", "000000003000"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		list := readAmounts(text)
-		if len(list) == 0 {
-			return
-		}
-		if len(list) > maxAdditional || len(list)*additionalDigits != len(text) {
-			t.Fatalf("%d amounts in %d characters", len(list), len(text))
-		}
-		for i, a := range list {
-			sign, minor := "C", a.minor
-			one := text[i*additionalDigits : (i+1)*additionalDigits]
-			if minor < 0 || one[7] == 'D' {
-				sign, minor = "D", -minor
-			}
-			if want := fmt.Sprintf("%s%s%03d%s%012d", one[:2], a.kind, a.currency, sign, minor); one != want {
-				t.Fatalf("%q is read as %q", one, want)
-			}
-		}
-	})
-}
+import "testing"
 
 // FuzzTotals: what is read out of DE 63 in its usual layout, written again, is what stood there; and no layout gives more than
 // its pairs hold.

@@ -7,6 +7,7 @@ import (
 
 	"tillway/emv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -50,9 +51,6 @@ const (
 
 // maxNumber is what fits six digits: STAN, batch and invoice.
 const maxNumber = 999_999
-
-// maxChipData is the most that DE 55 of a request carries. ISO 8583:1987 and the networks stay at 255.
-const maxChipData = 255
 
 // Request composes the message with which a transaction asks the host, and the 0400 that would reverse it: what both say,
 // with DE 2 and 14 in place of track 2, and neither chip data nor PIN. A balance inquiry has no reversal. Errors: ErrRequest.
@@ -121,11 +119,8 @@ func (d *Dialect) pack(m *iso8583.Message) ([]byte, error) {
 
 // shared is what a message and its reversal both say.
 func (d *Dialect) shared(req terminal.Request, f form) (map[int]string, error) {
-	if req.Card.PAN.IsZero() {
-		return nil, fmt.Errorf("%w: no account number", ErrRequest)
-	}
-	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
-		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
+	if err := dialect.CheckCard(req.Card); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	fields := map[int]string{processingCode: f.code, entryMode: d.entryMode(req), networkID: d.settings.NII, condition: f.condition}
 	d.setPrivate(fields, req)
@@ -179,7 +174,7 @@ func (d *Dialect) setOriginal(fields map[int]string, req terminal.Request, f for
 
 // setText puts text in, filled with spaces on the right.
 func setText(fields map[int]string, field, most int, text string) error {
-	if len(text) == 0 || len(text) > most || !printable(text) {
+	if len(text) == 0 || len(text) > most || !dialect.Printable(text) {
 		return fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, field, text, most)
 	}
 	fields[field] = fmt.Sprintf("%-*s", most, text)
@@ -286,13 +281,4 @@ func (d *Dialect) Repeat(first []byte, attempt int) ([]byte, error) {
 	}
 	m.SetMTI(m.MTI()[:3] + "1")
 	return d.pack(m)
-}
-
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 	"tillway/terminal"
 )
@@ -49,9 +49,6 @@ func families(mti string) family {
 	return strange
 }
 
-// maxText bounds the host's text for the receipt.
-const maxText = 200
-
 // Response reads an answer: 0110, 0210, 0230, 0330, 0410, 0510, 0810 and those to repeats. Errors: ErrAnswer, for anything else,
 // for a response code that is none, and, of a request's answer, for a code that leaves open whether it was booked or approves
 // something other than what was asked, and for an approval whose DE 55 is no TLV.
@@ -65,19 +62,19 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 		return terminal.Response{}, fmt.Errorf("%w: message type %s", ErrAnswer, m.MTI())
 	}
 	code, ok := m.Get(responseCode)
-	if !ok || !alphanumeric(code) {
+	if !ok || !isCode(code) {
 		return terminal.Response{}, fmt.Errorf("%w: %s: no response code in DE 39", ErrAnswer, m.MTI())
 	}
 	r := terminal.Response{Code: code, ARC: [2]byte{code[0], code[1]}, KeyError: code == keyError}
 	if err := d.decide(m, of, &r); err != nil {
 		return terminal.Response{}, err
 	}
-	if r.Issuer, err = issuerData(m); err != nil && of == asked && r.Verdict == terminal.VerdictApproved {
-		return terminal.Response{}, err
+	if r.Issuer, err = dialect.IssuerData(m, chipData); err != nil && of == asked && r.Verdict == terminal.VerdictApproved {
+		return terminal.Response{}, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
-	r.RRN, r.AuthCode = text(m, retrieval), text(m, authorisation)
+	r.RRN, r.AuthCode = dialect.Text(m, retrieval), dialect.Text(m, authorisation)
 	if of != totalled || d.settings.TextField != totals {
-		r.Text = text(m, d.settings.TextField)
+		r.Text = dialect.Text(m, d.settings.TextField)
 	}
 	r.Time = d.hostTime(m)
 	switch of {
@@ -119,8 +116,8 @@ func (d *Dialect) decide(m *iso8583.Message, of family, r *terminal.Response) er
 		row = totalsDiffer()
 	case of != asked && row.verdict == terminal.VerdictApproved:
 		row = taken()
-	case row.do == callBank && !d.answersSale(m): // what a call could bring, a forced sale, is none of the others
-		row.do = anotherWay
+	case row.do == dialect.CallBank && !d.answersSale(m): // what a call could bring, a forced sale, is none of the others
+		row.do = dialect.AnotherWay
 	}
 	r.Verdict, r.Advice = row.verdict, row.outcome(code)
 	return nil
@@ -132,6 +129,9 @@ func (d *Dialect) answersSale(m *iso8583.Message) bool {
 	return strings.HasPrefix(code, purchase[:2]) || strings.HasPrefix(code, d.settings.CashbackCode)
 }
 
+// isCode says that text is a response code: two letters or digits.
+func isCode(s string) bool { return len(s) == 2 && dialect.Alphanumeric(s) }
+
 // partial is how much of what was asked for was approved, as the settings have it. It is taken of a sale alone: of a
 // pre-authorisation nobody would see that less is held. Errors: ErrAnswer, where the answer does not say, or says no less than all.
 func (d *Dialect) partial(m *iso8583.Message) (money.Amount, error) {
@@ -139,7 +139,7 @@ func (d *Dialect) partial(m *iso8583.Message) (money.Amount, error) {
 	if code == "" || code[:2] != purchase[:2] || code[:2] == d.settings.PreauthCode && families(m.MTI()) == asked && m.MTI()[1] == '1' {
 		return money.Amount{}, fmt.Errorf("%w: %s: an approval in part of something other than a sale", ErrAnswer, m.MTI())
 	}
-	whole := amountOf(m, originalType)
+	whole := amountOf(m, dialect.AmountOriginal)
 	part := amountOf(m, d.settings.Partial)
 	if d.settings.Partial == partialAmount {
 		part = d.amountInAnswer(m)
@@ -176,8 +176,8 @@ func (d *Dialect) readBalance(m *iso8583.Message, r *terminal.Response) {
 	if len(code) < 2 || code[:2] != balanceInquiry[:2] || r.Verdict != terminal.VerdictApproved {
 		return
 	}
-	if r.Balance = amountOf(m, availableType); r.Balance.Currency == (money.Currency{}) {
-		r.Balance = amountOf(m, ledgerType)
+	if r.Balance = amountOf(m, dialect.AmountAvailable); r.Balance.Currency == (money.Currency{}) {
+		r.Balance = amountOf(m, dialect.AmountLedger)
 	}
 }
 
@@ -192,39 +192,6 @@ func (d *Dialect) readTotals(m *iso8583.Message, r *terminal.Response) {
 	}
 }
 
-// issuerData is DE 55 as it came, when it is TLV; order and repeats of 91, 71 and 72 matter to the card.
-func issuerData(m *iso8583.Message) ([]byte, error) {
-	b, ok := m.Bytes(chipData)
-	if !ok || len(b) == 0 {
-		return nil, nil
-	}
-	if _, err := tlv.Parse(b); err != nil {
-		return nil, fmt.Errorf("%w: DE 55 of %d bytes is no TLV", ErrAnswer, len(b))
-	}
-	return b, nil
-}
-
-// text is a field's text without the padding, empty when it is not there, too long or not printable.
-func text(m *iso8583.Message, field int) string {
-	if field < 0 {
-		return ""
-	}
-	s, _ := m.Get(field)
-	if s = strings.TrimSpace(s); len(s) > maxText || !printable(s) {
-		return ""
-	}
-	return s
-}
-
-func alphanumeric(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return len(s) == 2
-}
-
 // hostTime is DE 13 and 12 in the year that brings them nearest to our own clock: around new year the host may be in
 // another year than we are. The zero time when they are not there or are no time.
 func (d *Dialect) hostTime(m *iso8583.Message) time.Time {
@@ -233,16 +200,5 @@ func (d *Dialect) hostTime(m *iso8583.Message) time.Time {
 	if d.settings.Zone == nil || d.settings.Now == nil || clock == "" || date == "" {
 		return time.Time{}
 	}
-	now := d.settings.Now()
-	var nearest time.Time
-	for year := now.Year() - 1; year <= now.Year()+1; year++ {
-		t, err := time.ParseInLocation("20060102150405", fmt.Sprintf("%04d", year)+date+clock, d.settings.Zone)
-		if err != nil { // 29 February of another year, or no time at all
-			continue
-		}
-		if nearest.IsZero() || t.Sub(now).Abs() < nearest.Sub(now).Abs() {
-			nearest = t
-		}
-	}
-	return nearest
+	return dialect.NearestYear(date+clock, d.settings.Now(), d.settings.Zone)
 }

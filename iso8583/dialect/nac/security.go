@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -102,18 +103,13 @@ func (d *Dialect) subfield(m *iso8583.Message, tag string) (string, bool) {
 
 // pinTries reads how many tries are left after a wrong PIN, and says so.
 func (d *Dialect) pinTries(m *iso8583.Message, r *terminal.Response) {
-	r.WrongPIN, r.PINTries = true, -1
 	text, ok := d.subfield(m, subPINTries)
 	n, err := strconv.ParseUint(text, 10, 7)
+	tries := int(n)
 	if !ok || err != nil || len(text) > 2 {
-		return
+		tries = -1
 	}
-	r.PINTries = int(n)
-	left := fmt.Sprintf("%d tries are left", n)
-	if n == 1 {
-		left = "one try is left"
-	}
-	r.Advice.Happened = fmt.Sprintf("The PIN was wrong: %s. (code %s)", left, r.Code)
+	dialect.WrongPIN(r, tries)
 }
 
 // seen reads a key serial number that the host says it has taken; nil where it says none, or nonsense.
@@ -182,7 +178,7 @@ func (d *Dialect) AnswerMAC(answer []byte) (terminal.Authentication, error) {
 	}
 	a := terminal.Authentication{Stray: terminal.Stray{MTI: m.MTI()}}
 	a.Stray.STAN, _ = m.Get(stan)
-	if code, _ := m.Get(responseCode); alphanumeric(code) {
+	if code, _ := m.Get(responseCode); isCode(code) {
 		a.Stray.Code = code
 	}
 	if !m.Has(macData) {

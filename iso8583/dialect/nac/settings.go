@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 )
 
@@ -119,7 +119,7 @@ func (s Settings) check() error {
 	if b, err := hex.DecodeString(s.TPDU); err != nil || len(b) != 5 {
 		return bad("TPDU %q is not ten hexadecimal digits like 6000030000", s.TPDU)
 	}
-	if !digits(s.NII, 3) {
+	if !dialect.Digits(s.NII, 3) {
 		return bad("NII %q is not three digits like 003", s.NII)
 	}
 	if s.Track2Filler != "F" && s.Track2Filler != "0" {
@@ -128,7 +128,7 @@ func (s Settings) check() error {
 	if err := s.checkBrands(); err != nil {
 		return bad("%s", err)
 	}
-	if !digits(s.KeptEntry, 2) {
+	if !dialect.Digits(s.KeptEntry, 2) {
 		return bad("entry mode %q of a number that was kept is not two digits like 01", s.KeptEntry)
 	}
 	if err := s.checkKinds(); err != nil {
@@ -166,19 +166,8 @@ func New(s Settings) (*Dialect, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	return &Dialect{settings: s, tpdu: hexBytes(s.TPDU), codec: codec}, nil
+	return &Dialect{settings: s, tpdu: dialect.Hex(s.TPDU), codec: codec}, nil
 }
 
 // Codec packs and unpacks this dialect's messages: the link's.
 func (d *Dialect) Codec() *iso8583.Codec { return d.codec }
-
-func digits(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789") == "" }
-
-// hexBytes reads hexadecimal that has been checked.
-func hexBytes(s string) []byte {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		panic("nac: not hexadecimal")
-	}
-	return b
-}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"tillway/iso8583/dialect"
 )
 
 // Kinds is the settings of what there is beside a plain sale, in its kinds and at the end of a batch.
@@ -73,9 +75,9 @@ func (k Kinds) checkKinds() error {
 		return fmt.Errorf("amount %q of a void is not full or zero", k.VoidAmount)
 	case !one(k.Amounts, amountsAdditional, amountsDigits, amountsNone):
 		return fmt.Errorf("amounts %q are not additional, digits or none", k.Amounts)
-	case !digits(k.TipType, 2) || k.TipType == cashType:
+	case !dialect.Digits(k.TipType, 2) || k.TipType == dialect.AmountCash:
 		return fmt.Errorf("amount type %q of a tip is not two digits like 44, or is that of cash", k.TipType)
-	case !one(k.Partial, partialOff, partialAmount) && !digits(k.Partial, 2):
+	case !one(k.Partial, partialOff, partialAmount) && !dialect.Digits(k.Partial, 2):
 		return fmt.Errorf("partial %q is not off, amount or two digits, the type of an amount in DE 54", k.Partial)
 	case k.TotalsDigits != totalsOfSales && k.TotalsDigits != totalsOfSalesAndRefunds && k.TotalsDigits != totalsOfAll:
 		return fmt.Errorf("totals of %d digits: 15, 30 or 90", k.TotalsDigits)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -86,7 +87,7 @@ func (d *Dialect) Upload(req terminal.UploadRequest) ([]byte, error) {
 		return nil, err
 	}
 	if req.Code != "" {
-		if !alphanumeric(req.Code) {
+		if !isCode(req.Code) {
 			return nil, fmt.Errorf("%w: DE 39: %q is no response code", ErrRequest, req.Code)
 		}
 		m.Set(responseCode, req.Code)
@@ -110,7 +111,7 @@ func (d *Dialect) uploadForm(req terminal.Request) (form, error) {
 // parseTotals reads DE 63 of an 0510: one, two or six pairs of count and sum, sales and refunds in turn. What is nothing of the
 // kind has no totals.
 func parseTotals(text string) []terminal.TotalsLine {
-	if n := len(text); n != totalsOfSales && n != totalsOfSalesAndRefunds && n != totalsOfAll || !digits(text, n) {
+	if n := len(text); n != totalsOfSales && n != totalsOfSalesAndRefunds && n != totalsOfAll || !dialect.Digits(text, n) {
 		return nil
 	}
 	var all terminal.TotalsLine

@@ -6,6 +6,7 @@ import (
 
 	"tillway/emv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -90,18 +91,12 @@ func (d *Dialect) capture(req terminal.Request) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if req.Kind == terminal.KindSale && !stripe(req) && made(req, emv.TC) { // the issuer has seen the request's cryptogram: this one is for the file
+	if req.Kind == terminal.KindSale && !stripe(req) && dialect.Made(req.Tags, emv.TC) { // the issuer has seen the request's cryptogram: this one is for the file
 		if err := d.setCertificate(m, req); err != nil {
 			return nil, err
 		}
 	}
 	return d.pack(m)
-}
-
-// made says whether that is the cryptogram that the card has made last (Book 3, 6.5.5).
-func made(req terminal.Request, want emv.Cryptogram) bool {
-	cid := req.Tags.Value(emv.TagCID)
-	return len(cid) == 1 && emv.CID(cid[0]).Cryptogram() == want
 }
 
 // cancellation is the 1420 that takes back an earlier transaction because the customer cancelled. It has a number of its own, and names
@@ -149,7 +144,7 @@ func (d *Dialect) advice(req terminal.Request, function string, why Reason) (*is
 
 // setApproval puts the approval code in: one to six letters and digits.
 func setApproval(m *iso8583.Message, code string) error {
-	if len(code) > 6 || !alphanumeric(code) {
+	if len(code) > 6 || !dialect.Alphanumeric(code) {
 		return fmt.Errorf("%w: DE 38: an approval code is one to six letters and digits", ErrRequest)
 	}
 	m.Set(approval, fmt.Sprintf("%-6s", code))
@@ -159,7 +154,7 @@ func setApproval(m *iso8583.Message, code string) error {
 // setCertificate puts a chip's data in, which have to hold a transaction certificate, and behind them the response code (tag 8A)
 // that the card was given: one of those named, or any.
 func (d *Dialect) setCertificate(m *iso8583.Message, req terminal.Request, codes ...string) error {
-	if !made(req, emv.TC) {
+	if !dialect.Made(req.Tags, emv.TC) {
 		return fmt.Errorf("%w: DE 55: word of an approval without a transaction certificate", ErrRequest)
 	}
 	arc := string(req.Tags.Value(emv.TagAuthorisationResponseCode))

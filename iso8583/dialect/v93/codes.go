@@ -3,6 +3,7 @@ package v93
 import (
 	"cmp"
 
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -32,22 +33,13 @@ const (
 	notTraced                  = "914"
 )
 
-// What the cashier is told to do, where several codes want the same.
-const (
-	anotherWay  = "Ask for another card or another way to pay."
-	callHelp    = "Do not try again. Call the acquirer's help line and give the code."
-	tryOnce     = "Wait a moment and try again."
-	keepCard    = "Do not try again and do not argue. Follow the shop's rule for cards that the bank wants back."
-	noSecondTry = "Do not try this card again. " + anotherWay
-)
-
 func accepted(happened string) codeRow {
-	return codeRow{verdict: terminal.VerdictApproved, arc: "00", happened: happened, do: "Give the receipt."}
+	return codeRow{verdict: terminal.VerdictApproved, arc: "00", happened: happened, do: dialect.GiveReceipt}
 }
 
 // nothingToReverse answers a reversal whose original never reached the host: the debt is paid.
 func nothingToReverse() codeRow {
-	return codeRow{verdict: terminal.VerdictApproved, arc: "00", happened: "The bank has nothing to reverse.", do: "Nothing is left to do."}
+	return codeRow{verdict: terminal.VerdictApproved, arc: "00", happened: "The bank has nothing to reverse.", do: dialect.NothingLeft}
 }
 
 // undecided says that a code leaves open whether a sale was booked: it is still being worked on, the issuer's answer did not
@@ -68,15 +60,11 @@ func keyError(code string) bool {
 
 // refusal is what a code means that is in no table.
 func refusal() codeRow {
-	return codeRow{verdict: terminal.VerdictDeclined, happened: "The bank declined.", do: anotherWay}
+	return codeRow{verdict: terminal.VerdictDeclined, happened: "The bank declined.", do: dialect.AnotherWay}
 }
 
 func (r codeRow) outcome(code string) terminal.Outcome {
-	word, happened := "declined", r.happened+" (code "+code+")"
-	if r.verdict == terminal.VerdictApproved {
-		word, happened = "approved", r.happened
-	}
-	return terminal.Outcome{Code: word, Happened: happened, Do: r.do, MayRetry: r.retry}
+	return dialect.Outcome(r.verdict, code, r.happened, r.do, r.retry)
 }
 
 func (r codeRow) responseCode() [2]byte {
@@ -93,59 +81,59 @@ func meaning(code string) codeRow {
 	case approved:
 		return accepted("The bank approved.")
 	case "101", "125":
-		return codeRow{declined, "54", "The card has expired or is not valid yet.", noSecondTry, false}
+		return codeRow{declined, "54", "The card has expired or is not valid yet.", dialect.NoSecondTry, false}
 	case "103", "105", "107", "108":
-		return codeRow{declined, "01", "The bank wants to be called before it decides.", anotherWay, false}
+		return codeRow{declined, "01", "The bank wants to be called before it decides.", dialect.CallBank, false}
 	case "106":
-		return codeRow{declined, "75", "The PIN was wrong too often.", noSecondTry, false}
+		return codeRow{declined, "75", "The PIN was wrong too often.", dialect.NoSecondTry, false}
 	case "109", "950":
-		return codeRow{declined, "03", "The bank does not know this shop's merchant number.", callHelp, false}
+		return codeRow{declined, "03", "The bank does not know this shop's merchant number.", dialect.CallHelp, false}
 	case "110":
 		return codeRow{declined, "13", "The bank does not take this amount.", "Check the amount, then try again.", true}
 	case "111", "114", "118":
-		return codeRow{declined, "14", "The bank does not know this card.", anotherWay, false}
+		return codeRow{declined, "14", "The bank does not know this card.", dialect.AnotherWay, false}
 	case "112":
 		return codeRow{declined, "", "The bank wants a PIN for this.", "Use the chip with its PIN, or " + anotherWayLower, false}
 	case "115", "902":
-		return codeRow{declined, "12", "The bank does not take this kind of transaction.", anotherWay, false}
+		return codeRow{declined, "12", "The bank does not take this kind of transaction.", dialect.AnotherWay, false}
 	case "116":
-		return codeRow{declined, "51", "There is not enough money on the account.", anotherWay, false}
+		return codeRow{declined, "51", "There is not enough money on the account.", dialect.AnotherWay, false}
 	case wrongPIN:
 		return codeRow{declined, "55", "The PIN was wrong.", "Try again with the right PIN.", true}
 	case "126", "127":
 		return codeRow{declined, "55", "The bank could not read the PIN.", "Try again with the right PIN.", true}
 	case "104", "119", "124":
-		return codeRow{declined, "57", "The card may not be used for this.", anotherWay, false}
+		return codeRow{declined, "57", "The card may not be used for this.", dialect.AnotherWay, false}
 	case "120":
-		return codeRow{declined, "58", "This terminal may not do this.", callHelp, false}
+		return codeRow{declined, "58", "This terminal may not do this.", dialect.CallHelp, false}
 	case "121":
-		return codeRow{declined, "61", "The amount is over the card's limit.", anotherWay, false}
+		return codeRow{declined, "61", "The amount is over the card's limit.", dialect.AnotherWay, false}
 	case "123":
-		return codeRow{declined, "65", "The card has been used too often for now.", anotherWay, false}
+		return codeRow{declined, "65", "The card has been used too often for now.", dialect.AnotherWay, false}
 	case "122", "128", "916", "917", "918", "919", "920", "921":
-		return codeRow{declined, "", "The bank did not accept the security of this message.", callHelp, false}
+		return codeRow{declined, "", "The bank did not accept the security of this message.", dialect.CallHelp, false}
 	case "903", "911", "923":
-		return codeRow{later, "", "The bank could not finish in time.", tryOnce, true}
+		return codeRow{later, "", "The bank could not finish in time.", dialect.TryOnce, true}
 	case "905", "907", "908", "910", "912":
-		return codeRow{later, "", "The card's bank cannot be reached.", tryOnce, true}
+		return codeRow{later, "", "The card's bank cannot be reached.", dialect.TryOnce, true}
 	case "906", "909", "915":
-		return codeRow{later, "", "The bank has a fault or is closing its day.", tryOnce, true}
+		return codeRow{later, "", "The bank has a fault or is closing its day.", dialect.TryOnce, true}
 	case "904":
-		return codeRow{declined, "", "The bank did not understand the message.", callHelp, false}
+		return codeRow{declined, "", "The bank did not understand the message.", dialect.CallHelp, false}
 	case "913", "922":
-		return codeRow{declined, "", "The bank has had a message with this number already.", callHelp, false}
+		return codeRow{declined, "", "The bank has had a message with this number already.", dialect.CallHelp, false}
 	case notTraced:
-		return codeRow{declined, "", "The bank does not find what this refers to.", callHelp, false}
+		return codeRow{declined, "", "The bank does not find what this refers to.", dialect.CallHelp, false}
 	case noTotals:
-		return codeRow{later, "", "The bank has no totals yet.", tryOnce, true}
+		return codeRow{later, "", "The bank has no totals yet.", dialect.TryOnce, true}
 	case outOfBalance, "502", "504":
-		return codeRow{declined, "", "The bank's totals differ from ours.", callHelp, false}
+		return codeRow{declined, "", "The bank's totals differ from ours.", dialect.CallHelp, false}
 	}
 	switch code[0] {
 	case '0':
 		return codeRow{}
 	case '2':
-		return codeRow{declined, "04", "The bank declined and wants the card back.", keepCard, false}
+		return codeRow{declined, "04", "The bank declined and wants the card back.", dialect.KeepCard, false}
 	}
 	return refusal()
 }

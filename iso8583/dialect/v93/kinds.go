@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tillway/emv"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -95,7 +96,7 @@ func (d *Dialect) Deferred(req terminal.Request) ([]byte, error) {
 		return nil, fmt.Errorf("%w: this acquirer takes no request that was kept", ErrRequest)
 	case req.Kind != terminal.KindSale || req.TwoStep || stripe(req) || req.Cashback.Minor != 0:
 		return nil, fmt.Errorf("%w: only a sale by chip, in one message and without cash, is kept for later", ErrRequest)
-	case !made(req, emv.ARQC):
+	case !dialect.Made(req.Tags, emv.ARQC):
 		return nil, fmt.Errorf("%w: DE 55: a request that is kept without an ARQC", ErrRequest)
 	case req.Method == emv.OnlinePIN:
 		return nil, fmt.Errorf("%w: a sale whose PIN the issuer verifies is not kept for later", ErrRequest)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tillway/emv"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -77,7 +78,7 @@ func (p PointOfService) check() error {
 	}{
 		{1, p.CardInput}, {2, p.Authentication}, {3, p.Capture}, {4, p.Environment}, {10, p.CardOutput}, {11, p.TerminalOutput}, {12, p.PINCapture},
 	} {
-		if len(position.text) != 1 || !alphanumeric(position.text) {
+		if len(position.text) != 1 || !dialect.Alphanumeric(position.text) {
 			return fmt.Errorf("position %d of DE 22: %q is no one letter or digit", position.number, position.text)
 		}
 	}

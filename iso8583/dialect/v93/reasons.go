@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tillway/emv"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -53,7 +54,7 @@ func reasonCodes() map[Reason]string {
 
 func (s Settings) checkReasons() error {
 	for r, code := range s.Reasons {
-		if _, known := reasonCodes()[r]; !known || !digits(code, 4) {
+		if _, known := reasonCodes()[r]; !known || !dialect.Digits(code, 4) {
 			return fmt.Errorf("reason %q has code %q: a reason is written like %q, and its code is four digits", string(r), code, string(TimeOut))
 		}
 	}
@@ -61,7 +62,7 @@ func (s Settings) checkReasons() error {
 		return err
 	}
 	for _, code := range s.AlsoApproved {
-		if !digits(code, 3) || code[0] != '0' || code == approvedInPart || code == approvedInPartOtherAccount {
+		if !dialect.Digits(code, 3) || code[0] != '0' || code == approvedInPart || code == approvedInPartOtherAccount {
 			return fmt.Errorf("action code %q approves no whole sale: it is 001 to 099, and 002 and 006 are of a part", code)
 		}
 	}

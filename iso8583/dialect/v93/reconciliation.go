@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -167,7 +168,7 @@ func (t schemeTotals) element(c TotalsColumn) (string, error) {
 	if number {
 		text = strconv.FormatInt(n, 10)
 	}
-	if len(text) > c.Length || !printable(text) || (!number && text == "") {
+	if len(text) > c.Length || !dialect.Printable(text) || (!number && text == "") {
 		return "", fmt.Errorf("%w: %s of the totals does not fit its %d characters", ErrRequest, c.What, c.Length)
 	}
 	if number {

@@ -1,7 +1,6 @@
 package v93
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 	"tillway/terminal"
 )
@@ -30,11 +30,8 @@ const (
 	networkRequest       = "1804"
 )
 
-// maxNumber is what fits six digits: STAN, batch and invoice. maxChipData is DE 55 (b..255).
-const (
-	maxNumber   = 999_999
-	maxChipData = 255
-)
+// maxNumber is what fits six digits: STAN, batch and invoice.
+const maxNumber = 999_999
 
 // Request composes the 1100 or 1200 with which a transaction asks the host, and the 1420 that would reverse it, whose reason is
 // the settings' ReversedAs; a balance inquiry has none. A void, an increment and a completion name what they are about in DE 56,
@@ -114,7 +111,7 @@ func (d *Dialect) empty(mti, function string, number uint32, at time.Time, tid, 
 		field, most int
 		text        string
 	}{{terminalID, d.settings.TerminalIDLength, tid}, {merchantID, 15, mid}} {
-		if len(id.text) == 0 || len(id.text) > id.most || !printable(id.text) {
+		if len(id.text) == 0 || len(id.text) > id.most || !dialect.Printable(id.text) {
 			return nil, fmt.Errorf("%w: DE %d: %q is not 1 to %d printable characters", ErrRequest, id.field, id.text, id.most)
 		}
 		m.Set(id.field, fmt.Sprintf("%-*s", id.most, id.text))
@@ -139,11 +136,8 @@ func (d *Dialect) message(row kindRow, req terminal.Request) (*iso8583.Message, 
 	if req.Amount.Minor == 0 && req.Kind != terminal.KindBalance {
 		return nil, fmt.Errorf("%w: DE 4: a %s of nothing", ErrRequest, req.Kind)
 	}
-	if req.Card.PAN.IsZero() {
-		return nil, fmt.Errorf("%w: no account number", ErrRequest)
-	}
-	if t := req.Card.Track2; !t.IsZero() && t.PAN() != req.Card.PAN { // the reversal would name another account
-		return nil, fmt.Errorf("%w: track 2 has another account number than the card", ErrRequest)
+	if err := dialect.CheckCard(req.Card); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	m, err := d.empty(row.mti, row.function, req.STAN, req.Time, req.TerminalID, req.MerchantID)
 	if err != nil {
@@ -184,7 +178,7 @@ func (d *Dialect) message(row kindRow, req terminal.Request) (*iso8583.Message, 
 	}
 	switch {
 	case req.Card.PSN == "":
-	case !digits(req.Card.PSN, 2):
+	case !dialect.Digits(req.Card.PSN, 2):
 		return nil, fmt.Errorf("%w: DE 23: sequence number of %d characters, not two digits", ErrRequest, len(req.Card.PSN))
 	default:
 		m.Set(cardSequence, "0"+req.Card.PSN)
@@ -242,22 +236,9 @@ func (d *Dialect) chipData(req terminal.Request, tags []tlv.Tag, whole bool) ([]
 		emv.TagTransactionCurrencyCode: fmt.Sprintf("%04d", req.Amount.Currency.Numeric),
 		emv.TagTransactionDate:         d.local(req.Time).Format("060102"),
 	}
-	var out []byte
-	for _, tag := range tags {
-		v, ok := req.Tags.Get(tag)
-		if !ok {
-			if whole && slices.Contains(emv.CryptogramTags(), tag) {
-				return nil, fmt.Errorf("%w: DE 55: tag %s is missing", ErrRequest, tag)
-			}
-			continue
-		}
-		if want, ok := same[tag]; ok && !bytes.Equal(v, hexBytes(want)) {
-			return nil, fmt.Errorf("%w: DE 55: tag %s is not the request's", ErrRequest, tag)
-		}
-		out = tlv.Append(out, tag, v)
-	}
-	if len(out) > maxChipData {
-		return nil, fmt.Errorf("%w: DE 55: %d bytes, at most %d", ErrRequest, len(out), maxChipData)
+	out, err := dialect.ChipData(req.Tags, tags, same, whole)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return out, nil
 }
@@ -273,13 +254,4 @@ func signedAmount(req terminal.Request) money.Amount {
 		return req.Amount
 	}
 	return money.New(signed, req.Amount.Currency)
-}
-
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/money"
 	"tillway/terminal"
 )
@@ -17,9 +17,6 @@ import (
 // ErrAnswer is wrapped when an answer cannot be used. Whoever waits for it treats it as no answer: a request that it may
 // have been an approval of is reversed.
 var ErrAnswer = errors.New("host's answer cannot be used")
-
-// maxText bounds the host's text for the receipt.
-const maxText = 200
 
 // answerKind is what an answer belongs to.
 type answerKind uint8
@@ -71,8 +68,8 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 		if part, err = partOf(m); err != nil {
 			return terminal.Response{}, err
 		}
-		row = accepted("The bank approved a part of the amount.")
-		row.arc, row.do = "10", "Ask how the rest is paid."
+		row = accepted("The bank approved " + part.Format() + " and no more.")
+		row.arc, row.do = "10", "Ask the customer for the rest, or take the whole sale back."
 	}
 	switch {
 	case kind == ofRequest && undecided(code):
@@ -83,14 +80,17 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	default: // it makes no sense there, and people look into it
 		row = refusal()
 	}
+	if row.do == dialect.CallBank && !answersSale(kind, m) { // what a call could bring, a forced sale, is none of the others
+		row.do = dialect.AnotherWay
+	}
 	r := terminal.Response{
 		Code: code, ARC: row.responseCode(), Verdict: row.verdict, Advice: row.outcome(code), KeyError: keyError(code), Approved: part,
 	}
-	if r.Issuer, err = issuerData(m); err != nil && kind == ofRequest && r.Verdict == terminal.VerdictApproved {
-		return terminal.Response{}, err
+	if r.Issuer, err = dialect.IssuerData(m, chipData); err != nil && kind == ofRequest && r.Verdict == terminal.VerdictApproved {
+		return terminal.Response{}, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
-	r.RRN, r.AuthCode = text(m, retrieval), text(m, approval)
-	r.Text = text(m, d.settings.TextField)
+	r.RRN, r.AuthCode = dialect.Text(m, retrieval), dialect.Text(m, approval)
+	r.Text = dialect.Text(m, d.settings.TextField)
 	switch kind {
 	case ofTotals:
 		r.InBalance, r.Closed, r.HostTotal = code == inBalance, code == inBalance || code == outOfBalance, hostTotals(m)
@@ -159,6 +159,12 @@ func partOf(m *iso8583.Message) (money.Amount, error) {
 	return money.New(minor, c), nil
 }
 
+// answersSale says that an answer is to a request for a purchase.
+func answersSale(kind answerKind, m *iso8583.Message) bool {
+	code, _ := m.Get(processingCode)
+	return kind == ofRequest && (strings.HasPrefix(code, purchase) || strings.HasPrefix(code, purchaseWithCash))
+}
+
 func asksBalance(m *iso8583.Message) bool {
 	code, _ := m.Get(processingCode)
 	return strings.HasPrefix(code, inquiry)
@@ -171,40 +177,13 @@ func balanceOf(m *iso8583.Message) (money.Amount, error) {
 		return money.Amount{}, nil
 	}
 	text, _ := m.Get(additional)
-	amounts, err := readAmounts(text)
-	if err != nil {
-		return money.Amount{}, err
-	}
-	for _, what := range []string{amountAvailable, amountLedger} {
+	amounts, _ := dialect.ParseAdditional(text)
+	for _, what := range []string{dialect.AmountAvailable, dialect.AmountLedger} {
 		if a, ok := amounts[what]; ok {
 			return a, nil
 		}
 	}
 	return money.Amount{}, fmt.Errorf("%w: %s: no balance in DE 54", ErrAnswer, m.MTI())
-}
-
-// issuerData is DE 55 as it came, when it is TLV; order and repeats of 91, 71 and 72 matter to the card.
-func issuerData(m *iso8583.Message) ([]byte, error) {
-	b, ok := m.Bytes(chipData)
-	if !ok || len(b) == 0 {
-		return nil, nil
-	}
-	if _, err := tlv.Parse(b); err != nil {
-		return nil, fmt.Errorf("%w: DE 55 of %d bytes is no TLV", ErrAnswer, len(b))
-	}
-	return b, nil
-}
-
-// text is a field's text without the padding, empty when it is not there, too long or not printable.
-func text(m *iso8583.Message, field int) string {
-	if field < 0 {
-		return ""
-	}
-	s, _ := m.Get(field)
-	if s = strings.TrimSpace(s); len(s) > maxText || !printable(s) {
-		return ""
-	}
-	return s
 }
 
 // hostTime is DE 7, which is in UTC and has no year, in the year that brings it nearest to our own clock. DE 12 is no time of
@@ -214,16 +193,5 @@ func (d *Dialect) hostTime(m *iso8583.Message) time.Time {
 	if d.settings.Now == nil || sent == "" {
 		return time.Time{}
 	}
-	now := d.settings.Now()
-	var nearest time.Time
-	for year := now.Year() - 1; year <= now.Year()+1; year++ {
-		t, err := time.Parse("20060102150405", fmt.Sprintf("%04d%s", year, sent))
-		if err != nil { // 29 February of another year, or no time at all
-			continue
-		}
-		if nearest.IsZero() || t.Sub(now).Abs() < nearest.Sub(now).Abs() {
-			nearest = t
-		}
-	}
-	return nearest
+	return dialect.NearestYear(sent, d.settings.Now(), time.UTC)
 }

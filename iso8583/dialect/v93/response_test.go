@@ -134,6 +134,23 @@ func TestActionCodes(t *testing.T) {
 	}
 }
 
+// A referral of a sale tells the cashier to call the bank; of anything else there is nothing that a call could bring.
+func TestReferral(t *testing.T) {
+	d := dialect(t, nil)
+	for name, c := range map[string]struct {
+		answer, code string
+		calls        bool
+	}{
+		"sale": {"answer-1210", "000000", true}, "with cash": {"answer-1210", "090000", true}, "refund": {"answer-1210", "200000", false},
+		"balance": {"answer-balance-1110", "310000", false}, "reversal": {"answer-1430", "000000", false},
+	} {
+		r, err := d.Response(answer(t, d, c.answer, map[int]string{3: c.code, 39: "107"}))
+		if err != nil || r.Verdict != terminal.VerdictDeclined || strings.Contains(r.Advice.Do, "forced sale") != c.calls {
+			t.Errorf("%s: %+v, %v", name, r.Advice, err)
+		}
+	}
+}
+
 // Every code there can be has a verdict, or is refused; only 000 approves a sale; a decline never tells the card of an
 // approval; and the cashier is told what and what to do.
 func TestEveryActionCode(t *testing.T) {

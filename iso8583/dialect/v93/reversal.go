@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -80,7 +81,7 @@ func (d *Dialect) setEarlier(m *iso8583.Message, req terminal.Request) error {
 			continue
 		}
 		most := map[int]int{retrieval: 12, approval: 6}[field]
-		if len(text) > most || !printable(text) {
+		if len(text) > most || !dialect.Printable(text) {
 			return fmt.Errorf("%w: DE %d: not 1 to %d printable characters", ErrRequest, field, most)
 		}
 		m.Set(field, fmt.Sprintf("%-*s", most, text))

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 	"tillway/terminal"
 )
 
@@ -90,17 +91,11 @@ func element(m *iso8583.Message, what byte) ([]byte, bool) {
 
 // pinTries reads how many tries are left after a wrong PIN, and says so.
 func pinTries(m *iso8583.Message, r *terminal.Response) {
-	r.WrongPIN, r.PINTries = true, -1
-	v, ok := element(m, elementPINTries)
-	if !ok || len(v) != 1 || v[0] > 99 {
-		return
+	tries := -1
+	if v, ok := element(m, elementPINTries); ok && len(v) == 1 && v[0] <= 99 {
+		tries = int(v[0])
 	}
-	r.PINTries = int(v[0])
-	left := fmt.Sprintf("%d tries are left", r.PINTries)
-	if r.PINTries == 1 {
-		left = "one try is left"
-	}
-	r.Advice.Happened = fmt.Sprintf("The PIN was wrong: %s. (code %s)", left, r.Code)
+	dialect.WrongPIN(r, tries)
 }
 
 // seen reads a key serial number that the host says it has taken; nil where it says none, or nonsense.

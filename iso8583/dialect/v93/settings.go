@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 )
 
 // ErrSettings is wrapped by every complaint of New.
@@ -195,23 +195,23 @@ func (s Settings) check() error {
 		return bad("track-2 filler %q is not F or 0", s.Track2Filler)
 	case s.TerminalIDLength != 8 && s.TerminalIDLength != 16:
 		return bad("terminal identification of %d characters: 8 or 16", s.TerminalIDLength)
-	case len(s.Acquirer) > 11 || !digits(s.Acquirer, len(s.Acquirer)):
+	case len(s.Acquirer) > 11 || !dialect.Digits(s.Acquirer, len(s.Acquirer)):
 		return bad("acquirer %q is not at most eleven digits", s.Acquirer)
-	case s.MerchantCategory != "" && !digits(s.MerchantCategory, 4):
+	case s.MerchantCategory != "" && !dialect.Digits(s.MerchantCategory, 4):
 		return bad("merchant category %q is not four digits like 5411", s.MerchantCategory)
 	case !private(s.BatchField) || !private(s.InvoiceField) || (s.BatchField > 0 && s.BatchField == s.InvoiceField):
 		return bad("batch field %d and invoice field %d are not two of 60 to 63, or -1 for none", s.BatchField, s.InvoiceField)
 	case s.TextField != 44 && s.TextField != 48 && s.TextField != 63 && s.TextField != -1:
 		return bad("text field %d is not 44, 48, 63 or -1", s.TextField)
-	case s.SignOn != noSignOn && !digits(s.SignOn, 3):
+	case s.SignOn != noSignOn && !dialect.Digits(s.SignOn, 3):
 		return bad("sign-on %q is not a function code of three digits like 801, nor none", s.SignOn)
-	case !digits(s.Echo, 3) || s.Echo == s.SignOn:
+	case !dialect.Digits(s.Echo, 3) || s.Echo == s.SignOn:
 		return bad("echo %q is not a function code of three digits like 831, or is that of signing on", s.Echo)
 	case s.Preauth != functionAccurate && s.Preauth != functionEstimated:
 		return bad("pre-authorisation %q is not the function code 101 (estimated) or 100 (accurate)", s.Preauth)
 	case s.Void != voidAdjusts && s.Void != voidCancels:
 		return bad("void %q is not adjustment or cancellation", s.Void)
-	case s.TipType != noTip && (!digits(s.TipType, 2) || s.TipType == amountCash):
+	case s.TipType != noTip && (!dialect.Digits(s.TipType, 2) || s.TipType == dialect.AmountCash):
 		return bad("tip %q is not an amount type of two digits like 44, nor none", s.TipType)
 	case s.Repeat != repeatMarked && s.Repeat != repeatUnchanged:
 		return bad("repeat %q is not marked or unchanged", s.Repeat)
@@ -229,35 +229,23 @@ func (s Settings) checkBrands() error {
 	all[""] = s.Brand
 	for name, b := range all {
 		for _, input := range []string{b.ChipInput, b.StripeInput, b.FallbackInput} {
-			if len(input) != 1 || !alphanumeric(input) {
+			if len(input) != 1 || !dialect.Alphanumeric(input) {
 				return fmt.Errorf("brand %q: %q is no one character for position 7 of DE 22", name, input)
 			}
 		}
-		if err := checkTags(b.ChipTags); err != nil {
+		if err := dialect.CheckTags(b.ChipTags); err != nil {
 			return fmt.Errorf("brand %q: %w", name, err)
 		}
 		for _, n := range slices.Sorted(maps.Keys(b.Private)) {
 			switch text := b.Private[n]; {
 			case n != 48 && (n < 60 || n > 63) || n == s.BatchField || n == s.InvoiceField:
 				return fmt.Errorf("brand %q: private field %d is not 48 or 60 to 63, or is the batch's or the invoice's", name, n)
-			case len(text) > 999 || !printable(text):
+			case len(text) > 999 || !dialect.Printable(text):
 				return fmt.Errorf("brand %q: private field %d is not at most 999 printable characters", name, n)
 			}
 		}
 	}
-	return checkTags(s.ReversalTags)
-}
-
-func checkTags(tags []tlv.Tag) error {
-	for i, t := range tags {
-		if emv.SecretTag(t) {
-			return fmt.Errorf("tag %s is card data and has no place in DE 55", t)
-		}
-		if slices.Contains(tags[:i], t) {
-			return fmt.Errorf("tag %s is listed twice for DE 55", t)
-		}
-	}
-	return nil
+	return dialect.CheckTags(s.ReversalTags)
 }
 
 func (s Settings) checkOriginal() error {
@@ -286,7 +274,7 @@ func New(s Settings) (*Dialect, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
-	return &Dialect{settings: s, tpdu: hexBytes(s.TPDU), codec: codec}, nil
+	return &Dialect{settings: s, tpdu: dialect.Hex(s.TPDU), codec: codec}, nil
 }
 
 // Codec packs and unpacks this dialect's messages: the link's.
@@ -294,23 +282,3 @@ func (d *Dialect) Codec() *iso8583.Codec { return d.codec }
 
 // private says whether a field number is one of those that the standard leaves to the parties, or none.
 func private(field int) bool { return field == -1 || (field >= 60 && field <= 63) }
-
-func digits(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789") == "" }
-
-func alphanumeric(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// hexBytes reads hexadecimal that has been checked.
-func hexBytes(s string) []byte {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		panic("v93: not hexadecimal")
-	}
-	return b
-}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"tillway/iso8583"
+	"tillway/iso8583/dialect"
 )
 
 // The fields, by number (ISO 8583:1993).
@@ -127,7 +128,7 @@ func Table(s Settings) iso8583.Table {
 			b(pinData, "PIN data", iso8583.Fixed, cmp.Or(s.PINBytes, 8), all),
 			b(security, "Security related control information", ll, maxSecurity, show),
 			tvar(additional, "Amounts, additional", lll, 120, show),
-			b(chipData, "Integrated circuit card data", lll, maxChipData, iso8583.MaskTags),
+			b(chipData, "Integrated circuit card data", lll, dialect.MaxChipData, iso8583.MaskTags),
 			originalRow,
 			tvar(59, "Transport data", lll, 999, show),
 			tvar(60, "Private 60", lll, 999, show),
