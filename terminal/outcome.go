@@ -153,6 +153,9 @@ func cancelled(row Row, detail string) Outcome {
 	case NotAgreed:
 		return Outcome{CodeSignature, say(notAccepted, detail), notCharged + " Ask for another way to pay.", false}
 	case PowerLost:
+		if row.From == Asking { // it may have been, and moves nothing
+			return Outcome{CodePowerLost, "The terminal stopped while the bank was asked.", "Nothing was moved. Start again.", true}
+		}
 		return Outcome{CodePowerLost, "The terminal stopped before anything was sent.", "Start again.", true}
 	default:
 		return Outcome{CodeCancelled, "Cancelled.", "Nothing was sent.", true}
