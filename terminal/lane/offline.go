@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tillway/emv"
 	"tillway/terminal"
@@ -38,6 +39,24 @@ func (g gate) Closed(ctx context.Context, ask emv.OfflineQuestion) (string, erro
 		g.run.closed = "" // that is how this terminal is, and nothing to tell a cashier every time
 	}
 	return why, nil
+}
+
+// splitWithin is for how long a card's newest sale counts towards the floor limit.
+const splitWithin = 24 * time.Hour
+
+// history tells the kernel of the card's newest sale: a sale that is split to stay under the floor limit is seen (Book 3, 10.6.1). It
+// knows a card by its number alone, which is stricter than by number and sequence.
+type history struct{ lane *Lane }
+
+// LastSale implements emv.History.
+func (h history) LastSale(ctx context.Context, pan emv.PAN, _ int) (int64, error) {
+	_, sale, err := h.lane.cfg.Journal.ByCard(ctx, pan, h.lane.cfg.Clock().Add(-splitWithin), func(s terminal.Sale) bool {
+		return s.Kind == terminal.KindSale || s.Kind == terminal.KindForced
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%w: sales of the card: %w", errJournal, err)
+	}
+	return sale.Taken().Minor, nil
 }
 
 // onlineOnly is why a terminal whose profile keeps nothing approves nothing.

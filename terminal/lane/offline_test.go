@@ -340,3 +340,69 @@ func TestDeferredRequestThatIsDeclined(t *testing.T) {
 		}
 	})
 }
+
+// splits is a card whose kernel asks for the sale before.
+type splits struct {
+	offline
+	before *[]int64
+}
+
+func (c splits) Begin(ctx context.Context, card emv.Card, p emv.Params, h emv.Cardholder) (emv.Transaction, emv.Outcome, error) {
+	if p.History != nil {
+		out := c.outcome("", "")
+		data, err := cardData(&out.Data)
+		if err != nil {
+			return nil, out, err
+		}
+		minor, err := p.History.LastSale(ctx, data.PAN, -1)
+		if *c.before = append(*c.before, minor); err != nil {
+			return nil, out, err
+		}
+	}
+	return c.offline.Begin(ctx, card, p, h)
+}
+
+// The kernel hears of the card's newest sale within a day, for the floor limit; a terminal that approves nothing by itself has no need.
+func TestSplitSalesAreSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var before []int64
+		b := start(t, splits{offline{first: emv.Approved}, &before}, slot{}, always("00"), keeping(ample))
+		defer b.end()
+		for _, minor := range []int64{1000, 2000} {
+			b.sell(minor, "")
+			b.last()
+		}
+		pass(25 * time.Hour)
+		b.sell(3000, "")
+		b.last()
+		if !slices.Equal(before, []int64{0, 1000, 0}) {
+			t.Errorf("the kernel heard of %v", before)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var before []int64
+		b := start(t, splits{offline{first: emv.Online}, &before}, slot{}, always("00"))
+		defer b.end()
+		b.sell(1000, "")
+		if b.last(); len(before) != 0 {
+			t.Errorf("asked: %v", before)
+		}
+	})
+}
+
+// A journal that cannot say what waits ends the terminal; it is no matter of the card.
+func TestAJournalThatFailsUnderTheLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, offline{first: emv.Approved}, slot{}, always("00"), keeping(ample), func(c *Config, _ *OwnerConfig) {
+			c.Journal = forgetful{c.Journal}
+		})
+		b.sell(1000, "")
+		b.hasEnded()
+	})
+}
+
+type forgetful struct{ Journal }
+
+func (forgetful) Exposure(context.Context, string, terminal.Way, emv.PAN) (terminal.Exposure, error) {
+	return terminal.Exposure{}, errors.New("disk gone")
+}

@@ -244,7 +244,9 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	now := l.cfg.Clock()
 	r.rec.LocalTime = now
 	params := l.cfg.Params(r.order(), now, r.rec.ID)
-	params.Offline = gate{l, r}
+	if params.Offline = (gate{l, r}); l.cfg.Offline.Approvals.Count > 0 {
+		params.History = history{l}
+	}
 	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, params, &holder{lane: l, run: r, limit: limit})
 	if err != nil {
 		r.take(out) // as far as it came: for whoever asks why
@@ -296,6 +298,8 @@ func (l *Lane) cardFailed(ctx, wait context.Context, r *run, err error) (termina
 	l.cfg.Log.Warn("talking with the card", "sale", r.rec.ID, "err", err)
 	r.note = err.Error()
 	switch {
+	case errors.Is(err, errJournal): // of the terminal's own limits, not the card's doing
+		return "", err
 	case wait.Err() != nil:
 		return l.interrupted(ctx, wait, r, err)
 	case errors.Is(err, emv.ErrCancelled):
