@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -388,9 +389,9 @@ func TestCutOffIsMadeUpFor(t *testing.T) {
 // sentence says what to do.
 func TestFullBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
-			if strings.HasPrefix(m, "totals") && down {
+			if strings.HasPrefix(m, "totals") && !up.Load() {
 				return "", true, errors.New("no answer in time")
 			}
 			return (&settling{}).answer(m)
@@ -418,7 +419,7 @@ func TestFullBatch(t *testing.T) {
 		if w := b.lane.Snapshot().Batch; w.Warning == "" || w.Count != 3 || len(w.Settling) != 1 {
 			t.Errorf("%+v", w)
 		}
-		down = false
+		up.Store(true)
 		pass(time.Hour)
 		if s := b.sell(1000, ""); s.Batch != 3 {
 			t.Errorf("batch %d", s.Batch)
@@ -430,13 +431,13 @@ func TestFullBatch(t *testing.T) {
 // The totals wait for a reversal as every request does.
 func TestReversalGoesBeforeTotals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		silent := false
+		var silent atomic.Bool
 		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
-			if silent && (m == "sale" || m == "reversal") {
+			if silent.Load() && (m == "sale" || m == "reversal") {
 				return "", true, errors.New("no answer in time")
 			}
-			if strings.HasPrefix(m, "totals") && !silent {
-				silent = true
+			if strings.HasPrefix(m, "totals") && !silent.Load() {
+				silent.Store(true)
 				return "91", true, nil
 			}
 			return (&settling{}).answer(m)
@@ -454,7 +455,7 @@ func TestReversalGoesBeforeTotals(t *testing.T) {
 		if got := settlements(b); len(got) != 1 {
 			t.Errorf("totals went out %d times while a reversal waited", len(got))
 		}
-		silent = false
+		silent.Store(false)
 		pass(time.Hour)
 		if got := events(b); got != "Settle Drained NoAnswer InBalance" && got != "Settle Drained NoAnswer NoAnswer InBalance" {
 			t.Errorf("it is %s", got)
