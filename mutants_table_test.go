@@ -89,6 +89,16 @@ func mutants() []mutant {
 			"terminal/people", "TestSessionsEnd",
 		},
 		{
+			25, "a refund of no sale asks for no more than one of a sale", "till/order.go",
+			"return people.RefundFree", "return people.Refund",
+			"till", "TestRefundOfNoSale",
+		},
+		{
+			25, "a cashier may be given refunds of no sale", "terminal/people/policy.go",
+			"{RefundFree, []Role{Supervisor}, false},", "{RefundFree, []Role{Supervisor}, true},",
+			"terminal/people", "TestPolicyRefusals",
+		},
+		{
 			25, "everybody passes for an administrator", "till/access.go",
 			"a.cfg.Policy.Judge(c.role, action)", "a.cfg.Policy.Judge(people.Administrator, action)",
 			"till", "TestEveryRouteAsksForItsRole",

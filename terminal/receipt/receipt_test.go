@@ -194,6 +194,11 @@ func TestGoldenKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, row.file, r.About(row.of).Text(0))
+			for l := range strings.Lines(r.About(row.of).Text(MinWidth)) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(l, "\n")); n > MinWidth {
+					t.Errorf("%d columns on the narrowest paper: %q", n, l)
+				}
+			}
 		})
 	}
 }
