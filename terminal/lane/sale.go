@@ -337,6 +337,7 @@ func (l *Lane) prepare(ctx, talk context.Context, r *run) (terminal.Event, error
 	req.PIN = r.pin
 	request, reversal, err := l.cfg.Owner.compose(req)
 	r.dropPIN()
+	r.data.Track2 = emv.Track2{} // nothing after the request needs it
 	if err != nil {
 		return l.fault(r, "The request cannot be composed", err), nil
 	}
