@@ -83,14 +83,16 @@ type Ledger struct {
 	pending    []Batch
 	appended   uint64 // batches taken
 	failed     error  // why no more are
-
-	commit    sync.Mutex // one commit at a time; guards committed
-	committed uint64     // batches on disk
+	writing    bool   // somebody commits, without the lock
+	committed  uint64 // batches on disk
+	wrote      *sync.Cond
 }
 
 // InMemory makes a ledger that ends with the program: for tests and simulations.
 func InMemory() *Ledger {
-	return &Ledger{accounts: map[account]*sums{}, currencies: map[string]money.Currency{}}
+	l := &Ledger{accounts: map[account]*sums{}, currencies: map[string]money.Currency{}}
+	l.wrote = sync.NewCond(&l.mu)
+	return l
 }
 
 // check says why an entry cannot be posted.
@@ -165,29 +167,36 @@ func (l *Ledger) Sync() error {
 		return nil
 	}
 	l.mu.Lock()
-	want := l.appended
-	l.mu.Unlock()
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if l.committed >= want {
-		return nil
+	defer l.mu.Unlock()
+	// Whoever finds nobody writing writes for all that wait; the others wait for that commit or, when it began before their batch
+	// came, for the next one, and never for one behind it.
+	for want := l.appended; l.committed < want; {
+		switch {
+		case l.failed != nil:
+			return l.failed
+		case l.writing:
+			l.wrote.Wait()
+		default:
+			l.commit()
+		}
 	}
-	l.mu.Lock()
-	batches, upto, err := l.pending, l.appended, l.failed
-	l.pending = nil
-	l.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if err := l.file.write(batches); err != nil {
-		err = fmt.Errorf("ledger: %w", err)
-		l.mu.Lock()
-		l.failed = err
-		l.mu.Unlock()
-		return err
-	}
-	l.committed = upto
 	return nil
+}
+
+// commit writes all that is pending. The caller holds mu, which is let go of while the disk works.
+func (l *Ledger) commit() {
+	batches, upto := l.pending, l.appended
+	l.pending, l.writing = nil, true
+	l.mu.Unlock()
+	err := l.file.write(batches)
+	l.mu.Lock()
+	l.writing = false
+	if err == nil {
+		l.committed = upto
+	} else {
+		l.failed = fmt.Errorf("ledger: %w", err)
+	}
+	l.wrote.Broadcast()
 }
 
 // Err is what made a commit fail, or nil.
