@@ -77,6 +77,8 @@ type Response struct {
 	Approved money.Amount // where less was approved than asked for (partial approval), what was; with VerdictApproved
 	Balance  money.Amount // of a balance inquiry: what is available; may be below zero
 
+	Unknown bool // of a reversal: the host has no such transaction, so that nothing is left to reverse
+
 	InBalance bool         // of totals: the host has the same
 	Closed    bool         // of totals: the batch is closed at the host, in balance or not
 	Upload    bool         // of totals: the host wants the batch, transaction by transaction

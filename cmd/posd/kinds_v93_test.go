@@ -192,6 +192,26 @@ func TestVoidIsToldInV93(t *testing.T) {
 	})
 }
 
+// TestVoidOfWhatIsNotThereInV93: a void that is told and that the host cannot relate to anything is for people: the customer's money may
+// still be gone. The reversal of a sale that never came is not.
+func TestVoidOfWhatIsNotThereInV93(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter93(t, always{}, func(v *v93Config, _ *host.Config) { v.Void = "cancellation" }, everyKind(false))
+		sold := c.order("sale", goods(10_300), terminal.Approved, "000", 10_300, 0)
+		if err := c.host.Lose(sold.TerminalID, fmt.Sprintf("%06d", sold.STAN)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.lane.Start(t.Context(), of(terminal.KindVoid, sold, 0)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		debts, err := c.store.Debts(t.Context())
+		if snap := c.lane.Snapshot(); err != nil || snap.Parked != 1 || len(debts) != 1 || !strings.Contains(debts[0].Reason, "914") {
+			t.Errorf("%d are parked: %+v, %v", snap.Parked, debts, err)
+		}
+	})
+}
+
 // settled ends a batch and waits, in the bubble's time, for what became of it.
 func (c counter93) settled(number uint32) (terminal.Batch, terminal.Report) {
 	c.Helper()

@@ -214,6 +214,8 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 	case res.Verdict == terminal.VerdictApproved && d.Kind == terminal.DeferredDebt:
 		d.RRN = res.RRN
 		return debtResult{terminal.DebtAccepted, "approved with code " + res.Code + ", authorisation " + cmp.Or(res.AuthCode, "none") + o.at()}
+	case res.Verdict == terminal.VerdictApproved && res.Unknown && d.Kind == terminal.AdviceDebt: // of a void: what was approved must be there
+		return debtResult{terminal.DebtRefused, "the bank does not find what it takes back: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved:
 		d.RRN = res.RRN
 		return debtResult{terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at()}

@@ -100,7 +100,9 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 		}
 	case ofNetwork:
 		r.SeenPIN, r.SeenMAC = seen(m, elementPINSeen), seen(m, elementMACSeen)
-	case noAnswer, ofAdvice, ofReversal:
+	case ofReversal:
+		r.Unknown = code == notTraced
+	case noAnswer, ofAdvice:
 	}
 	if kind == ofRequest && code == wrongPIN {
 		pinTries(m, &r)

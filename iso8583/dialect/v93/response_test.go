@@ -120,6 +120,9 @@ func TestActionCodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if unknown := tt.answer == "answer-1430" && tt.code == "914"; r.Unknown != unknown {
+				t.Errorf("the host knows of nothing: %t", r.Unknown)
+			}
 			if r.Verdict != tt.want || r.Code != tt.code || string(r.ARC[:]) != tt.arc {
 				t.Errorf("verdict %s, code %s, ARC %s; want %s and %s", r.Verdict, r.Code, r.ARC, tt.want, tt.arc)
 			}
