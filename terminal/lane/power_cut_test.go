@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,17 +130,18 @@ func TestPowerCutUnderASignature(t *testing.T) {
 // cutJournal is a journal whose power fails at its nth append: before it is on disk, or just behind it.
 type cutJournal struct {
 	*memory
-	at, n  int
+	at     int64
+	n      atomic.Int64
 	behind bool
 }
 
 var errPower = errors.New("power cut")
 
 func (c *cutJournal) Append(ctx context.Context, commit bool, entries ...terminal.Entry) error {
-	switch c.n++; {
-	case c.n < c.at:
+	switch n := c.n.Add(1); {
+	case n < c.at:
 		return c.memory.Append(ctx, commit, entries...)
-	case c.n == c.at && c.behind:
+	case n == c.at && c.behind:
 		_ = c.memory.Append(ctx, commit, entries...)
 	}
 	return errPower
@@ -150,10 +152,10 @@ func (c *cutJournal) Append(ctx context.Context, commit bool, entries ...termina
 // may have left.
 func TestPowerCutBetweenTheTCAndItsAdvice(t *testing.T) {
 	for _, card := range []offline{{first: emv.Approved}, {first: emv.Online}} {
-		for at := 1; at <= 12; at++ {
+		for at := int64(1); at <= 12; at++ {
 			for _, behind := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
-					journal := &cutJournal{&memory{}, at, 0, behind}
+					journal := &cutJournal{memory: &memory{}, at: at, behind: behind}
 					b := start(t, card, slot{}, always("00"), keeping(ample), func(c *Config, o *OwnerConfig) { c.Journal, o.Journal = journal, journal })
 					b.wire.set(false, nil)
 					if card.first == emv.Online {
