@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -36,16 +37,14 @@ func (r *rig) advice(n int) []byte {
 
 func (r *rig) heard(n int, change map[int]string) []byte {
 	f := with(map[int]string{11: fmt.Sprintf("%06d", n), 39: "00"})
-	for field, v := range change {
-		f[field] = v
-	}
+	maps.Copy(f, change)
 	return r.pack("0230", f)
 }
 
 // wantAnswers wants an answer for each of the numbers, and none for the others.
 func (r *rig) wantAnswers(got piped, sent int, kind error, numbers ...int) {
 	r.t.Helper()
-	is := errors.Is(got.err, kind) || kind == io.ErrClosedPipe && errors.Is(got.err, link.ErrClosed) // as soon as the reading side knows
+	is := errors.Is(got.err, kind) || errors.Is(kind, io.ErrClosedPipe) && errors.Is(got.err, link.ErrClosed) // as soon as the reading side knows
 	if got.sent != sent || !is {
 		r.t.Errorf("%d sent, error %v; want %d, %v", got.sent, got.err, sent, kind)
 	}

@@ -205,13 +205,13 @@ func TestLimitsOfTheQueue(t *testing.T) {
 				if last.State != terminal.Declined || !strings.Contains(last.Outcome.Happened, c.says) {
 					t.Errorf("%s: %s", last.State, last.Outcome.Happened)
 				}
-				card.offline.pan = other
+				card.pan = other
 				b.sell(1000, "")
 				if s := b.last(); (s.State == terminal.Approved) != strings.Contains(name, "of a card") {
 					t.Errorf("another card: %s", s.State)
 				}
 				b.wire.set(true, nil)
-				b.lane.SendQueue(t.Context())
+				b.owner.Poke()
 				pass(time.Hour)
 				b.sell(1000, "")
 				if s := b.last(); s.State != terminal.Approved || (s.Way == terminal.WayOffline) == (name == "nothing at all") {

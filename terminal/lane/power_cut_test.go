@@ -167,7 +167,9 @@ func TestPowerCutBetweenTheTCAndItsAdvice(t *testing.T) {
 					time.Sleep(time.Minute)
 					shown := b.lane.Snapshot()
 					b.stop()
-					<-b.ended
+					if err := <-b.ended; err != nil && !errors.Is(err, errPower) {
+						t.Error(err)
+					}
 					left := &memory{rows: slices.Clone(journal.rows)}
 					if _, err := Recover(t.Context(), Recovery{Journal: left, Acquirer: "acquirer", Now: time.Now()}); err != nil {
 						t.Fatal(err)

@@ -14,11 +14,10 @@ import (
 	"tillway/terminal"
 )
 
-// bank answers by a table that a test may change: by message, else "00".
+// answers answers by a table that a test may change: by message, else "00".
 type answers struct {
-	mu     sync.Mutex // guards codes
-	codes  map[string]string
-	silent error
+	mu    sync.Mutex // guards codes
+	codes map[string]string
 }
 
 func (a *answers) answer(m string) (string, bool, error) {
@@ -109,8 +108,8 @@ func TestQueueGoesBehindTheRequest(t *testing.T) {
 		b, card := filled(t, 50, &answers{})
 		defer b.end()
 		b.wire.set(false, nil)
-		card.offline.first = emv.Online
-		card.offline.sign = true // the sale goes on after its answer
+		card.first = emv.Online
+		card.sign = true // the sale goes on after its answer
 		b.sell(5000, "")
 		time.Sleep(4 * time.Minute)
 		b.wantWire("sale", "advice 000001")
@@ -123,7 +122,7 @@ func TestQueueGoesBehindTheRequest(t *testing.T) {
 		time.Sleep(5500 * time.Millisecond) // a few of them go; then the next customer comes, and waits for one of them at most
 		before := len(b.messages())
 		began := time.Now()
-		card.offline.sign = false
+		card.sign = false
 		b.sell(6000, "")
 		b.last()
 		if waited := time.Since(began); before < 6 || before > 8 || waited > 4*time.Second {
@@ -146,7 +145,7 @@ func TestQueueThatMeetsRefusals(t *testing.T) {
 		b, _ := filled(t, 6, a)
 		defer b.end()
 		b.wire.set(false, nil)
-		b.lane.SendQueue(t.Context())
+		b.owner.Poke()
 		pass(12 * time.Second)
 		b.wantWire(append(advised(1, 4), "advice 000004", "advice 000004")...) // 2 and 4 s of back-off
 		want := []terminal.DebtState{terminal.Acknowledged, terminal.Acknowledged, terminal.Parked, terminal.Owed, terminal.Owed, terminal.Owed}
@@ -172,7 +171,7 @@ func TestWindowThatIsCutOff(t *testing.T) {
 		b, _ := filled(t, 6, a, func(_ *Config, o *OwnerConfig) { o.Window = 4 })
 		defer b.end()
 		b.wire.set(false, nil)
-		b.lane.SendQueue(t.Context())
+		b.owner.Poke()
 		pass(4 * time.Second)
 		want := []terminal.DebtState{terminal.Acknowledged, terminal.Acknowledged, terminal.Owed, terminal.Owed, terminal.Owed, terminal.Owed}
 		if got := b.states(); !slices.Equal(got, want) {
@@ -202,7 +201,7 @@ func TestReversalBeforeTheQueue(t *testing.T) {
 		defer b.end()
 		a.set("sale", "")
 		a.set("reversal", "91")
-		card.offline.first, card.offline.gone = emv.Online, true
+		card.first, card.gone = emv.Online, true
 		b.wire.set(false, nil)
 		b.sell(5000, "")
 		if s := b.last(); s.State != terminal.Reversed {
@@ -255,7 +254,7 @@ func TestWindowUnderMACs(t *testing.T) {
 		}
 		b.wire.mu.Unlock()
 		b.wire.set(false, nil)
-		b.lane.SendQueue(t.Context())
+		b.owner.Poke()
 		pass(time.Second * 3)
 		if got := b.states(); !slices.Equal(got, []terminal.DebtState{terminal.Acknowledged, terminal.Owed, terminal.Acknowledged}) {
 			t.Errorf("%v", got)
