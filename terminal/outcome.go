@@ -12,6 +12,8 @@ const (
 	CodeApproved      = "approved"
 	CodeDeclined      = "declined"          // by the host
 	CodeCardDeclined  = "card_declined"     // by the card or the terminal's own rules
+	CodeOtherCard     = "other_card"        // not the card of the earlier transaction
+	CodeNotTaken      = "not_taken"         // the terminal does not take such a card for this
 	CodeCardError     = "card_error"        // the card could not be used
 	CodeCardRemoved   = "card_removed"      // pulled out too early
 	CodeCancelled     = "cancelled"         // by the cashier

@@ -143,7 +143,7 @@ func kinds() []scene {
 		{title: "It cannot be taken back twice", line: "void {twin}", want: refused, says: "void"},
 		{title: "Refund of a part, with the same card", line: "refund 3.000 --of {dinner}", before: credit, want: approved, says: "PAID BACK TO THE CARD"},
 		{title: "Refund of more than is left of the sale", line: "refund 17.500 --of {dinner}", want: refused},
-		{title: "Refund to another card than the sale's", line: "refund 2.000 --of {dinner}", before: insert("debit"), pin: "1234\n", want: result{1, terminal.Declined, terminal.CodeCardDeclined, nothing}, says: "NOT PAID BACK"},
+		{title: "Refund to another card than the sale's", line: "refund 2.000 --of {dinner}", before: insert("debit"), pin: "1234\n", want: result{1, terminal.Declined, terminal.CodeOtherCard, nothing}, says: "This is not the card that paid"},
 		{title: "Refund of no sale: not by a cashier", line: "refund 4.000", before: credit, want: result{3, "", "", nothing}, says: "supervisor"},
 		{title: "Refund of no sale, by a supervisor", line: "refund 4.000", before: logIn, after: logOut, want: approved, says: "PAID BACK TO THE CARD"},
 		{title: "Declined by the bank: not enough money", line: "sale 30.051", before: credit, want: declined},

@@ -42,7 +42,7 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 	}
 	k := r.rec.Kind
 	if r.onlineOnly && (k == terminal.KindForced || k == terminal.KindPreauth) {
-		r.cause = terminal.Refusal(terminal.CodeCardDeclined, "Cards of this kind are taken with one question to their bank, and nothing else.")
+		r.cause = terminal.Refusal(terminal.CodeNotTaken, "Cards of this kind are taken with one question to their bank, and nothing else.")
 		return terminal.Refused, nil
 	}
 	var failed error
@@ -55,7 +55,7 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 	}
 	r.rec.Token = token
 	if r.earlier != nil && r.earlier.sale.Token != token {
-		r.cause = terminal.Refusal(terminal.CodeCardDeclined, "This is not the card that paid transaction "+r.earlier.sale.ID.String()+".")
+		r.cause = terminal.Refusal(terminal.CodeOtherCard, "This is not the card that paid transaction "+r.earlier.sale.ID.String()+".")
 		r.cause.Do = "Ask for the card " + r.earlier.sale.MaskedPAN + ", and start again."
 		return terminal.Refused, nil
 	}

@@ -502,6 +502,16 @@ func TestReasonsAreForCustomers(t *testing.T) {
 	}
 }
 
+// A card that is not the sale's did not decline: the paper says what it was.
+func TestOtherCardIsNoDecline(t *testing.T) {
+	const happened = "This is not the card that paid transaction 1041."
+	for _, code := range []string{terminal.CodeOtherCard, terminal.CodeNotTaken} {
+		if got := Reason(terminal.Refusal(code, happened)); got != happened {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+}
+
 // A code in brackets stays on one line; brackets that are too long, or that never close, break as other words do.
 func TestWrapKeepsBracketsTogether(t *testing.T) {
 	for text, want := range map[string]string{
