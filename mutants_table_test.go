@@ -9,6 +9,16 @@ func mutants() []mutant {
 			"store", "TestErasedRequestLeavesNoTrace",
 		},
 		{
+			4, "a sale with a PIN for the issuer waits offline", "terminal/lane/offline.go",
+			"case ask.Method == emv.OnlinePIN:", "case ask.Method == emv.OnlinePIN && sale.ID == 0:",
+			"terminal/lane", "TestWhatNeverWaits",
+		},
+		{
+			4, "domestic debit waits offline", "terminal/lane/offline.go",
+			"case r.onlineOnly:", "case r.onlineOnly && sale.ID == 0:",
+			"terminal/lane", "TestWhatNeverWaits",
+		},
+		{
 			5, "a short number shows its first six", "emv/pan.go",
 			"case n < 14:", "case n < 11:",
 			"emv", "TestMaskOfEveryLength",
