@@ -37,7 +37,8 @@ func TestBatchDecisions(t *testing.T) {
 		{"/v1/settle", `{"leave_parked":true,"batch":7}`, terminal.BatchDecision{Event: terminal.BatchSettle, LeaveParked: true, Batch: 7}, "has the batch settled"},
 		{"/v1/settle/call-off", "", terminal.BatchDecision{Event: terminal.BatchCallOff}, "calls the settlement off"},
 		{
-			"/v1/settle/7/close", `{"note":"by phone"}`, terminal.BatchDecision{Event: terminal.BatchCloseByHand, Batch: 7, Note: "by phone"},
+			"/v1/settle/7/close", `{"note":"by phone"}`,
+			terminal.BatchDecision{Event: terminal.BatchCloseByHand, Batch: 7, Note: "by phone"},
 			"closes a batch by hand that the bank disputes; the note is in the journal",
 		},
 	} {
@@ -64,8 +65,13 @@ func TestBatchDecisions(t *testing.T) {
 	}
 	d, tokens := staffed(t, newScript(t))
 	for _, c := range []struct{ path, body string }{
-		{"/v1/settle", `{"leave_parked":1}`}, {"/v1/settle", `{"other":true}`}, {"/v1/settle", `[]`},
-		{"/v1/settle", `{"batch":7,"batch":8}`}, {"/v1/settle", `{"batch":-1}`}, {"/v1/settle/0/close", `{"note":"x"}`}, {"/v1/settle/7/close", `{}x`},
+		{"/v1/settle", `{"leave_parked":1}`},
+		{"/v1/settle", `{"other":true}`},
+		{"/v1/settle", `[]`},
+		{"/v1/settle", `{"batch":7,"batch":8}`},
+		{"/v1/settle", `{"batch":-1}`},
+		{"/v1/settle/0/close", `{"note":"x"}`},
+		{"/v1/settle/7/close", `{}x`},
 	} {
 		if w := d.ask(tokens[people.Supervisor], "POST", c.path, c.body); w.Code != http.StatusBadRequest {
 			t.Errorf("%s %s: %d", c.path, c.body, w.Code)

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -78,12 +79,16 @@ func scenarios() []scenario {
 		{"the host closes with others", settling{totals: []string{"differs"}}, []terminal.BatchDecision{wanted}, "Settle Drained Differs"},
 		{"silence", settling{totals: []string{"silence", "91"}}, []terminal.BatchDecision{wanted}, "Settle Drained NoAnswer NoAnswer InBalance"},
 		{
-			"out of balance", settling{totals: []string{"upload", "silence"}, uploads: []string{"00", "silence", "12"}},
-			[]terminal.BatchDecision{wanted}, "Settle Drained OutOfBalance Uploaded NoAnswer UploadRefused AllUploaded NoAnswer InBalance",
+			"out of balance",
+			settling{totals: []string{"upload", "silence"}, uploads: []string{"00", "silence", "12"}},
+			[]terminal.BatchDecision{wanted},
+			"Settle Drained OutOfBalance Uploaded NoAnswer UploadRefused AllUploaded NoAnswer InBalance",
 		},
 		{"closed with others behind the upload", settling{totals: []string{"upload", "differs"}}, []terminal.BatchDecision{wanted}, "Settle Drained OutOfBalance Uploaded Uploaded AllUploaded Differs"},
 		{
-			"out of balance behind the upload", settling{totals: []string{"upload", "upload", "12"}}, []terminal.BatchDecision{wanted, again, byHand},
+			"out of balance behind the upload",
+			settling{totals: []string{"upload", "upload", "12"}},
+			[]terminal.BatchDecision{wanted, again, byHand},
 			"Settle Drained OutOfBalance Uploaded Uploaded AllUploaded OutOfBalance Settle RefusedForGood CloseByHand",
 		},
 		{"closing refused", settling{totals: []string{"upload", "30"}}, []terminal.BatchDecision{wanted}, "Settle Drained OutOfBalance Uploaded Uploaded AllUploaded RefusedForGood"},
@@ -349,7 +354,7 @@ func TestDailyCutOff(t *testing.T) {
 		if events(b) != "" {
 			t.Errorf("before its time: %s", events(b))
 		}
-		if next := b.lane.Snapshot().Batch.CutOff; next.Sub(time.Now()) > time.Hour {
+		if next := b.lane.Snapshot().Batch.CutOff; time.Until(next) > time.Hour {
 			t.Errorf("next cut-off %s", next)
 		}
 		pass(time.Hour)
@@ -460,5 +465,55 @@ func TestReversalGoesBeforeTotals(t *testing.T) {
 		if got := events(b); got != "Settle Drained NoAnswer InBalance" && got != "Settle Drained NoAnswer NoAnswer InBalance" {
 			t.Errorf("it is %s", got)
 		}
+	})
+}
+
+// leaping is a counter that a test puts forward.
+type leaping struct{ n atomic.Uint64 }
+
+func (c *leaping) Next(context.Context) (uint64, error) { return c.n.Add(1), nil }
+
+// No batch gives out a trace number twice: long before they begin again its end is wanted, and at the end nothing is taken before it.
+func TestTraceNumbersRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		traces, up := &leaping{}, atomic.Bool{}
+		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
+			if strings.HasPrefix(m, "totals") && !up.Load() {
+				return "", true, errors.New("no answer in time")
+			}
+			return (&settling{}).answer(m)
+		}, func(c *Config, o *OwnerConfig) { c.Traces, o.Traces, o.Check = traces, traces, time.Minute })
+		defer b.end()
+		b.sell(1000, "")
+		b.last()
+		pass(2 * time.Minute)
+		if events(b) != "" {
+			t.Errorf("too early: %s", events(b))
+		}
+		traces.n.Add(tracesSoon)
+		b.sell(1000, "")
+		b.last()
+		pass(2 * time.Minute)
+		if got := events(b); !strings.HasPrefix(got, "Settle Drained NoAnswer") {
+			t.Errorf("numbers run out: %q", got)
+		}
+		if s := b.sell(1000, ""); s.Batch != 2 { // with numbers of its own
+			t.Errorf("batch %d", s.Batch)
+		}
+		b.last()
+		traces.n.Add(tracesMost)
+		b.sell(1000, "") // draws one behind the leap
+		b.last()
+		pass(2 * time.Minute)
+		order := terminal.Order{Kind: terminal.KindSale, Amount: b.lane.Snapshot().Last.Amount}
+		if _, err := b.lane.Start(t.Context(), order); !errors.Is(err, terminal.ErrBatchFull) || !strings.Contains(fmt.Sprint(err), "trace numbers") {
+			t.Errorf("%v", err)
+		}
+		up.Store(true)
+		pass(time.Hour)
+		if s := b.sell(1000, ""); s.Batch != 3 {
+			t.Errorf("batch %d", s.Batch)
+		}
+		b.last()
 	})
 }
