@@ -83,6 +83,13 @@ func keeping(limits terminal.OfflineLimits) func(*Config, *OwnerConfig) {
 	return func(c *Config, _ *OwnerConfig) { c.Offline.Approvals = limits }
 }
 
+// unreachable is a host that is not there from the start on.
+func unreachable(_ *Config, o *OwnerConfig) {
+	if w, ok := o.Link.(*wire); ok {
+		w.set(true, errors.New("no route"))
+	}
+}
+
 // messages are what went over the wire but for sign-ons.
 func (b *bench) messages() []string {
 	return slices.DeleteFunc(b.sent(), func(m string) bool { return m == "signon" })
@@ -187,9 +194,8 @@ func TestLimitsOfTheQueue(t *testing.T) {
 				limits := ample
 				c.change(&limits)
 				card := &changing{offline{first: emv.Approved}}
-				b := start(t, card, slot{}, always("00"), keeping(limits))
+				b := start(t, card, slot{}, always("00"), keeping(limits), unreachable)
 				defer b.end()
-				b.wire.set(true, errors.New("no route"))
 				var ended []terminal.Sale
 				for range 3 {
 					b.sell(1000, "")
@@ -280,11 +286,12 @@ func TestDeferredRequest(t *testing.T) {
 				if c.change != nil {
 					changes = append(changes, c.change)
 				}
+				if !c.silent {
+					changes = append(changes, unreachable)
+				}
 				b := start(t, c.card, slot{}, a.answer, changes...)
 				defer b.end()
-				if a.set("sale", ""); !c.silent {
-					b.wire.set(true, errors.New("no route"))
-				}
+				a.set("sale", "")
 				b.sell(1000, "")
 				s := b.last()
 				if s.State != c.want || !strings.Contains(s.Outcome.Happened, c.says) {
