@@ -249,6 +249,11 @@ func (f far) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRow, 
 	f.touch()
 	return nil, terminal.ErrNoSale
 }
+
+func (f far) About(context.Context, terminal.SaleID) ([]terminal.Sale, error) {
+	f.touch()
+	return nil, nil
+}
 func (f far) Debts(context.Context) ([]terminal.Debt, error) { f.touch(); return nil, nil }
 
 func (f far) DecideBatch(context.Context, terminal.BatchDecision) (terminal.Batch, error) {

@@ -149,6 +149,11 @@ func (s *script) SaleRows(_ context.Context, id terminal.SaleID) ([]terminal.Jou
 	return as[[]terminal.JournalRow](r[0]), errorOf(r[1])
 }
 
+func (s *script) About(_ context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
+	r := s.next("About", id)
+	return as[[]terminal.Sale](r[0]), errorOf(r[1])
+}
+
 func (s *script) Debts(context.Context) ([]terminal.Debt, error) {
 	r := s.next("Debts")
 	return as[[]terminal.Debt](r[0]), errorOf(r[1])

@@ -324,8 +324,18 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 	if q.Get("original") == "true" && (last != nil && last.ID == sale.ID || !sale.State.Final()) {
 		duplicate = false
 	}
-	if rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate); err != nil || sale.Of == 0 {
+	if rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate); err != nil {
 		return rec, format, width, err
+	}
+	if duplicate {
+		later, err := h.since(r.Context(), sale)
+		if err != nil && !unknown(err) {
+			return rec, format, width, err
+		}
+		rec = rec.Since(later, err == nil)
+	}
+	if sale.Of == 0 {
+		return rec, format, width, nil
 	}
 	if of, err := h.cfg.Journal.Sale(r.Context(), sale.Of); err == nil { // in quarantine, or lost: its number is on the receipt all the same
 		rec = rec.About(of)

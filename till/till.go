@@ -70,6 +70,8 @@ type Journal interface {
 	OfCard(ctx context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error)
 	// Rows are the rows with a sequence above after, ascending, at most limit.
 	Rows(ctx context.Context, after int64, limit int) ([]terminal.JournalRow, error)
+	// About are the transactions about an earlier one, whatever became of them, oldest first; error terminal.ErrQuarantined.
+	About(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error)
 	// SaleRows are the rows of one sale, ascending.
 	SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.JournalRow, error)
 	// Debts are those that still wait or are parked, oldest first.

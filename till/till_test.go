@@ -171,6 +171,7 @@ func TestReceiptNamesTheOriginal(t *testing.T) {
 			call{"Current", nil, []any{terminal.Sale{}, false}},
 			call{"Sale", []any{terminal.SaleID(1042)}, []any{refund, nil}},
 			call{"Snapshot", nil, []any{terminal.Snapshot{}}},
+			call{"About", []any{terminal.SaleID(1042)}, []any{[]terminal.Sale(nil), nil}},
 			call{"Sale", []any{terminal.SaleID(1041)}, []any{sale, lost}}))
 		w := ask(t, h, "GET", "/v1/sales/1042/receipt?format=text", "")
 		if text := w.Body.String(); w.Code != 200 || !strings.Contains(text, "REFUND") || !strings.Contains(text, "1041") ||
@@ -202,6 +203,39 @@ func TestQueriesThatAreRefused(t *testing.T) {
 	isProblem(t, ask(t, handlerFor(t, newScript(t)), "DELETE", "/v1/sales/6", ""), 405, "method")
 }
 
+// A reprint tells what has become of the sale: a void that stands, not one that failed, and a refund only while it was not voided itself.
+func TestReprintTellsWhatBecameOfTheSale(t *testing.T) {
+	of := func(id terminal.SaleID, kind terminal.Kind, state terminal.State) terminal.Sale {
+		s := aSale(t, id, state)
+		s.Kind, s.Of = kind, 6
+		return s
+	}
+	void, failed, refund := of(9, terminal.KindVoid, terminal.Approved), of(8, terminal.KindVoid, terminal.Declined), of(7, terminal.KindRefund, terminal.Approved)
+	about := func(id terminal.SaleID, err error, sales ...terminal.Sale) call {
+		return call{"About", []any{id}, []any{sales, err}}
+	}
+	for name, row := range map[string]struct {
+		calls     []call
+		must, not string
+	}{
+		"voided":              {[]call{about(6, nil, failed, void)}, "APPROVED, AND VOIDED LATER", "\u0000"},
+		"a void that failed":  {[]call{about(6, nil, failed)}, "APPROVED", "VOID"},
+		"refunded":            {[]call{about(6, nil, refund), about(7, nil)}, "REFUND 7", "VOID"},
+		"refunded, and taken": {[]call{about(6, nil, refund), about(7, nil, void)}, "APPROVED", "REFUND"},
+		"quarantined":         {[]call{about(6, terminal.ErrQuarantined)}, "What has become of it since", "VOID"},
+	} {
+		calls := append([]call{
+			{"Current", nil, []any{terminal.Sale{}, false}},
+			{"Sale", []any{terminal.SaleID(6)}, []any{aSale(t, 6, terminal.Approved), nil}},
+			{"Snapshot", nil, []any{terminal.Snapshot{}}},
+		}, row.calls...)
+		w := ask(t, handlerFor(t, newScript(t, calls...)), "GET", "/v1/sales/6/receipt?format=text", "")
+		if text := w.Body.String(); w.Code != 200 || !strings.Contains(text, row.must) || strings.Contains(text, row.not) {
+			t.Errorf("%s: %d\n%s", name, w.Code, text)
+		}
+	}
+}
+
 // Only the last sale's receipt can be an original, and only when it is asked for as one.
 func TestReceiptIsADuplicateUnlessItIsTheLastSales(t *testing.T) {
 	last, older := aSale(t, 7, terminal.Approved), aSale(t, 6, terminal.Approved)
@@ -215,10 +249,15 @@ func TestReceiptIsADuplicateUnlessItIsTheLastSales(t *testing.T) {
 		{"/v1/sales/7/receipt?format=text", last, true},
 		{"/v1/sales/6/receipt?format=text&original=true", older, true},
 	} {
-		h := handlerFor(t, newScript(t,
-			call{"Current", nil, []any{terminal.Sale{}, false}},
-			call{"Sale", []any{row.sale.ID}, []any{row.sale, nil}},
-			call{"Snapshot", nil, []any{snap}}))
+		calls := []call{
+			{"Current", nil, []any{terminal.Sale{}, false}},
+			{"Sale", []any{row.sale.ID}, []any{row.sale, nil}},
+			{"Snapshot", nil, []any{snap}},
+		}
+		if row.duplicate {
+			calls = append(calls, call{"About", []any{row.sale.ID}, []any{[]terminal.Sale(nil), nil}})
+		}
+		h := handlerFor(t, newScript(t, calls...))
 		w := ask(t, h, "GET", row.path, "")
 		if w.Code != 200 || strings.Contains(w.Body.String(), "DUPLICATE") != row.duplicate {
 			t.Errorf("%s: %d\n%s", row.path, w.Code, w.Body)
@@ -233,7 +272,8 @@ func TestReceiptFormats(t *testing.T) {
 		h := handlerFor(t, newScript(t,
 			call{"Current", nil, []any{terminal.Sale{}, false}},
 			call{"Sale", []any{terminal.SaleID(6)}, []any{aSale(t, 6, terminal.Approved), nil}},
-			call{"Snapshot", nil, []any{terminal.Snapshot{}}}))
+			call{"Snapshot", nil, []any{terminal.Snapshot{}}},
+			call{"About", []any{terminal.SaleID(6)}, []any{[]terminal.Sale(nil), nil}}))
 		w := ask(t, h, "GET", "/v1/sales/6/receipt?format="+format, "")
 		if w.Code != 200 || w.Header().Get("Content-Type") != want {
 			t.Errorf("%q: %d, %s", format, w.Code, w.Header().Get("Content-Type"))
@@ -472,7 +512,7 @@ func TestTimesAreTheShops(t *testing.T) {
 	s := newScript(t,
 		call{"Current", nil, []any{sale, true}},
 		call{"Rows", []any{int64(0), 100}, []any{rows, nil}},
-		call{"Current", nil, []any{sale, true}}, call{"SaleRows", []any{terminal.SaleID(6)}, []any{rows, nil}},
+		call{"Current", nil, []any{sale, true}}, call{"SaleRows", []any{terminal.SaleID(6)}, []any{rows, nil}}, call{"About", []any{terminal.SaleID(6)}, []any{[]terminal.Sale(nil), nil}},
 		call{"Snapshot", nil, []any{snap}},
 		call{"Snapshot", nil, []any{snap}},
 		call{"Debts", nil, []any{[]terminal.Debt{{NotBefore: utc, Since: utc}}, nil}},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tillway/emv"
+	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/receipt"
 )
@@ -26,8 +27,17 @@ type Why struct {
 	ODA    emv.ODA    `json:"oda,omitzero"`
 	Tags   emv.Data   `json:"tags,omitzero"` // what card and terminal made of it: TVR, TSI, CVM Results, cryptogram, …; no card data
 
+	Since   []Since   `json:"since,omitempty"` // what was approved about it later, and stands
 	Steps   []Step    `json:"steps"`
 	Reasons []emv.Why `json:"why"`
+}
+
+// Since is a later transaction that is about this one: its void, a refund, an increment, a completion.
+type Since struct {
+	Sale   terminal.SaleID `json:"sale"`
+	Kind   terminal.Kind   `json:"kind"`
+	Amount money.Amount    `json:"amount"`
+	Time   time.Time       `json:"time"`
 }
 
 // Step is one row of the journal that concerns the sale.
@@ -66,6 +76,14 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 			step.Debt = row.Debt.Kind
 		}
 		out.Steps = append(out.Steps, step)
+	}
+	later, err := h.since(r.Context(), sale)
+	if err != nil && !unknown(err) {
+		h.fail(w, r, err)
+		return
+	}
+	for _, s := range later {
+		out.Since = append(out.Since, Since{s.ID, s.Kind, s.Taken(), h.local(s.Updated)})
 	}
 	h.answer(w, http.StatusOK, out)
 }

@@ -225,6 +225,20 @@ func TestShowKinds(t *testing.T) {
 	}
 }
 
+// Who looks a sale up sees that it was voided.
+func TestShowTellsOfTheVoid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, void := &wire{}, saleOf(t, terminal.Approved)
+		void.ID, void.Kind, void.Of = 1050, terminal.KindVoid, 1042
+		s := newStage(t, saleOf(t, terminal.Approved))
+		s.about = []terminal.Sale{void}
+		defer w.serve(t, s)()
+		if got := posRun(t, w, nil, "show", "1042"); !strings.Contains(got.out, "Since       void 1050, KWD 10.525") {
+			t.Errorf("exit %d: %s%s", got.code, got.out, got.errOut)
+		}
+	})
+}
+
 // A response code of the terminal's own is not said to be the bank's answer.
 func TestWhyTellsWhoAnswered(t *testing.T) {
 	for code, want := range map[string]string{"00": "The host answered 00\n", "Y1": "The host was not asked, or did not answer: the card was told Y1\n", "Z3": "the card was told Z3\n"} {

@@ -135,6 +135,9 @@ func (a *app) printOwed(ctx context.Context, cl *client, path string, sale termi
 	if err := cl.get(ctx, path+"/why", &w); err != nil {
 		return err
 	}
+	for _, l := range w.Since {
+		a.printf("%-11s %s %s, %s, %s\n", "Since", kindWord(l.Kind), l.Sale, l.Amount.Format(), l.Time.Format(clockLayout))
+	}
 	label := "Reversal"
 	for _, s := range slices.Backward(w.Steps) {
 		if s.Kind == terminal.DebtEntry {

@@ -42,7 +42,8 @@ type stage struct {
 	hold      chan struct{}
 
 	rows   []terminal.JournalRow // of the sale; nil: journalOf
-	access *till.Access          // nil: openAccess
+	about  []terminal.Sale
+	access *till.Access // nil: openAccess
 	verify func(context.Context) (till.Verified, error)
 
 	mu        sync.Mutex // guards what follows
@@ -267,6 +268,13 @@ func (s *stage) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRo
 		return s.rows, nil
 	}
 	return journalOf(s.sale)[1:], nil
+}
+
+func (s *stage) About(_ context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
+	if id != s.sale.ID {
+		return nil, nil
+	}
+	return s.about, nil
 }
 
 func (s *stage) Debts(context.Context) ([]terminal.Debt, error) {

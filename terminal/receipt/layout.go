@@ -70,6 +70,12 @@ func (r Receipt) page() []block {
 	}
 	add(bar, "")
 	after := len(p)
+	for _, l := range r.Later {
+		both(l.Type+" "+l.Sale.String(), l.Amount.Format())
+	}
+	if r.Unknown {
+		add(words, "What has become of it since cannot be read: call support.")
+	}
 	if r.Reason != "" {
 		add(words, r.Reason)
 	}

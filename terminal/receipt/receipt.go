@@ -72,6 +72,9 @@ type Receipt struct {
 	Of        terminal.SaleID `json:"of,omitempty"`       // the earlier transaction that it is about
 	Original  *Original       `json:"original,omitempty"` // and that one's own numbers; About fills them in
 
+	Later   []Later `json:"later,omitempty"`   // on a reprint: what was approved about it since, and stands
+	Unknown bool    `json:"unknown,omitempty"` // on a reprint: what has become of it since cannot be read
+
 	Verdict   string       `json:"verdict"`          // "APPROVED", "APPROVED OFFLINE", "DECLINED", "CANCELLED", "REVERSED", "PLEASE SIGN", …
 	Way       terminal.Way `json:"way,omitempty"`    // of an approved one: how
 	Due       bool         `json:"due,omitempty"`    // the bank approved, and the sale waits for the signature: nothing is final
@@ -152,6 +155,27 @@ func (r Receipt) About(of terminal.Sale) Receipt {
 	r.Original = &Original{
 		Type: wordsOf(of.Kind).title, Time: when(of, r.Merchant.Zone), RRN: line(of.RRN), STAN: number(of.STAN),
 		Invoice: number(of.Invoice), AuthCode: line(of.AuthCode),
+	}
+	return r
+}
+
+// Later is a transaction about this one.
+type Later struct {
+	Sale   terminal.SaleID `json:"sale"`
+	Kind   terminal.Kind   `json:"kind"`
+	Type   string          `json:"type"`
+	Amount money.Amount    `json:"amount"`
+}
+
+// Since is the reprint with what became of the transaction after its first print. One that was voided says so where it said
+// "approved": nobody is to get goods or money for it again. known is false where that cannot be read.
+func (r Receipt) Since(later []terminal.Sale, known bool) Receipt {
+	r.Unknown = !known
+	for _, s := range later {
+		r.Later = append(r.Later, Later{s.ID, s.Kind, wordsOf(s.Kind).title, s.Taken()})
+		if s.Kind == terminal.KindVoid {
+			r.Verdict, r.Charged, r.Statement, r.Advice = "APPROVED, AND VOIDED LATER", false, wordsOf(r.Kind).undone, ""
+		}
 	}
 	return r
 }

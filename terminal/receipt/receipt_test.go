@@ -256,6 +256,23 @@ func TestInPartHasNoSlipWithoutSignature(t *testing.T) {
 	}
 }
 
+// TestReprintOfAVoidedSale: whoever holds it is not to get goods or money for it again.
+func TestReprintOfAVoidedSale(t *testing.T) {
+	r, err := Draw(approved(t), header, Customer, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	void := ofKind(t, terminal.KindVoid, func(s *terminal.Sale) { s.ID, s.Of = 1050, 1042 })
+	voided := r.Since([]terminal.Sale{void}, true)
+	golden(t, "sale-voided-later", voided.Text(0))
+	if voided.Charged || voided.Statement != "NOT CHARGED" {
+		t.Errorf("%+v", voided)
+	}
+	if refund := r.Since([]terminal.Sale{ofKind(t, terminal.KindRefund, func(s *terminal.Sale) { s.ID, s.Of = 1051, 1042 })}, true); !refund.Charged || refund.Verdict != "APPROVED" {
+		t.Errorf("a refund does not undo the sale: %+v", refund)
+	}
+}
+
 // Another transaction's numbers are never printed as the original's.
 func TestAboutTakesTheRightOne(t *testing.T) {
 	r, err := Draw(ofKind(t, terminal.KindVoid, func(s *terminal.Sale) { s.Of = 1041 }), header, Customer, false)
