@@ -209,8 +209,6 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 		return debtResult{terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones"}
 	case res.Verdict == terminal.VerdictApproved && res.Approved.Minor > 0: // of a request that was kept: the goods are gone for all of it
 		return debtResult{terminal.DebtRefused, "the bank approved " + res.Approved.Format() + " of it and no more: code " + res.Code}
-	case res.Verdict == terminal.VerdictApproved && d.Kind == terminal.DeferredDebt && res.Approved.Minor > 0:
-		return debtResult{terminal.DebtRefused, "the bank approved " + res.Approved.Format() + " of it only: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved && d.Kind == terminal.DeferredDebt:
 		d.RRN = res.RRN
 		return debtResult{terminal.DebtAccepted, "approved with code " + res.Code + ", authorisation " + cmp.Or(res.AuthCode, "none") + o.at()}
