@@ -123,6 +123,11 @@ func TestBatchPapers(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &slip); err != nil || slip.Report.Proof.Total.Journal.SalesSum != 10_525 || slip.Report.Type != "X" {
 		t.Errorf("%v: %s", err, w.Body)
 	}
+	first := call{"Items", []any{"nac", uint32(1)}, []any{[]terminal.Item(nil), nil}}
+	if w := ask(t, handlerFor(t, newScript(t, batches(), first), ofNAC), "GET", "/v1/report/x?format=text", ""); !strings.Contains(w.Body.String(), "0 SALES") {
+		t.Errorf("before the first sale: %s", w.Body)
+	}
+	isProblem(t, ask(t, handlerFor(t, newScript(t, batches(open)), ofNAC), "GET", "/v1/report/x?batch=9", ""), http.StatusNotFound, "no_such_batch")
 	isProblem(t, ask(t, handlerFor(t, newScript(t, record(9, terminal.Batch{}, terminal.ErrNoBatch)), ofNAC), "GET", "/v1/report/z?batch=9", ""), http.StatusNotFound, "no_such_batch")
 	isProblem(t, ask(t, handlerFor(t, newScript(t, record(7, open, nil)), ofNAC), "GET", "/v1/report/z?batch=7", ""), http.StatusConflict, "batch_state")
 	isProblem(t, ask(t, handlerFor(t, newScript(t), ofNAC), "GET", "/v1/report/z?batch=x", ""), http.StatusBadRequest, "bad_query")

@@ -217,7 +217,7 @@ func (s BatchSlip) proof() []block {
 	p = append(p, s.three(s.Report.Proof.Total, true)...)
 	if before := s.Report.Proof.Before; before != nil {
 		p = append(p, block{kind: words, text: "Before the upload the bank had:"})
-		p = append(p, s.who("BANK", *before, true)...)
+		p = append(p, s.who("BANK", *before, before.Refunds+s.Report.Proof.Total.Batch.Refunds > 0)...)
 	}
 	return append(p, block{kind: rule})
 }
