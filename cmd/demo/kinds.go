@@ -140,6 +140,7 @@ func kinds() []scene {
 		{title: "A tip that is a slip of the hand", line: "sale 18.500 --tip 180.500", want: refused, says: "check it"},
 		{title: "The same card and amount again: pointed out", line: "sale 20.000", as: "twin", before: credit, want: approved, says: "the same card paid the same amount"},
 		{title: "So the second is taken back, without the card", line: "void {twin}", before: remove, want: approved, says: "VOID"},
+		{title: "Its receipt, printed again, says so", line: "receipt {twin}", want: result{0, "", "", nothing}, says: "VOIDED LATER"},
 		{title: "It cannot be taken back twice", line: "void {twin}", want: refused, says: "void"},
 		{title: "Refund of a part, with the same card", line: "refund 3.000 --of {dinner}", before: credit, want: approved, says: "PAID BACK TO THE CARD"},
 		{title: "Refund of more than is left of the sale", line: "refund 17.500 --of {dinner}", want: refused},

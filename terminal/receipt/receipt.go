@@ -1,5 +1,5 @@
-// Package receipt draws a sale's receipt. It is a pure function of the sale's record and the merchant's header, so a
-// reprint tells the same as the first print. A Receipt is a model; Text and HTML lay it out, JSON is the model itself.
+// Package receipt draws a transaction's receipt. It is a pure function of its record and the merchant's header, so a
+// reprint tells the same as the first print, and besides what has become of it since. A Receipt is a model; Text and HTML lay it out, JSON is the model itself.
 //
 // No copy shows more of the card number than its last four digits, and none its expiry date. It is English; it prints
 // nothing itself and keeps nothing.
