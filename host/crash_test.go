@@ -20,7 +20,7 @@ import (
 
 // How many different states of the disk the crash test looks at, and which: `make crash` looks at 10000.
 var (
-	crashStates = flag.Int("crash.states", 300, "crash states to look at")
+	crashStates = flag.Int("crash.states", 150, "crash states to look at")
 	crashSeed   = flag.Uint64("crash.seed", 20_261_123, "chooses them")
 )
 
