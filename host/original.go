@@ -13,6 +13,10 @@ import (
 // holds mu.
 func (h *Host) original(q query, now time.Time, do func(r *record, a *answer)) answer {
 	if known := h.ledger.find(q); known != nil {
+		if known.state == Reversed && known.digest == h.mark(q) && h.batchOf(known.key.terminal, known.key.batch).Closed {
+			// Taken back, by itself or because the batch's upload did not have it: to say again that it was approved would be untrue for good.
+			return answer{code: batchClosed, at: now, rrn: h.nextRRN(now), note: "repeat of what was taken back, in a closed batch"}
+		}
 		if known.state != Forestalled && known.digest == h.mark(q) {
 			again := known.answer
 			again.fault, again.note = faultNone, "repeat: stored answer"

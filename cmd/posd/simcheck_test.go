@@ -61,6 +61,7 @@ type checker struct {
 	saved      map[string]bool        // STANs on disk as Sending so far
 	turn       map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
 	requests   map[string]wireMessage // requests written, by STAN
+	asks       string                 // STAN of the last request that left
 	answered   string                 // STAN of the last approval that was delivered
 	believable map[string]bool        // STANs of which an authentic approval was delivered
 	agreed     map[string]bool        // STANs whose card gave its certificate after the approval
@@ -197,7 +198,9 @@ func (c *checker) event(e wireEvent, m wireMessage) {
 		delete(c.open, m.stan)
 		delete(c.due, m.stan)
 	case e.dir == '<' && (m.mti == "0210" || m.mti == "0110") && (m.rc == "00" || m.rc == "10") && c.requests[m.stan].stan != "":
-		c.answered = m.stan
+		if m.stan == c.asks { // and not one that comes late
+			c.answered = m.stan
+		}
 		c.believable[m.stan] = c.believable[m.stan] || authentic(e.data, c.under[m.stan])
 	}
 }
@@ -274,7 +277,7 @@ func (c *checker) request(m wireMessage) {
 	if !c.saved[m.stan] {
 		c.say("request %s left before Sending was on disk", m.stan)
 	}
-	c.requests[m.stan], c.answered = m, ""
+	c.requests[m.stan], c.answered, c.asks = m, "", m.stan
 	if c.over[m.said[60]] {
 		c.say("request %s left for batch %s, whose totals were fixed", m.stan, m.said[60])
 	}
