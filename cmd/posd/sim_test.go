@@ -205,7 +205,7 @@ func TestStopWaitsForTheBank(t *testing.T) {
 			}
 			w.calm.Store(true)
 			if _, err := w.boot(t.Context(), simLastBoot, false, func(ctx context.Context, s *stack) bool {
-				sale, err := s.lane.Start(ctx, terminal.Order{Kind: terminal.KindSale, Amount: simAmount(w.rand(5), true), Key: "once"})
+				sale, err := s.lane.Start(ctx, terminal.Order{Kind: terminal.KindSale, Amount: simAmount(w.rand(5), true, false), Key: "once"})
 				if err != nil {
 					t.Error(err)
 				}

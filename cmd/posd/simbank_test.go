@@ -25,7 +25,7 @@ type entry struct {
 	pan    string
 	batch  string
 	amount int64  // that was approved, in minor units
-	more   int64  // of a hold: what increments have added
+	more   int64  // of a hold, or the void of one: what increments have added
 	state  string // posted, held, completed, voided, reversed
 	of     *entry // that it voids, completes or refunds
 
@@ -142,7 +142,7 @@ func (b *wireBank) book(asked wireMessage, amount int64, rrn string) {
 	case e.class == "completion" && e.of != nil:
 		b.become(e.of, "completed")
 	case e.class == "void" && e.of != nil:
-		e.amount = e.of.amount + e.of.more
+		e.amount, e.more = e.of.amount, e.of.more
 		b.become(e.of, "voided")
 		if held := e.of.of; e.of.class == "completion" && held != nil {
 			if b.become(held, "held"); held.step {
@@ -233,11 +233,24 @@ func (b *wireBank) ends(asked, answer wireMessage) string {
 	}
 	b.closed[batch] = reported
 	for _, e := range b.entries {
-		if final && e.batch == batch && !e.uploaded && e.state == "posted" && e.class != "void" {
-			e.state = "reversed" // nobody was told that it was paid
+		if final && e.batch == batch && !e.uploaded && e.state == "posted" && e.class != "void" && !b.refunded(e) {
+			b.become(e, "reversed") // nobody was told that it was paid
+			if e.class == "completion" && e.of != nil {
+				b.become(e.of, "held")
+			}
 		}
 	}
 	return ""
+}
+
+// refunded says that a part of it was given back: then it cannot be taken back.
+func (b *wireBank) refunded(e *entry) bool {
+	for _, r := range b.entries {
+		if r.class == "refund" && r.of == e && r.state == "posted" {
+			return true
+		}
+	}
+	return false
 }
 
 // uploads takes one transaction of a batch upload. DE 60 names it.

@@ -65,6 +65,9 @@ func (r *simReader) Present(ctx context.Context) (device.Presented, error) {
 		return device.Presented{}, fmt.Errorf("simulated: %w", device.ErrMute)
 	}
 	names := []string{"credit", "debit", "declines", "expired", "pulled"} // fixed, so that a seed stays the same sale
+	if w.alone() {
+		names = []string{"oda-cda", "trm-new-card", "oda-dda", "credit", "trm-new-card"} // those that approve alone, at once or when nobody can be asked
+	}
 	p, err := simCardProfile(names[r.people.IntN(len(names))])
 	if err != nil {
 		return device.Presented{}, err

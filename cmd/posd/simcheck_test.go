@@ -145,6 +145,7 @@ func (c *checker) readSales(ctx context.Context) {
 		}
 	}
 	c.replay()
+	c.queue()
 	if n := c.left.messages(); n != 0 {
 		c.say("%d sealed messages are kept for nothing: %v", n, c.left.sealed)
 	}
@@ -165,6 +166,42 @@ func (c *checker) replay() {
 	}
 	if len(last) != len(c.byID) {
 		c.say("%d sales in the journal, %d projections", len(last), len(c.byID))
+	}
+}
+
+// queue replays what waited for the bank: never more than the profile lets wait.
+func (c *checker) queue() {
+	kinds := map[int64]string{}
+	for _, d := range c.left.debts {
+		kinds[d.id] = d.kind
+	}
+	waits := map[string]map[int64]int64{"offline": {}, "deferred": {}}
+	for _, r := range c.left.rows {
+		if all := waits[r.way]; r.kind == "sale" && all != nil && (strings.Contains(r.duties, "+A") || strings.Contains(r.duties, "+D")) {
+			all[r.sale] = r.amount
+			c.limit(r.way, all)
+		}
+		if r.kind != "debt" || kinds[r.debt] == "reversal" {
+			continue
+		}
+		if slices.Contains([]string{"Acknowledged", "WrittenOff"}, r.became) {
+			delete(waits["offline"], r.sale)
+			delete(waits["deferred"], r.sale)
+		}
+	}
+}
+
+func (c *checker) limit(way string, waits map[int64]int64) {
+	count, most := simOfflineCount, int64(simOfflineSum)
+	if way == "deferred" {
+		count, most = simDeferredCount, simDeferredSum
+	}
+	sum := int64(0)
+	for _, amount := range waits {
+		sum += amount
+	}
+	if len(waits) > count || sum > most {
+		c.say("%d approvals of %d wait, %s: %d of %d may", len(waits), sum, way, count, most)
 	}
 }
 
@@ -215,13 +252,13 @@ func (c *checker) owed(m wireMessage) {
 	if m.track2 || m.pan == "" || m.pin {
 		c.say("%s of STAN %s: PAN there %t, track 2 %t, PIN %t", m.mti, m.stan, m.pan != "", m.track2, m.pin)
 	}
-	if m.mti[:3] == "022" {
+	if m.mti[:3] != "040" {
 		if o.advice.id == 0 || minor(m.amount) != o.sale.taken() {
 			c.say("advice %s says %s, and is owed as %v of a sale of %d", m.stan, m.amount, o.advice, o.sale.taken())
 		}
 		return
 	}
-	if !o.reverses() {
+	if !o.reverses() || o.sale.State == "Declined" || (o.sale.State == "Approved" && c.asking[int64(o.sale.ID)] == o.sale.stan()) { //nolint:gosec // sale numbers stay below 2^63
 		c.say("STAN %s is reversed and the sale is %s", m.stan, o.sale.State)
 	}
 	if request.stan == "" {
@@ -403,7 +440,7 @@ func (c *checker) wrong(o owner, stan string, e *entry, voided bool) string {
 		return "it does not stand"
 	case e.amount != o.sale.taken():
 		return fmt.Sprintf("its amount is not %d", o.sale.taken())
-	case e.class != "hold" && voided != (e.state == "voided"):
+	case e.class != "hold" && e.class != "increment" && voided != (e.state == "voided"):
 		return fmt.Sprintf("voided at the terminal: %t", voided)
 	case o.sale.asked() && o.sale.reads() && stan == c.requestOf(o.sale) && !c.agreed[stan]:
 		return "its card never agreed"

@@ -100,8 +100,11 @@ func (b savedBatch) totals() string {
 
 type savedRow struct {
 	kind          string
-	sale          int64
+	sale, debt    int64
 	event, became string
+	duties        string // separated by blanks
+	way           string // of a sale's row
+	amount        int64  // of it, as it was taken
 }
 
 var finalStates = []string{"Approved", "Declined", "Cancelled", "Reversed"}
@@ -168,10 +171,13 @@ func readEvidence(ctx context.Context, db *sql.DB) (e evidence, err error) {
 	}, "SELECT purpose, id FROM card ORDER BY purpose, id")
 	query(func(r *sql.Rows) error {
 		var row savedRow
-		err := r.Scan(&row.kind, &row.sale, &row.event, &row.became)
+		err := r.Scan(&row.kind, &row.sale, &row.debt, &row.event, &row.became, &row.duties, &row.way, &row.amount)
 		e.rows = append(e.rows, row)
 		return err
-	}, "SELECT kind, sale, event, becomes FROM journal ORDER BY seq")
+	}, `SELECT kind, sale, debt, event, becomes, duties,
+		coalesce(json_extract(nullif(record, ''), '$.way'), ''),
+		coalesce(json_extract(nullif(record, ''), '$.approved.minor'), json_extract(nullif(record, ''), '$.amount.minor'), 0)
+		FROM journal ORDER BY seq`)
 	return e, err
 }
 
@@ -221,7 +227,13 @@ func (j *memoryJournal) evidence() (e evidence, err error) {
 	for _, r := range j.rows {
 		row := savedRow{kind: string(r.kind), event: r.event, became: r.to}
 		if r.sale != nil {
-			row.sale = int64(r.sale.ID) //nolint:gosec // sale numbers stay below 2^63
+			row.sale, row.way, row.amount = int64(r.sale.ID), string(r.sale.Way), r.sale.Taken().Minor //nolint:gosec // sale numbers stay below 2^63
+			for _, d := range r.duties {
+				row.duties += string(d) + " "
+			}
+		}
+		if r.debt != nil {
+			row.sale, row.debt = int64(r.debt.Sale), r.debt.ID //nolint:gosec // as above
 		}
 		e.rows = append(e.rows, row)
 		e.text = append(e.text, r.record, []byte(r.note))

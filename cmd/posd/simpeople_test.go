@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,9 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			}
 		}
 		c.w.show(sale)
+		if c.rand.IntN(6) == 0 && !c.w.calm.Load() { // what was shown has to be on disk
+			c.w.cut.soon(1)
+		}
 		if sale.State == terminal.Approved {
 			c.earlier = append(c.earlier, sale.ID)
 		}
@@ -97,7 +101,7 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 // earlier transaction may be about one of which it cannot be: then the terminal has to say so.
 func (c *cashier) newOrder() terminal.Order {
 	kwd, _ := money.ByCode("KWD")
-	o := terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load()), Key: fmt.Sprintf("order-%d", c.next)}
+	o := terminal.Order{Kind: terminal.KindSale, Amount: simAmount(c.rand, c.w.calm.Load(), c.w.alone()), Key: fmt.Sprintf("order-%d", c.next)}
 	if len(c.earlier) > 0 {
 		o.Of = c.earlier[len(c.earlier)-1-c.rand.IntN(min(5, len(c.earlier)))]
 	}
@@ -322,10 +326,13 @@ func (w *world) supervise(ctx context.Context, l *lane.Lane, journal lane.Journa
 }
 
 // amounts are what is bought: mostly plain, now and then one that the host or the card plays a trick with.
-func simAmount(c *rand.Rand, calm bool) money.Amount {
+func simAmount(c *rand.Rand, calm, alone bool) money.Amount {
 	kwd, _ := money.ByCode("KWD")
 	base := int64(1+c.IntN(30)) * 1000
 	tricks := []int64{10, 51, 55, 91, 5, 101, 102, 103, 104, 105, 106, 201, 202, 203}
+	if alone {
+		tricks = slices.DeleteFunc(tricks, func(n int64) bool { return n == 91 }) // what is kept would be put off for ever
+	}
 	if calm || c.IntN(3) != 0 {
 		return money.New(base+int64(300+c.IntN(700)), kwd)
 	}

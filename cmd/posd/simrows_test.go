@@ -16,16 +16,10 @@ import (
 // it is switched off.
 func unreachable(r terminal.Row) string {
 	switch {
-	case r.Event == terminal.OfflineApproved, r.Event == terminal.CardApproves, r.From == terminal.AgreementOffline,
-		r.Event == terminal.AgreementNeeded && r.To == terminal.AgreementOffline:
-		return "no simulated terminal approves offline"
 	case r.Event == terminal.OtherInterface:
 		return "there is one interface"
 	case r.From == terminal.FinishDeclined && r.Event == terminal.CardAgrees:
 		return "no card approves what the host declined"
-	case slices.Contains([]terminal.Event{terminal.Refer, terminal.Capture, terminal.Inquire, terminal.VoiceApproved, terminal.CaptureDue, terminal.Deferred}, r.Event),
-		r.From == terminal.Asking:
-		return "the simulated cashier sells, and does nothing else"
 	}
 	return ""
 }
@@ -40,6 +34,9 @@ func debtUnreachable(r terminal.DebtRow) string {
 func batchUnreachable(r terminal.BatchRow) string {
 	if r.Event == terminal.BatchDiffers {
 		return "a host of this dialect closes no batch with other totals"
+	}
+	if r.Event == terminal.BatchOutOfBalance && r.From == terminal.BatchClosing {
+		return "behind an upload, this dialect has other totals refused: RefusedForGood in Closing is switched off instead"
 	}
 	return ""
 }

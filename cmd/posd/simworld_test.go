@@ -14,6 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tillway/device/emulator"
+	"tillway/emv"
+	"tillway/emv/oda"
 	"tillway/host"
 	"tillway/iso8583"
 	"tillway/iso8583/dialect/nac"
@@ -194,8 +197,9 @@ func simAcquirer() acquirerConfig {
 }
 
 // simProfiles are parsed once: what a terminal sells with is the same at every start. With the second, customers of credit cards
-// sign, and who pays the same twice is asked; with the third, a sale is an authorisation and a completion.
-var simProfiles = sync.OnceValues(func() (all [3]profile.Profile, err error) {
+// sign, and who pays the same twice is asked; with the third, a sale is an authorisation and a completion; with the
+// fourth, cards are authenticated, and card and terminal may approve alone.
+var simProfiles = sync.OnceValues(func() (all [4]profile.Profile, err error) {
 	text, err := profile.Text("kuwait")
 	if err != nil {
 		return all, err
@@ -206,7 +210,14 @@ var simProfiles = sync.OnceValues(func() (all [3]profile.Profile, err error) {
 			`["online_pin", "no_cvm"]`, `["online_pin", "signature", "no_cvm"]`, `["no_cvm"] # DEV`, `["signature", "no_cvm"] # DEV`,
 			`same_card     = "warn"`, `same_card     = "ask"`,
 		},
-		{`sale_messages = "one"`, `sale_messages = "two"`},
+		{
+			`sale_messages = "one"`, `sale_messages = "two"`,
+			`["online_pin", "no_cvm"]`, `["online_pin", "signature", "no_cvm"]`, `["no_cvm"] # DEV`, `["signature", "no_cvm"] # DEV`,
+		},
+		{
+			`type        = "21"`, `type        = "22"`, `offline_data_authentication = []`, `offline_data_authentication = ["sda", "dda", "cda"]`,
+			"# [offline]", simOffline, `floor_limit = "0.000"`, `floor_limit = "50.000"`,
+		},
 	} {
 		if all[i], err = profile.Parse([]byte(strings.NewReplacer(change...).Replace(string(text)))); err != nil {
 			return all, err
@@ -217,11 +228,38 @@ var simProfiles = sync.OnceValues(func() (all [3]profile.Profile, err error) {
 	return all, nil
 })
 
+// What may wait for the bank, of approvals without it and of requests that are kept, in the simulated profile.
+const (
+	simOfflineCount, simOfflineSum   = 3, 90_000
+	simDeferredCount, simDeferredSum = 2, 40_000
+
+	simOffline = `[offline]
+count = 3
+sum = "90.000"
+card_count = 3
+card_sum = "90.000"
+[offline.deferred]
+count = 2
+sum = "40.000"
+card_count = 2
+card_sum = "40.000"
+`
+)
+
+// alone says that the seed's terminal may approve without the bank.
+func (w *world) alone() bool { return w.seed%5 == 3 }
+
 // profile is the seed's.
 func (w *world) profile() (profile.Profile, error) {
 	all, err := simProfiles()
-	return all[[]int{0, 1, 2, 1}[w.seed%4]], err
+	return all[[]int{0, 1, 2, 3, 1}[w.seed%5]], err
 }
+
+// simAuthorities are the keys that the emulated cards are signed under.
+var simAuthorities = sync.OnceValues(func() (emv.CAKeys, error) {
+	file, err := oda.ParseKeys(emulator.AuthorityKeys(), oda.Test)
+	return file.CAKeys, err
+})
 
 // boot runs the terminal from power-on to power-off: until the cashier has had his sales, the power is cut, or the disk is full.
 func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(context.Context, *stack) bool) (finished bool, err error) {
@@ -284,9 +322,13 @@ func (w *world) assemble(ctx context.Context, d opened, journal lane.Journal, m 
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := simAuthorities()
+	if err != nil {
+		return nil, err
+	}
 	unpredictable := w.rand(uint64(77 + w.conns))
 	return assemble(ctx, parts{
-		profile: p, acquirer: simAcquirer(), reader: &simReader{w: w, people: w.card}, journal: journal,
+		profile: p, caKeys: authorities, acquirer: simAcquirer(), reader: &simReader{w: w, people: w.card}, journal: journal,
 		sales: d.sales, traces: d.traces, hosts: w.sites(), clock: w.clock,
 		random: readerFunc(func(b []byte) (int, error) {
 			for i := range b {
