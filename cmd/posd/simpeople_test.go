@@ -272,7 +272,12 @@ func (c *cashier) drain(ctx context.Context, s *stack) bool {
 		if !c.w.calm.Load() {
 			return true
 		}
+		disputed := snap.Batch != nil && slices.ContainsFunc(snap.Batch.Settling, func(b terminal.Batch) bool { return b.State == terminal.BatchDisputed })
 		switch {
+		case disputed && snap.Owed == 0: // what is parked of its batch waits for it
+			if c.settle(ctx, s) != nil {
+				return false
+			}
 		case snap.Parked > 0:
 			if c.decide(ctx, s) != nil {
 				return false
