@@ -258,7 +258,7 @@ func (c *checker) owed(m wireMessage) {
 		}
 		return
 	}
-	if !o.reverses() || o.sale.State == "Declined" || (o.sale.State == "Approved" && c.asking[int64(o.sale.ID)] == o.sale.stan()) { //nolint:gosec // sale numbers stay below 2^63
+	if !o.reverses() || o.sale.State == "Declined" || (o.sale.State == "Approved" && o.sale.asked()) {
 		c.say("STAN %s is reversed and the sale is %s", m.stan, o.sale.State)
 	}
 	if request.stan == "" {

@@ -102,8 +102,12 @@ var _ lane.Journal = simJournal{}
 
 func (j simJournal) Append(ctx context.Context, commit bool, entries ...terminal.Entry) error {
 	what := rowNames(entries)
-	if len(entries) > 0 && entries[0].Kind != terminal.SaleEntry {
-		// Lane and owner go on in the same instant after an answer; the owner's rows take a moment, so that their order is no chance.
+	// Lane and owner go on in the same instant after an answer: the rows of each take a moment of its own, so that their order is no chance.
+	switch {
+	case len(entries) == 0:
+	case entries[0].Kind == terminal.SaleEntry:
+		time.Sleep(ns(actorLane, 0))
+	default:
 		time.Sleep(ns(actorOwner, 0))
 	}
 	if commit {

@@ -68,6 +68,7 @@ func (w *world) sites() []link.Host {
 
 func (w *world) dial(ctx context.Context, site int) (net.Conn, error) {
 	name := fmt.Sprintf("site %d", site+1)
+	time.Sleep(ns(actorDial, 0)) // whoever has just seen a sale's end acts before
 	if err := w.cut.step("at a dial", name); err != nil {
 		return nil, err
 	}

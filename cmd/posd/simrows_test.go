@@ -16,6 +16,8 @@ import (
 // it is switched off.
 func unreachable(r terminal.Row) string {
 	switch {
+	case r.Event == terminal.AgreementNeeded && (r.From == terminal.FinishUnable || r.From == terminal.FinishUnanswered):
+		return "no simulated card approves alone after the bank was asked, and has its holder sign: TestSignatureRows in terminal/lane"
 	case r.Event == terminal.OtherInterface:
 		return "there is one interface"
 	case r.From == terminal.FinishDeclined && r.Event == terminal.CardAgrees:

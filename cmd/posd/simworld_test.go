@@ -40,6 +40,8 @@ const (
 	actorLate
 	actorClock
 	actorOwner
+	actorDial
+	actorLane
 )
 
 const (
