@@ -371,7 +371,7 @@ func (c *checker) requestOf(s savedSale) string {
 
 // books compares the three books: the checker's from the wire, the host's ledger, the terminal's journal.
 func (c *checker) books() {
-	c.found = append(c.found, c.bank.compare(c.seed, c.world.host)...)
+	c.found = append(c.found, c.bank.compare(c.seed, c.host)...)
 	c.batchesAgree()
 	voided := map[int64]bool{}
 	for _, s := range c.left.sales {
@@ -407,7 +407,7 @@ func (c *checker) batchesAgree() {
 			continue
 		}
 		number, theirs := fmt.Sprintf("%06d", b.number), ""
-		for _, h := range c.world.host.Batches() {
+		for _, h := range c.host.Batches() {
 			if h.Batch == number {
 				theirs = h.State
 			}
@@ -451,7 +451,7 @@ func (c *checker) wrong(o owner, stan string, e *entry, voided bool) string {
 // clear looks for the cards' numbers in the clear, as text and packed, in everything that was written.
 func (c *checker) clear() {
 	var numbers [][]byte
-	for _, a := range c.world.host.Accounts() {
+	for _, a := range c.host.Accounts() {
 		pan := a.PAN.Clear()
 		packed, err := hex.DecodeString(pan)
 		if err != nil {
