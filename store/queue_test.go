@@ -108,3 +108,17 @@ func TestExposureWithoutTokens(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
+
+// BenchmarkDue reads a queue of three hundred, as every sale does several times.
+func BenchmarkDue(b *testing.B) {
+	s := newFolder(b).open()
+	for id := terminal.SaleID(1); id <= 300; id++ {
+		newTeller(b, s, id).do(terminal.Start, terminal.Presented, terminal.OfflineApproved)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		if due, err := s.Due(b.Context(), acquirer); err != nil || len(due) != 300 {
+			b.Fatal(len(due), err)
+		}
+	}
+}

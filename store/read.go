@@ -189,7 +189,7 @@ func (s *Store) waitingDebts(ctx context.Context) ([]sealedDebt, error) {
 			continue
 		}
 		of := place("owed", c[0])
-		if err := s.authentic(ctx, c.bytes(11), of, c[:11]...); err != nil {
+		if err := s.stillAuthentic(ctx, c.bytes(11), of, c[:11]...); err != nil {
 			if _, err := s.judge(ctx, of, err); err != nil {
 				return nil, err
 			}

@@ -18,6 +18,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -80,15 +81,16 @@ type Store struct {
 	witnessed string  // its name there
 
 	mu        sync.Mutex
-	failed    error                      // once set, every method returns it
-	standing  map[string]*standing       // by acquirer
-	committed int64                      // sequence of the last row on disk
-	bad       map[string]struct{}        // rows that did not authenticate when last read, by place
-	queued    map[terminal.SaleID]queued // of what waits, as last read
-	alarms    []people.Entry             // for the audit log, not yet written
-	latest    time.Time                  // of any row
-	clockBack string                     // the clock was set back: since when, in words
-	cut       bool                       // the audit log is shorter than its anchor knows
+	failed    error                        // once set, every method returns it
+	standing  map[string]*standing         // by acquirer
+	committed int64                        // sequence of the last row on disk
+	bad       map[string]struct{}          // rows that did not authenticate when last read, by place
+	proved    map[string][sha256.Size]byte // debts that authenticated, with their tags, by place
+	queued    map[terminal.SaleID]queued   // of what waits, as last read
+	alarms    []people.Entry               // for the audit log, not yet written
+	latest    time.Time                    // of any row
+	clockBack string                       // the clock was set back: since when, in words
+	cut       bool                         // the audit log is shorter than its anchor knows
 }
 
 // ErrFailed says that a write failed earlier, or that the journal is closed: the process has to end and start again.
