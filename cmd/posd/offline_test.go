@@ -256,3 +256,51 @@ func TestAnswerToTheAdvice(t *testing.T) {
 		})
 	}
 }
+
+// TestDeferredSales: requests that could not leave are kept, and the bank is asked later: what it approves is booked, what it declines is
+// parked, in sight, and not booked. A profile that keeps what the acquirer does not take ends the start.
+func TestDeferredSales(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		untilCardsAreValid()
+		var up atomic.Bool
+		b, m := newMeddled(t, func(_ *meddler, _ *iso8583.Message, frame []byte) []segment { return []segment{{bytes: whole(frame)}} })
+		inner := b.pipe
+		b.pipe = func(ctx context.Context) (net.Conn, error) {
+			if !up.Load() {
+				return nil, errors.New("no route to the bank")
+			}
+			return inner(ctx)
+		}
+		keeps := edited(t, `[deadlines]`, "[offline.deferred]\ncount = 5\nsum = \"100\"\n[deadlines]")
+		s := b.terminal(func(p *parts) { p.profile, p.acquirer.NAC.Deferred = keeps, true })
+		for _, minor := range []int64{1_300, 1_051, 1_400} { // .051 is declined with 51 where a request asks for it
+			if sale := b.sell(s, minor); sale.State != terminal.Approved || sale.Way != terminal.WayDeferred || !strings.Contains(sale.Outcome.Happened, "may still decline") {
+				t.Fatalf("%s %q, %s", sale.State, sale.Way, sale.Outcome.Happened)
+			}
+		}
+		up.Store(true)
+		if err := s.lane.SendQueue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.settled(s, 2)
+		debts, err := b.journal.Debts(t.Context())
+		if err != nil || len(debts) != 1 || debts[0].State != terminal.Parked || debts[0].Kind != terminal.DeferredDebt || !strings.Contains(debts[0].Reason, "51") {
+			t.Errorf("%+v, %v", debts, err)
+		}
+		if n := len(m.frames(t, "0200")); n != 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+	_, err := assemble(t.Context(), parts{
+		profile: edited(t, `[deadlines]`, "[offline.deferred]\ncount = 5\nsum = \"100\"\n[deadlines]"), acquirer: nacAcquirer(), clock: time.Now,
+	})
+	if err == nil || !strings.Contains(err.Error(), "acquirer.nac.deferred = true") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("an acquirer that takes none: %v", err)
+	}
+}
+
+func nacAcquirer() acquirerConfig {
+	a := defaults().Acquirer
+	a.NAC.TPDU, a.NAC.NII = "6000030000", "003"
+	return a
+}
