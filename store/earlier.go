@@ -101,11 +101,11 @@ func (s *Store) ByCard(ctx context.Context, pan emv.PAN, since time.Time, fits f
 }
 
 // Told is lane.Journal's.
-func (s *Store) Told(ctx context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+func (s *Store) Told(ctx context.Context, id terminal.SaleID) (ack terminal.Acknowledgement, told bool, err error) {
 	all, err := read(ctx, s, scanCells, "SELECT o.id, o.sale, o.acquirer, o.kind, o.stan, o.state, o.final, o.attempts, o.not_before, o.created, o.reason, p.tag"+
 		" FROM owed o LEFT JOIN proof p ON p.of = 'owed/' || o.id WHERE o.sale = ? ORDER BY o.id", int64(id))
 	if err != nil {
-		return "", false, err
+		return ack, false, err
 	}
 	told = true
 	for _, c := range all {
@@ -115,20 +115,20 @@ func (s *Store) Told(ctx context.Context, id terminal.SaleID) (rrn string, told 
 			err = fmt.Errorf("what is owed for sale %d: %w", id, terminal.ErrQuarantined)
 		}
 		if err != nil {
-			return "", false, err
+			return ack, false, err
 		}
 		if terminal.DebtKind(c.text(3)) != terminal.ReversalDebt {
 			told = told && terminal.DebtState(c.text(5)) == terminal.Acknowledged
 		}
 	}
 	if !told {
-		return "", false, nil
+		return ack, false, nil
 	}
 	rows, err := s.rows(ctx, rowQuery+"WHERE j.sale = ? AND j.sale <> 0 AND j.kind = 'debt' AND j.becomes = 'Acknowledged' ORDER BY j.seq", int64(id))
 	for _, r := range rows {
 		if r.Debt != nil && r.Debt.Kind != terminal.ReversalDebt {
-			rrn = r.Debt.RRN
+			ack = r.Debt.Acknowledged()
 		}
 	}
-	return rrn, true, err
+	return ack, true, err
 }

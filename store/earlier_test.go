@@ -183,27 +183,29 @@ func TestWhatTheHostWasTold(t *testing.T) {
 	f := newFolder(t)
 	s := f.open()
 	story(t, s)
-	told := func(id terminal.SaleID, rrn string, want bool) {
+	var none terminal.Acknowledgement
+	told := func(id terminal.SaleID, ack terminal.Acknowledgement, want bool) {
 		t.Helper()
-		if got, ok, err := s.Told(t.Context(), id); err != nil || ok != want || got != rrn {
-			t.Errorf("sale %d: %q %t, %v", id, got, ok, err)
+		if got, ok, err := s.Told(t.Context(), id); err != nil || ok != want || got != ack {
+			t.Errorf("sale %d: %+v %t, %v", id, got, ok, err)
 		}
 	}
-	told(1, "", true)
-	told(7, "", true) // its reversal is no word of it
-	told(6, "", false)
+	told(1, none, true)
+	told(7, none, true) // its reversal is no word of it
+	told(6, none, false)
 	debts := due(t, s)
 	d := debts[slices.IndexFunc(debts, func(d terminal.Debt) bool { return d.Sale == 6 })]
 	move(t, s, &d, terminal.DebtTurn)
-	told(6, "", false)
-	d.RRN = "123456789012"
+	told(6, none, false)
+	said := terminal.Acknowledgement{RRN: "123456789012", AuthCode: "A1B2C3", Code: "00"}
+	d.RRN, d.AuthCode, d.Code = said.RRN, said.AuthCode, said.Code
 	move(t, s, &d, terminal.DebtAccepted)
-	told(6, "123456789012", true)
+	told(6, said, true)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = f.open()
-	told(6, "123456789012", true)
+	told(6, said, true)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

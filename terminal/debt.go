@@ -100,5 +100,18 @@ type Debt struct {
 	NotBefore time.Time `json:"not_before"`       // back-off: not on the link before this instant
 	Reason    string    `json:"reason,omitempty"` // why it still waits, one sentence
 	RRN       string    `json:"rrn,omitempty"`    // DE 37 of the acknowledgement: how the host calls it from then on
+	AuthCode  string    `json:"auth,omitempty"`   // of a kept request: DE 38 of its approval
+	Code      string    `json:"rc,omitempty"`     // of a kept request: DE 39 of its approval
 	Message   []byte    `json:"-"`                // first message as composed, framed without length prefix
 }
+
+// Acknowledgement is what the host called a transaction when it heard of it afterwards. AuthCode and Code are there where it also
+// decided then: of a kept request.
+type Acknowledgement struct {
+	RRN      string // DE 37
+	AuthCode string // DE 38
+	Code     string // DE 39
+}
+
+// Acknowledged is what the acknowledgement of a debt said.
+func (d Debt) Acknowledged() Acknowledgement { return Acknowledgement{d.RRN, d.AuthCode, d.Code} }

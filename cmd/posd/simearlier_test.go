@@ -53,17 +53,17 @@ func (j *memoryJournal) ByCard(_ context.Context, pan emv.PAN, since time.Time, 
 	return token, terminal.Sale{}, err
 }
 
-func (j *memoryJournal) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+func (j *memoryJournal) Told(_ context.Context, id terminal.SaleID) (ack terminal.Acknowledgement, told bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, d := range j.debts {
 		switch {
 		case d.Sale != id || d.Kind == terminal.ReversalDebt:
 		case d.State != terminal.Acknowledged:
-			return "", false, nil
+			return ack, false, nil
 		default:
-			rrn = d.RRN
+			ack = d.Acknowledged()
 		}
 	}
-	return rrn, true, nil
+	return ack, true, nil
 }

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"context"
 	"testing"
 
 	"tillway/money"
@@ -25,6 +26,65 @@ func TestKeptRequestApprovedInPart(t *testing.T) {
 		got := (&Owner{}).debtResult(&d, exchanged{res: c.res})
 		if got.event != c.want || d.RRN != c.rrn {
 			t.Errorf("%s: %s (%s), reference %q", c.name, got.event, got.reason, d.RRN)
+		}
+	}
+}
+
+// afterwards is a journal that knows what the host answered afterwards, and a dialect that keeps what it was to upload.
+type afterwards struct {
+	Journal
+	words
+
+	ack      terminal.Acknowledgement
+	uploaded terminal.UploadRequest
+}
+
+func (h *afterwards) CardOf(context.Context, terminal.SaleID) (terminal.CardData, error) {
+	return terminal.CardData{}, nil
+}
+
+func (h *afterwards) Told(context.Context, terminal.SaleID) (terminal.Acknowledgement, bool, error) {
+	return h.ack, true, nil
+}
+
+func (h *afterwards) Upload(r terminal.UploadRequest) ([]byte, error) {
+	h.uploaded = r
+	return nil, nil
+}
+
+// A request that was kept is approved only when the host answers it: its void and its upload have the reference number, the approval
+// code and the response code of that answer, as those of a sale that was approved at once have its own.
+func TestKeptRequestGoesByItsApproval(t *testing.T) {
+	yes := terminal.Response{Verdict: terminal.VerdictApproved, Code: "00", RRN: "620410000123", AuthCode: "A1B2C3"}
+	own := terminal.Sale{ID: 7, Kind: terminal.KindSale, Way: terminal.WayOnline, RRN: "620410000099", AuthCode: "B2C3D4", ResponseCode: "00"}
+	for _, c := range []struct {
+		name string
+		sale terminal.Sale
+		debt terminal.DebtKind
+		rrn  string
+		auth string
+		code string
+	}{
+		{"kept", terminal.Sale{ID: 7, Kind: terminal.KindSale, Way: terminal.WayDeferred}, terminal.DeferredDebt, yes.RRN, "A1B2C3", "00"},
+		{"told", terminal.Sale{ID: 7, Kind: terminal.KindForced, Way: terminal.WayVoice, AuthCode: "V12345"}, terminal.AdviceDebt, yes.RRN, "V12345", ""},
+		{"asked", own, "", own.RRN, own.AuthCode, "00"},
+	} {
+		d := terminal.Debt{Kind: c.debt}
+		if c.debt != "" {
+			if got := (&Owner{}).debtResult(&d, exchanged{res: yes}); got.event != terminal.DebtAccepted {
+				t.Fatalf("%s: %s", c.name, got.event)
+			}
+		}
+		if o := (&earlier{sale: c.sale, ack: d.Acknowledged()}).original(); o.RRN != c.rrn || o.AuthCode != c.auth {
+			t.Errorf("%s, named by a void: %q, %q", c.name, o.RRN, o.AuthCode)
+		}
+		h := &afterwards{ack: d.Acknowledged()}
+		owner := &Owner{cfg: OwnerConfig{Journal: h, Dialect: h}}
+		if _, err := owner.composeUpload(t.Context(), terminal.Item{Sale: c.sale}, &terminal.Batch{}); err != nil {
+			t.Fatal(err)
+		}
+		if u := h.uploaded; u.RRN != c.rrn || u.AuthCode != c.auth || u.Code != c.code {
+			t.Errorf("%s, in the upload: %q, %q, %q", c.name, u.RRN, u.AuthCode, u.Code)
 		}
 	}
 }

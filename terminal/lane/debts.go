@@ -210,7 +210,7 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 	case res.Verdict == terminal.VerdictApproved && res.Approved.Minor > 0: // of a request that was kept: the goods are gone for all of it
 		return debtResult{terminal.DebtRefused, "the bank approved " + res.Approved.Format() + " of it and no more: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved && d.Kind == terminal.DeferredDebt:
-		d.RRN = res.RRN
+		d.RRN, d.AuthCode, d.Code = res.RRN, res.AuthCode, res.Code
 		return debtResult{terminal.DebtAccepted, "approved with code " + res.Code + ", authorisation " + cmp.Or(res.AuthCode, "none") + o.at()}
 	case res.Verdict == terminal.VerdictApproved && res.Unknown && d.Kind == terminal.AdviceDebt: // of a void: what was approved must be there
 		return debtResult{terminal.DebtRefused, "the bank does not find what it takes back: code " + res.Code}

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 // earlier is the transaction that an order is about, and what has become of it since.
 type earlier struct {
 	sale  terminal.Sale
-	rrn   string          // as the host called it when it was told of it afterwards; empty: as in its own record
-	about []terminal.Sale // approved, and not voided themselves, oldest first
+	ack   terminal.Acknowledgement // what the host called it when it was told of it afterwards; empty: as in its own record
+	about []terminal.Sale          // approved, and not voided themselves, oldest first
 }
 
 // of is the first of a kind among what is about it.
@@ -76,7 +77,7 @@ func (l *Lane) earlier(ctx context.Context, o terminal.Order, batch uint32) (*ea
 
 // told asks whether the host knows of the earlier transaction: it could not find what it was not told of.
 func (l *Lane) told(ctx context.Context, e *earlier) error {
-	rrn, told, err := l.cfg.Journal.Told(ctx, e.sale.ID)
+	ack, told, err := l.cfg.Journal.Told(ctx, e.sale.ID)
 	switch {
 	case errors.Is(err, terminal.ErrQuarantined):
 		return refuse("whether the bank knows of transaction %s is not sure: %w", e.sale.ID, err)
@@ -85,16 +86,14 @@ func (l *Lane) told(ctx context.Context, e *earlier) error {
 	case !told:
 		return refuse("the bank does not know of transaction %s yet: look at what waits for it (pos queue), send it, then try again", e.sale.ID)
 	}
-	e.rrn = rrn
+	e.ack = ack
 	return nil
 }
 
 // original is the earlier transaction as a message names it.
 func (e *earlier) original() terminal.Original {
 	o := e.sale.Original()
-	if e.rrn != "" {
-		o.RRN = e.rrn
-	}
+	o.RRN, o.AuthCode = cmp.Or(e.ack.RRN, o.RRN), cmp.Or(o.AuthCode, e.ack.AuthCode)
 	return o
 }
 

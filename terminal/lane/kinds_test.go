@@ -69,18 +69,18 @@ func (m *memory) ByCard(_ context.Context, pan emv.PAN, since time.Time, fits fu
 	return token, terminal.Sale{}, nil
 }
 
-func (m *memory) Told(_ context.Context, id terminal.SaleID) (rrn string, told bool, err error) {
+func (m *memory) Told(_ context.Context, id terminal.SaleID) (ack terminal.Acknowledgement, told bool, err error) {
 	if m.bad["Told"] {
-		return "", false, terminal.ErrQuarantined
+		return ack, false, terminal.ErrQuarantined
 	}
 	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged, terminal.WrittenOff) {
 		if d.Sale != id || d.Kind == terminal.ReversalDebt {
 			continue
 		}
 		if d.State != terminal.Acknowledged {
-			return "", false, nil
+			return ack, false, nil
 		}
-		rrn = d.RRN
+		ack = d.Acknowledged()
 	}
-	return rrn, true, nil
+	return ack, true, nil
 }

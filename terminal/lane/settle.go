@@ -305,7 +305,7 @@ func (o *Owner) composeUpload(ctx context.Context, i terminal.Item, b *terminal.
 	case err != nil:
 		return nil, fmt.Errorf("%w: card data of sale %s: %w", errJournal, s.ID, err)
 	}
-	rrn, _, err := o.cfg.Journal.Told(ctx, s.ID) // what the host was told of afterwards goes by the acknowledgement's number
+	ack, _, err := o.cfg.Journal.Told(ctx, s.ID) // what the host was told of afterwards goes by what it answered then
 	switch {
 	case errors.Is(err, terminal.ErrQuarantined):
 		return nil, err
@@ -314,10 +314,10 @@ func (o *Owner) composeUpload(ctx context.Context, i terminal.Item, b *terminal.
 	}
 	return o.cfg.Dialect.Upload(terminal.UploadRequest{
 		Request: terminal.Request{
-			Sale: s.ID, Kind: s.Kind, Amount: s.Taken(), Tip: s.Tip, Cashback: s.Cashback, Way: s.Way, TwoStep: s.TwoStep, AuthCode: s.AuthCode,
+			Sale: s.ID, Kind: s.Kind, Amount: s.Taken(), Tip: s.Tip, Cashback: s.Cashback, Way: s.Way, TwoStep: s.TwoStep, AuthCode: cmp.Or(s.AuthCode, ack.AuthCode),
 			STAN: s.STAN, Invoice: s.Invoice, Batch: s.Batch, Time: s.LocalTime, TerminalID: s.TerminalID, MerchantID: s.MerchantID,
 			Card: card, Entry: s.Entry, Scheme: s.Scheme, Method: s.Method, Tags: s.Tags,
 		},
-		Trace: b.STAN, RRN: cmp.Or(rrn, s.RRN), Code: s.ResponseCode,
+		Trace: b.STAN, RRN: cmp.Or(ack.RRN, s.RRN), Code: cmp.Or(ack.Code, s.ResponseCode),
 	})
 }
