@@ -277,9 +277,18 @@ func (s *Store) fail(cause error) error {
 // Highest is the largest number of any sale on disk, 0 for none: the sale counter must stand at least there. Sales in
 // quarantine do not count: their numbers may be any.
 func (s *Store) Highest(ctx context.Context) (terminal.SaleID, error) {
-	last, err := s.Last(ctx, 100)
-	if err != nil || len(last) == 0 {
-		return 0, err
+	for _, n := range []int{1, 100} { // mostly the newest authenticates
+		last, err := s.Last(ctx, n)
+		if err != nil || len(last) > 0 {
+			return highest(last), err
+		}
 	}
-	return last[0].ID, nil
+	return 0, nil
+}
+
+func highest(newestFirst []terminal.Sale) terminal.SaleID {
+	if len(newestFirst) == 0 {
+		return 0
+	}
+	return newestFirst[0].ID
 }
