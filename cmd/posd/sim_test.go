@@ -38,6 +38,14 @@ func shallow(seed uint64) plan { return plan{seed: seed, orders: simOrders} }
 
 func deep(seed uint64) plan { return plan{seed: seed, orders: simDeepOrders, files: true} }
 
+// steps is the most that a boot goes through before its power is cut, unless something brings that nearer. A start costs more with SQLite.
+func (p plan) steps() int {
+	if p.files {
+		return 400
+	}
+	return 90
+}
+
 // tally is what many seeds came to.
 type tally struct {
 	mu           sync.Mutex // guards what follows
@@ -83,7 +91,7 @@ func simulate(t *testing.T, dir string, p plan) (w *world, violations []string) 
 				w.fail(fmt.Errorf("%d boots and still %d orders of %d", w.boots, c.next, c.total))
 				break
 			}
-			if finished, err = w.boot(t.Context(), 1+cuts.IntN(90), cuts.IntN(5) == 0, c.work); err != nil {
+			if finished, err = w.boot(t.Context(), 1+cuts.IntN(p.steps()), cuts.IntN(5) == 0, c.work); err != nil {
 				w.fail(err)
 			}
 		}
