@@ -108,6 +108,7 @@ func (s *Store) Told(ctx context.Context, id terminal.SaleID) (ack terminal.Ackn
 		return ack, false, err
 	}
 	told = true
+	undone := true // no reversal of it is parked
 	for _, c := range all {
 		of := place("owed", c[0])
 		bad, err := s.judge(ctx, of, s.authentic(ctx, c.bytes(11), of, c[:11]...))
@@ -117,9 +118,12 @@ func (s *Store) Told(ctx context.Context, id terminal.SaleID) (ack terminal.Ackn
 		if err != nil {
 			return ack, false, err
 		}
-		if terminal.DebtKind(c.text(3)) != terminal.ReversalDebt {
-			told = told && terminal.DebtState(c.text(5)) == terminal.Acknowledged
+		state := terminal.DebtState(c.text(5))
+		if terminal.DebtKind(c.text(3)) == terminal.ReversalDebt {
+			undone = undone && state != terminal.Parked
+			continue
 		}
+		told = told && state == terminal.Acknowledged
 	}
 	if !told {
 		return ack, false, nil
@@ -130,5 +134,5 @@ func (s *Store) Told(ctx context.Context, id terminal.SaleID) (ack terminal.Ackn
 			ack = r.Debt.Acknowledged()
 		}
 	}
-	return ack, true, err
+	return ack, undone, err
 }

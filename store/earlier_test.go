@@ -201,6 +201,12 @@ func TestWhatTheHostWasTold(t *testing.T) {
 	d.RRN, d.AuthCode, d.Code = said.RRN, said.AuthCode, said.Code
 	move(t, s, &d, terminal.DebtAccepted)
 	told(6, said, true)
+	d = debts[slices.IndexFunc(debts, func(d terminal.Debt) bool { return d.Sale == 7 })]
+	move(t, s, &d, terminal.DebtTurn)
+	move(t, s, &d, terminal.DebtRefused)
+	told(7, none, false) // it may stand at the host
+	move(t, s, &d, terminal.DebtWrittenOff)
+	told(7, none, true)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -56,14 +56,17 @@ func (j *memoryJournal) ByCard(_ context.Context, pan emv.PAN, since time.Time, 
 func (j *memoryJournal) Told(_ context.Context, id terminal.SaleID) (ack terminal.Acknowledgement, told bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	undone := true
 	for _, d := range j.debts {
 		switch {
-		case d.Sale != id || d.Kind == terminal.ReversalDebt:
+		case d.Sale != id:
+		case d.Kind == terminal.ReversalDebt:
+			undone = undone && d.State != terminal.Parked
 		case d.State != terminal.Acknowledged:
 			return ack, false, nil
 		default:
 			ack = d.Acknowledged()
 		}
 	}
-	return ack, true, nil
+	return ack, undone, nil
 }

@@ -72,7 +72,34 @@ func (l *Lane) earlier(ctx context.Context, o terminal.Order, batch uint32) (*ea
 	if err == nil {
 		err = l.told(ctx, e)
 	}
+	if err == nil && (o.Kind == terminal.KindVoid || o.Kind == terminal.KindRefund) {
+		err = l.undone(ctx, o.Of)
+	}
 	return e, err
+}
+
+// undone refuses to give money back while the host may have given it already: a void or refund that it did not answer, and whose
+// reversal it has refused for good, may stand there.
+func (l *Lane) undone(ctx context.Context, id terminal.SaleID) error {
+	all, err := l.cfg.Journal.About(ctx, id)
+	if err != nil {
+		return aboutFails(id, err)
+	}
+	for _, s := range all {
+		if s.State == terminal.Approved || s.Kind != terminal.KindVoid && s.Kind != terminal.KindRefund {
+			continue
+		}
+		switch _, told, err := l.cfg.Journal.Told(ctx, s.ID); {
+		case errors.Is(err, terminal.ErrQuarantined):
+			return refuse("whether transaction %s, a %s of it, stands at the bank is not sure: %w", s.ID, s.Kind, err)
+		case err != nil:
+			return fmt.Errorf("%w: what the host knows of sale %s: %w", errJournal, s.ID, err)
+		case !told:
+			return refuse("the bank has refused the reversal of transaction %s, a %s of transaction %s, and may have paid that back: ask the acquirer, then send the reversal again or write it off (pos queue)",
+				s.ID, s.Kind, id)
+		}
+	}
+	return nil
 }
 
 // told asks whether the host knows of the earlier transaction: it could not find what it was not told of.
@@ -84,7 +111,7 @@ func (l *Lane) told(ctx context.Context, e *earlier) error {
 	case err != nil:
 		return fmt.Errorf("%w: what the host knows of sale %s: %w", errJournal, e.sale.ID, err)
 	case !told:
-		return refuse("the bank does not know of transaction %s yet: look at what waits for it (pos queue), send it, then try again", e.sale.ID)
+		return refuse("the bank does not know of transaction %s yet, or not all of it: look at what waits for it (pos queue), send it, then try again", e.sale.ID)
 	}
 	e.ack = ack
 	return nil
@@ -129,13 +156,17 @@ func (l *Lane) standing(ctx context.Context, id terminal.SaleID) (*earlier, erro
 // about is what is approved about a transaction.
 func (l *Lane) about(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error) {
 	all, err := l.cfg.Journal.About(ctx, id)
-	switch {
-	case errors.Is(err, terminal.ErrQuarantined):
-		return nil, refuse("what has become of transaction %s is not sure: %w", id, err)
-	case err != nil:
-		return nil, fmt.Errorf("%w: what is about sale %s: %w", errJournal, id, err)
+	if err != nil {
+		return nil, aboutFails(id, err)
 	}
 	return slices.DeleteFunc(all, func(s terminal.Sale) bool { return s.State != terminal.Approved }), nil
+}
+
+func aboutFails(id terminal.SaleID, err error) error {
+	if errors.Is(err, terminal.ErrQuarantined) {
+		return refuse("what has become of transaction %s is not sure: %w", id, err)
+	}
+	return fmt.Errorf("%w: what is about sale %s: %w", errJournal, id, err)
 }
 
 // voided says that a transaction was taken back.

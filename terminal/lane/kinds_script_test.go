@@ -115,6 +115,27 @@ func TestRefund(t *testing.T) {
 			t.Errorf("the kernel gets %+v", o)
 		}
 	})
+	for kind, o := range map[string]terminal.Order{"refund": about(terminal.KindRefund, 1, 1000), "void": about(terminal.KindVoid, 1, 0)} {
+		inBubble(t, "of what a "+kind+" may have paid back already", func(t *testing.T) {
+			script := &hostScript{says: map[string]string{kind: "silence", "reversal": "12"}}
+			b := startKinds(t, approves, script.answer)
+			defer b.end()
+			b.do(order(terminal.KindSale, 1000), terminal.Approved)
+			b.do(o, terminal.Reversed)
+			script.set(kind, "")
+			b.refused(about(terminal.KindRefund, 1, 1000), "the reversal of transaction 2, a "+kind)
+			b.refused(about(terminal.KindVoid, 1, 0), "the reversal of transaction 2, a "+kind)
+			b.on("sale", kind, "reversal")
+			script.set("reversal", "")
+			d := b.journal.debts(terminal.Parked)[0]
+			if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: d.ID, Event: terminal.DebtRequeued, By: "supervisor"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			b.do(about(terminal.KindRefund, 1, 1000), terminal.Approved)
+			b.on("sale", kind, "reversal", "reversal", "refund")
+		})
+	}
 	inBubble(t, "of no sale", func(t *testing.T) {
 		b := startKinds(t, approves, scripted(nil))
 		defer b.end()

@@ -73,8 +73,13 @@ func (m *memory) Told(_ context.Context, id terminal.SaleID) (ack terminal.Ackno
 	if m.bad["Told"] {
 		return ack, false, terminal.ErrQuarantined
 	}
+	undone := true
 	for _, d := range m.debts(terminal.Owed, terminal.Sent, terminal.Parked, terminal.Acknowledged, terminal.WrittenOff) {
-		if d.Sale != id || d.Kind == terminal.ReversalDebt {
+		if d.Sale != id {
+			continue
+		}
+		if d.Kind == terminal.ReversalDebt {
+			undone = undone && d.State != terminal.Parked
 			continue
 		}
 		if d.State != terminal.Acknowledged {
@@ -82,5 +87,5 @@ func (m *memory) Told(_ context.Context, id terminal.SaleID) (ack terminal.Ackno
 		}
 		ack = d.Acknowledged()
 	}
-	return ack, true, nil
+	return ack, undone, nil
 }

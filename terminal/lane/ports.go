@@ -63,8 +63,9 @@ type Journal interface {
 	// oldest first. Error: terminal.ErrQuarantined, when one of them does not authenticate.
 	About(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error)
 
-	// Told says whether the host knows of a sale: told is false while an advice or a kept request of it is not acknowledged. ack is what
-	// the host called it then, empty where nothing was owed. Error: terminal.ErrQuarantined.
+	// Told says whether host and journal have the same of a sale: told is false while an advice or a kept request of it is not
+	// acknowledged, and while the host has refused its reversal for good. ack is what the host called it when it was told,
+	// empty where nothing was owed. Error: terminal.ErrQuarantined.
 	Told(ctx context.Context, id terminal.SaleID) (ack terminal.Acknowledgement, told bool, err error)
 
 	// CardOf opens the card data that is kept sealed for a sale: number, expiry, sequence number. Errors: terminal.ErrNoCard,
