@@ -242,6 +242,27 @@ func TestClosedBatchKeepsNoCard(t *testing.T) {
 	}
 }
 
+// A pre-authorisation that is completed in the next batch, while its own is still with the host, stands again when that completion is
+// voided: its card data is there until the completion's batch is closed too.
+func TestCompletionThatMayBeVoidedKeepsTheCard(t *testing.T) {
+	f := newFolder(t)
+	s := f.open()
+	newTeller(t, s, 1).of(terminal.KindPreauth, 0, 5000).do(approved...)
+	first := openBatch(t, s)
+	first.do(terminal.BatchSettle, terminal.BatchDrained)
+	newTeller(t, s, 2).of(terminal.KindCompletion, 1, 5000).do(captured...)
+	first.do(terminal.BatchInBalance)
+	if card, err := s.CardOf(t.Context(), 1); err != nil || card.PAN.Clear() != canary {
+		t.Fatalf("completed in a batch that is open: %v, %v", card, err)
+	}
+	newTeller(t, s, 3).of(terminal.KindVoid, 2, 5000).do(referred...)
+	newTeller(t, s, 4).of(terminal.KindCompletion, 1, 4000).do(captured...)
+	openBatch(t, s).do(inBalance...)
+	if _, err := s.CardOf(t.Context(), 1); !errors.Is(err, terminal.ErrNoCard) {
+		t.Errorf("completed in a batch that is closed: %v", err)
+	}
+}
+
 // A message that is parked keeps its batch's key, and nothing else does; written off, it lets it go, at the latest at the next start.
 func TestParkedMessageKeepsItsKey(t *testing.T) {
 	f := newFolder(t)

@@ -25,7 +25,7 @@ func (s *Store) leaveCards(ctx context.Context, tx *sql.Tx, b *terminal.Batch) e
 		return err
 	}
 	for _, c := range all {
-		held, err := s.held(ctx, tx, c.number(0), b.Closed)
+		held, err := s.held(ctx, tx, c.number(0), b)
 		if err != nil {
 			return err
 		}
@@ -64,8 +64,9 @@ func (s *Store) sealAnew(ctx context.Context, tx *sql.Tx, sale int64, key string
 // longestHold is how long the card data of a pre-authorisation is carried on: no issuer holds an amount for longer.
 const longestHold = 31 * 24 * time.Hour
 
-// held says whether a sale is a pre-authorisation that still stands: approved not too long ago, and neither completed nor voided.
-func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64, at time.Time) (bool, error) {
+// held says whether a sale is a pre-authorisation that still stands when a batch closes: approved not too long ago, and neither completed nor
+// voided. A completion in a batch behind it can still be voided, and the pre-authorisation stands again then.
+func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64, closed *terminal.Batch) (bool, error) {
 	rows, err := tx.QueryContext(ctx, saleQuery+"WHERE s.id = ?", id)
 	if err != nil {
 		return false, err
@@ -80,12 +81,12 @@ func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64, at time.Time) (b
 		return false, err
 	case err != nil:
 		return true, nil // not sound, and no reason to lose what it may need
-	case sale.Kind != terminal.KindPreauth || sale.State != terminal.Approved || at.Sub(sale.Started) > longestHold:
+	case sale.Kind != terminal.KindPreauth || sale.State != terminal.Approved || closed.Closed.Sub(sale.Started) > longestHold:
 		return false, nil
 	}
 	var ended bool
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sale a WHERE a.about = ?1 AND a.state = 'Approved' AND a.kind IN ('completion', 'void')
-		AND NOT EXISTS (SELECT 1 FROM sale v WHERE v.about = a.id AND v.state = 'Approved' AND v.kind = 'void'))`, id).Scan(&ended)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sale a WHERE a.about = ?1 AND a.batch <= ?2 AND a.state = 'Approved' AND a.kind IN ('completion', 'void')
+		AND NOT EXISTS (SELECT 1 FROM sale v WHERE v.about = a.id AND v.state = 'Approved' AND v.kind = 'void'))`, id, closed.Number).Scan(&ended)
 	return !ended, err
 }
 
