@@ -90,9 +90,15 @@ func subset(items []Item, count int, sum int64) (found []Item) {
 	return found
 }
 
+// mostNamed is how many payments are named that could all be the one: where every payment has one price, a list of all of them helps nobody.
+const mostNamed = 20
+
 func named(found []Item, why func(Item) string) []Difference {
 	var all []Difference
 	for _, i := range found {
+		if len(all) == mostNamed {
+			return append(all, Difference{Amount: i.Sale.Taken(), Why: fmt.Sprintf("or one of %d more with that amount", len(found)-mostNamed)})
+		}
 		d := Difference{Sale: i.Sale.ID, STAN: i.Sale.STAN, Amount: i.Sale.Taken(), Why: why(i)}
 		if len(found) > 1 {
 			d.Why += ", or one of the others with such an amount"

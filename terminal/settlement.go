@@ -126,6 +126,21 @@ type Batch struct {
 	Findings  []Difference `json:"findings,omitempty"`  // what the upload or the proof found
 }
 
+// MaxFindings is how many findings a batch's record names: it is written anew with every step of an upload, and bounded.
+const MaxFindings = 100
+
+// Find adds findings, up to MaxFindings; behind them it says that there are more.
+func (b *Batch) Find(found ...Difference) {
+	for _, d := range found {
+		switch n := len(b.Findings); {
+		case n < MaxFindings:
+			b.Findings = append(b.Findings, d)
+		case n == MaxFindings:
+			b.Findings = append(b.Findings, Difference{Why: "there are more findings than a record names: the journal has the answer to each upload"})
+		}
+	}
+}
+
 // TracesUnknown says that nobody knows how many trace numbers were given out before a batch: the first one of a journal.
 const TracesUnknown = 1<<63 - 1
 

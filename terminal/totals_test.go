@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"strings"
 	"testing"
 
 	"tillway/money"
@@ -128,5 +129,29 @@ func TestCompare(t *testing.T) {
 				t.Errorf("%s: %+v, want %v", name, found, c.sales)
 			}
 		}
+	}
+}
+
+// A batch's record is bounded, whatever the host says of it: hundreds of payments of one price that could each be the one it lacks, and an
+// upload of which it refuses each.
+func TestFindingsAreBounded(t *testing.T) {
+	var items []Item
+	for id := SaleID(1); id <= 999; id++ {
+		items = append(items, batchItem(id, KindSale, "visa", 1000))
+	}
+	ours := TotalsOf(items)
+	host := []TotalsLine{{Sales: 998, SalesSum: 998_000}}
+	found := Compare(items, ours, host)
+	if n := len(found); n != mostNamed+1 || found[0].Sale != 1 || found[n-1].Why != "or one of 979 more with that amount" || found[n-1].Sale != 0 {
+		t.Errorf("%d findings, the last %+v", n, found[n-1])
+	}
+	b := Batch{Totals: ours, Host: host}
+	b.Find(found...)
+	for _, i := range items {
+		b.Find(Difference{Sale: i.Sale.ID, Amount: i.Sale.Taken(), Why: strings.Repeat("w", 200)})
+	}
+	b.Find(Compare(items, ours, host)...)
+	if n := len(b.Findings); n != MaxFindings+1 || !strings.HasPrefix(b.Findings[n-1].Why, "there are more findings") {
+		t.Errorf("%d findings, the last %+v", n, b.Findings[n-1])
 	}
 }

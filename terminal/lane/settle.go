@@ -231,7 +231,7 @@ func (o *Owner) batchOut(ctx context.Context, b *terminal.Batch, event terminal.
 	}
 	return o.batchStep(ctx, b, event, why, func(b *terminal.Batch) {
 		said(b)
-		b.Findings = append(b.Findings, terminal.Compare(items, b.Totals, b.Host)...)
+		b.Find(terminal.Compare(items, b.Totals, b.Host)...)
 		if upload {
 			b.STAN, b.Attempts, b.Uploaded = stan(n), 0, 0
 		}
@@ -291,7 +291,7 @@ func (o *Owner) uploaded(ctx context.Context, b *terminal.Batch, i terminal.Item
 		b.Uploaded++
 		b.STAN, b.Attempts, b.Code = stan(next), 0, code
 		if why != "" {
-			b.Findings = append(b.Findings, terminal.Difference{Sale: i.Sale.ID, STAN: i.Sale.STAN, Amount: i.Sale.Taken(), Why: why})
+			b.Find(terminal.Difference{Sale: i.Sale.ID, STAN: i.Sale.STAN, Amount: i.Sale.Taken(), Why: why})
 		}
 	})
 }
