@@ -81,14 +81,18 @@ func (o *Owner) cutOff(ctx context.Context) error {
 	if st.Sales == 0 || st.Batch != b.Number {
 		return nil
 	}
-	rested := now.Sub(b.CalledOff) >= quietHour || now.Before(b.CalledOff)
+	off := b.CalledOff
+	if off.Sub(now) > quietHour { // called off by a clock that was put back since
+		off = time.Time{}
+	}
+	rested := now.Sub(off) >= quietHour || now.Before(off)
 	last, why := o.cfg.Settle.Last(now), ""
 	switch {
 	case o.cfg.Settle.Full > 0 && st.Count >= o.cfg.Settle.Full && rested:
 		why = "the batch is full"
 	case o.tracesUsed(b) >= tracesSoon && rested:
 		why = "its trace numbers run out"
-	case st.Oldest.Before(last) && b.CalledOff.Before(last):
+	case st.Oldest.Before(last) && off.Before(last):
 		why = "the daily cut-off"
 	default:
 		return nil

@@ -159,3 +159,35 @@ func TestTraceNumbersRunOut(t *testing.T) {
 		b.last()
 	})
 }
+
+// An end that was called off while the clock was ahead does not keep the batch open until that day comes.
+func TestCutOffBehindAClockThatWasPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		var up atomic.Bool
+		b := start(t, approves, slot{}, func(m string) (string, bool, error) {
+			if !up.Load() && m != "signon" {
+				return "", true, errors.New("no answer in time")
+			}
+			return (&settling{}).answer(m)
+		}, func(_ *Config, o *OwnerConfig) {
+			o.Settle, o.Check = SettleRules{Daily: true, At: 23*time.Hour + 30*time.Minute}, time.Minute
+			o.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		})
+		defer b.end()
+		b.sell(1000, "")
+		b.last()
+		ahead.Store(int64(365 * 24 * time.Hour))
+		for _, e := range []terminal.BatchEvent{terminal.BatchSettle, terminal.BatchCallOff} {
+			if _, err := b.lane.DecideBatch(t.Context(), terminal.BatchDecision{Event: e, By: "sara"}); err != nil {
+				t.Fatal(e, err)
+			}
+		}
+		ahead.Store(0)
+		up.Store(true)
+		pass(48 * time.Hour)
+		if got := events(b); got != "Settle CallOff Settle Drained InBalance" {
+			t.Errorf("it is %s", got)
+		}
+	})
+}
