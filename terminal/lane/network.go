@@ -193,6 +193,7 @@ func (o *Owner) takeOrder(ctx context.Context, res terminal.Response, signed boo
 	case res.Order == terminal.OrderDestroy && o.cfg.Destroy != nil:
 		o.audit(ctx, true, "the bank orders this terminal's keys destroyed: what is owed to it goes out first")
 		o.keys.order, o.keys.challenge = res.Order, challenge
+		o.withdrawn.Store(true)
 	default:
 		refuse("this terminal does not do that")
 	}

@@ -72,6 +72,8 @@ func (l *Lane) closed(ctx context.Context, r *run, way terminal.Way, ask emv.Off
 	switch {
 	case limits.Count <= 0 || !can:
 		return onlineOnly, nil
+	case l.cfg.Owner.withdrawn.Load():
+		return "The bank takes no sales of this terminal any more.", nil
 	case r.onlineOnly:
 		return "Cards of this kind are taken with their bank's approval only.", nil
 	case sale.Kind != terminal.KindSale:

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillway/emv"
 	"tillway/terminal"
 )
 
@@ -78,6 +79,27 @@ func TestOrderToDestroy(t *testing.T) {
 					t.Errorf("afterwards a sale ends as %s, %+v", s.State, s.Outcome)
 				}
 			})
+		})
+	}
+}
+
+// TestNothingIsApprovedWithoutABankThatWithdrew: from the order to destroy its keys on, a terminal approves nothing by itself either: nobody
+// would take its word for it.
+func TestNothingIsApprovedWithoutABankThatWithdrew(t *testing.T) {
+	for _, first := range []emv.Decision{emv.Approved, emv.Online} {
+		synctest.Test(t, func(t *testing.T) {
+			v, bank := &vault{inForce: "K0"}, &keyBank{inForce: "K0", add: func(challenge string) string { return ";destroy=" + challenge }}
+			b := start(t, offline{first: first}, slot{}, bank.answer, keeping(ample), session(v, func(o *OwnerConfig) { o.Sessions = nil }))
+			defer b.end()
+			pass(time.Minute)
+			if _, times := v.heard(true, ""); times != 1 {
+				t.Fatalf("destroyed %d times", times)
+			}
+			b.wire.set(true, nil)
+			b.sell(1000, "")
+			if s := b.last(); s.State == terminal.Approved || len(b.journal.debts(terminal.Owed, terminal.Sent, terminal.Parked)) != 0 {
+				t.Errorf("%s, %+v", s.State, s.Outcome)
+			}
 		})
 	}
 }

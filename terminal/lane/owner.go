@@ -87,6 +87,7 @@ type Owner struct {
 	settleNow     bool          // somebody asked for it: back-off does not count; Run's goroutine only
 	batchFailures int           // of a batch's messages in a row; Run's goroutine only
 	upload        upload        // Run's goroutine only
+	withdrawn     atomic.Bool   // the host has ordered this terminal's keys destroyed: nothing is approved without it either
 	draining      atomic.Bool   // a batch's totals wait for a moment without a sale
 	firstTrace    atomic.Uint64 // trace number given out first in this run, never beginning again
 	lastTrace     atomic.Uint64 // and last
@@ -514,6 +515,7 @@ func (o *Owner) connect(ctx context.Context) error {
 			return errors.Join(err, o.cfg.Link.Close())
 		}
 		o.keys.destroyed = time.Time{} // others were loaded
+		o.withdrawn.Store(o.keys.order == terminal.OrderDestroy)
 	}
 	if !o.keys.destroyed.IsZero() {
 		o.setHealth(false, keysDestroyed, o.withoutKeys())
