@@ -29,7 +29,10 @@ func (o *Owner) settlement(ctx context.Context) (next time.Duration, err error) 
 	if err != nil {
 		return 0, err
 	}
-	at := slices.IndexFunc(batches, inSettlement)
+	at := slices.IndexFunc(batches, inUpload) // nothing in between: its messages do not all say which batch they are of
+	if at < 0 {
+		at = slices.IndexFunc(batches, inSettlement)
+	}
 	o.draining.Store(at >= 0 && batches[at].State == terminal.BatchDraining)
 	if at < 0 {
 		return -1, nil
@@ -50,6 +53,11 @@ func (o *Owner) settlement(ctx context.Context) (next time.Duration, err error) 
 	}
 	o.stepDue = err == nil && next == 0
 	return next, err
+}
+
+// inUpload says that the host is being shown a batch, transaction by transaction.
+func inUpload(b terminal.Batch) bool {
+	return b.State == terminal.BatchUploading || b.State == terminal.BatchClosing
 }
 
 // inSettlement says that a batch is on its way to the host, and the terminal has the next word.
