@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 
+	"tillway/host"
 	"tillway/iso8583"
 )
 
@@ -18,7 +20,7 @@ func (w *world) refuse(r *rand.Rand, frame []byte) []byte {
 	switch {
 	case mti[:3] == "050" && w.mishap(r, 12, "totals refused for good"):
 		code = "12"
-	case mti[:3] == "050" && w.mishap(r, 8, "totals disputed"): // the front end has lost something, and the bank has not
+	case mti[:3] == "050" && !w.uploading() && w.mishap(r, 8, "totals disputed"): // the front end has lost something, and the bank has not
 		code = "95"
 	case mti[:3] == "032" && w.mishap(r, 8, "upload refused"):
 		code = "76"
@@ -62,4 +64,10 @@ func (w *world) refuse(r *rand.Rand, frame []byte) []byte {
 	body := len(answer) - 8
 	copy(answer[body:], responseMAC(simBytes(simBDK), ksn, answer[len(m.TPDU):body]))
 	return answer
+}
+
+// uploading says that the bank waits for a batch's transactions already: those of another would go into that one, because a message of an
+// upload does not say which batch it is of.
+func (w *world) uploading() bool {
+	return slices.ContainsFunc(w.host.Batches(), func(b host.Batch) bool { return b.State == "uploading" })
 }
