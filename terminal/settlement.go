@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"time"
 
 	"tillway/money"
@@ -129,10 +130,13 @@ type Batch struct {
 // MaxFindings is how many findings a batch's record names: it is written anew with every step of an upload, and bounded.
 const MaxFindings = 100
 
-// Find adds findings, up to MaxFindings; behind them it says that there are more.
+// Find adds findings, up to MaxFindings; behind them it says that there are more. What was found before, as behind an upload that
+// has changed nothing, is not named again.
 func (b *Batch) Find(found ...Difference) {
+	before := b.Findings
 	for _, d := range found {
 		switch n := len(b.Findings); {
+		case slices.Contains(before, d):
 		case n < MaxFindings:
 			b.Findings = append(b.Findings, d)
 		case n == MaxFindings:

@@ -392,6 +392,8 @@ func (words) Response(answer []byte) (terminal.Response, error) {
 		r.Closed, r.HostTotal = true, []terminal.TotalsLine{{Sales: 1, SalesSum: 1000}}
 	case "upload":
 		r.Upload = true
+	case "short": // and the host says what it has
+		r.Upload, r.HostTotal = true, []terminal.TotalsLine{{Sales: 1, SalesSum: 1000}}
 	case "55":
 		r.WrongPIN, r.PINTries = true, 2
 	}

@@ -368,3 +368,29 @@ func TestReversalGoesBeforeTotals(t *testing.T) {
 		}
 	})
 }
+
+// A payment that the host has not got before the upload, and not behind it either, is one payment that differs.
+func TestWhatDiffersIsNamedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := settling{totals: []string{"short", "short"}}
+		b := start(t, approves, slot{}, host.answer)
+		defer b.end()
+		b.sell(1000, "")
+		b.last()
+		b.sell(2500, "")
+		missing := b.last()
+		if _, err := b.lane.DecideBatch(t.Context(), wanted); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		var last terminal.Batch
+		for _, e := range b.rows() {
+			if e.Batch != nil && e.Batch.Number == 1 {
+				last = *e.Batch
+			}
+		}
+		if last.State != terminal.BatchDisputed || len(last.Findings) != 1 || last.Findings[0].Sale != missing.ID {
+			t.Errorf("%s: %+v", last.State, last.Findings)
+		}
+	})
+}
