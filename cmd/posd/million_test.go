@@ -141,6 +141,9 @@ func (f *filler) settle(ctx context.Context) error {
 		return err
 	}
 	for _, event := range []terminal.BatchEvent{terminal.BatchSettle, terminal.BatchDrained, terminal.BatchInBalance} {
+		if event == terminal.BatchSettle && b.State == terminal.BatchDraining {
+			continue // a daemon that was started in between found that its day is over
+		}
 		row, err := terminal.NextBatch(terminal.BatchTable(), b.State, event)
 		if err != nil {
 			return err

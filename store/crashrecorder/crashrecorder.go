@@ -19,7 +19,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +39,8 @@ const rootID = 1
 // Recorder is the mounted file system. Its methods are safe for concurrent use.
 type Recorder struct {
 	server *fuse.Server
-	dir    string // where it is mounted
+	dir    string    // where it is mounted
+	guard  *exec.Cmd // breaks the mount off when this process ends without End
 	deaf   func(path string) bool
 
 	mu    sync.Mutex // guards all below
@@ -54,12 +57,16 @@ func Mount(dir string, deaf func(path string) bool) (*Recorder, error) {
 		deaf = func(string) bool { return false }
 	}
 	r := &Recorder{dir: dir, deaf: deaf, last: rootID}
+	if err := r.watch(); err != nil {
+		return nil, fmt.Errorf("guard of the recording file system: %w", err)
+	}
 	at := time.Duration(0) // the kernel keeps nothing that it would not ask for again
 	server, err := fs.Mount(dir, &folder{rec: r, id: rootID, mode: 0o700, entries: map[string]child{}}, &fs.Options{
 		EntryTimeout: &at, AttrTimeout: &at, NegativeTimeout: &at, RootStableAttr: &fs.StableAttr{Ino: rootID},
 		MountOptions: fuse.MountOptions{FsName: "crashrecorder", DisableXAttrs: true, DirectMountStrict: true},
 	})
 	if err != nil {
+		r.dismiss()
 		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
 	}
 	r.server = server
@@ -80,13 +87,37 @@ func (r *Recorder) End() (*Recording, error) {
 		return nil, fmt.Errorf("unmount the recording file system: %w", err)
 	}
 	r.server.Wait()
+	r.dismiss()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return &Recording{log: r.log, Marks: r.marks}, nil
 }
 
 // Drop unmounts after a failure, whatever is still open there. After End it does nothing.
-func (r *Recorder) Drop() { _ = syscall.Unmount(r.dir, syscall.MNT_DETACH) }
+func (r *Recorder) Drop() {
+	_ = syscall.Unmount(r.dir, syscall.MNT_DETACH)
+	r.dismiss()
+}
+
+// guard waits until the process is gone, or a corpse whose last thread waits for an answer of the file system that this very process
+// should have given: then nothing but breaking off the mount ends it.
+const guard = `while read -r _ _ state _ <"/proc/$1/stat" && [ "$state" != Z ]; do sleep 1; done 2>/dev/null; umount -f "$2"; exec umount -l "$2"`
+
+// watch starts the guard: before the mount, so that it holds nothing open there.
+func (r *Recorder) watch() error {
+	r.guard = exec.Command("sh", "-c", guard, "sh", strconv.Itoa(os.Getpid()), r.dir) //nolint:noctx,gosec // ended by dismiss; our own words
+	return r.guard.Start()
+}
+
+// dismiss ends the guard, once.
+func (r *Recorder) dismiss() {
+	if r.guard == nil {
+		return
+	}
+	_ = r.guard.Process.Kill()
+	_ = r.guard.Wait()
+	r.guard = nil
+}
 
 type opKind uint8
 
