@@ -186,7 +186,7 @@ func (e *earlier) mayVoid(batch uint32) error {
 	case terminal.KindIncrement:
 		return refuse("an increment is not voided by itself: complete with less, or void the pre-authorisation, transaction %s", s.Of)
 	case terminal.KindVoid, terminal.KindBalance:
-		return refuse("transaction %s is a %s, and that cannot be voided", s.ID, s.Kind)
+		return refuse("transaction %s is %s, and that cannot be voided", s.ID, named(s.Kind))
 	}
 	if s.Batch != batch {
 		instead := "give the money back with a refund of it"
@@ -212,7 +212,7 @@ func (e *earlier) mayVoid(batch uint32) error {
 func (e *earlier) mayRefund(amount money.Amount) error {
 	s := e.sale
 	if !s.Kind.Captured() || s.Kind.Credit() {
-		return refuse("transaction %s is a %s, which took no money: there is nothing to refund", s.ID, s.Kind)
+		return refuse("transaction %s is %s, which took no money: there is nothing to refund", s.ID, named(s.Kind))
 	}
 	left := money.New(s.Taken().Minor-e.sum(terminal.KindRefund), s.Amount.Currency)
 	switch {
@@ -230,7 +230,7 @@ func (e *earlier) mayRefund(amount money.Amount) error {
 func (e *earlier) held() (money.Amount, error) {
 	s := e.sale
 	if s.Kind != terminal.KindPreauth {
-		return money.Amount{}, refuse("transaction %s is a %s, and no pre-authorisation", s.ID, s.Kind)
+		return money.Amount{}, refuse("transaction %s is %s, and no pre-authorisation", s.ID, named(s.Kind))
 	}
 	if c, ok := e.of(terminal.KindCompletion); ok {
 		return money.Amount{}, refuse("transaction %s is completed already, by transaction %s", s.ID, c.ID)
@@ -244,4 +244,20 @@ func (e *earlier) mayComplete(amount money.Amount) error {
 		err = refuse("%s is more than the %s that transaction %s holds: increment it first", amount.Format(), held.Format(), e.sale.ID)
 	}
 	return err
+}
+
+// named is a kind as its receipt calls it, with its article.
+func named(k terminal.Kind) string {
+	switch k {
+	case terminal.KindPreauth:
+		return "a pre-authorisation"
+	case terminal.KindIncrement:
+		return "an increment"
+	case terminal.KindForced:
+		return "a forced sale"
+	case terminal.KindBalance:
+		return "a balance inquiry"
+	default:
+		return "a " + string(k)
+	}
 }

@@ -185,7 +185,7 @@ func TestPreauth(t *testing.T) {
 			t.Errorf("asked with %+v", req.Original)
 		}
 		b.refused(about(terminal.KindVoid, 2, 0), "void the pre-authorisation, transaction 1")
-		b.refused(about(terminal.KindRefund, 1, 1), "took no money")
+		b.refused(about(terminal.KindRefund, 1, 1), "is a pre-authorisation, which took no money")
 		b.refused(about(terminal.KindCompletion, 1, 1501), "more than the KWD 1.500 that transaction 1 holds")
 		b.refused(about(terminal.KindCompletion, 2, 100), "no pre-authorisation")
 		c := b.do(about(terminal.KindCompletion, 1, 1200), terminal.Approved)
