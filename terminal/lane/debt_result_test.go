@@ -88,3 +88,24 @@ func TestKeptRequestGoesByItsApproval(t *testing.T) {
 		}
 	}
 }
+
+// A host that gives a true repeat its stored answer says "not now" for ever: a kept request is parked then, and holds nothing up. What
+// was approved is told until it is taken, however often that is.
+func TestNotNowEndsForKeptRequests(t *testing.T) {
+	later := terminal.Response{Verdict: terminal.VerdictTryLater, Code: "91"}
+	for _, c := range []struct {
+		kind     terminal.DebtKind
+		attempts int
+		want     terminal.DebtEvent
+	}{
+		{terminal.DeferredDebt, keptTries - 1, terminal.DebtTryLater},
+		{terminal.DeferredDebt, keptTries, terminal.DebtRefused},
+		{terminal.AdviceDebt, 100 * keptTries, terminal.DebtTryLater},
+		{terminal.ReversalDebt, 100 * keptTries, terminal.DebtTryLater},
+	} {
+		d := terminal.Debt{Kind: c.kind, Attempts: c.attempts}
+		if got := (&Owner{}).debtResult(&d, exchanged{res: later}); got.event != c.want {
+			t.Errorf("%s, sent %d times: %s (%s)", c.kind, c.attempts, got.event, got.reason)
+		}
+	}
+}

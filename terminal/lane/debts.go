@@ -195,6 +195,10 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 	return results, nil
 }
 
+// keptTries is how often a kept request is sent before "not now" counts as a no. A host that gives a true repeat its stored answer says
+// so for ever, and what waits behind it, the batch's end too, would wait as long. Nobody has approved it; people see it, and decide.
+const keptTries = 10
+
 // debtResult is what came of sending a debt.
 type debtResult struct {
 	event  terminal.DebtEvent
@@ -217,6 +221,8 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 	case res.Verdict == terminal.VerdictApproved:
 		d.RRN = res.RRN
 		return debtResult{terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at()}
+	case res.Verdict == terminal.VerdictTryLater && d.Kind == terminal.DeferredDebt && d.Attempts >= keptTries:
+		return debtResult{terminal.DebtRefused, fmt.Sprintf("sent %d times, and the bank still cannot take it: code %s", d.Attempts, res.Code)}
 	case res.Verdict == terminal.VerdictTryLater:
 		return debtResult{terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code}
 	}
