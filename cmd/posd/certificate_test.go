@@ -33,9 +33,11 @@ func TestOfflineApprovalAtTheBank(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					time.Sleep(time.Until(time.Date(2026, 7, 23, 10, 0, 0, 0, time.UTC))) // a bubble begins before the card is valid
 					w := &farSide{}
+					var met atomic.Pointer[host.Host]
 					var down atomic.Bool
 					far := func(conn net.Conn, h *host.Host) {
-						if w.host = h; !down.Load() {
+						met.Store(h)
+						if !down.Load() {
 							h.ServeConn(t.Context(), conn)
 						}
 						_ = conn.Close()
@@ -55,6 +57,7 @@ func TestOfflineApprovalAtTheBank(t *testing.T) {
 					if down.Swap(false) {
 						time.Sleep(time.Hour)
 					}
+					w.host = met.Load()
 					posted := w.host.Ledger()
 					if len(posted) != 1 || posted[0].Certificate != host.Verified || posted[0].Amount.Minor != 1_300 || posted[0].State != host.Posted {
 						t.Fatalf("the bank has %+v", posted)

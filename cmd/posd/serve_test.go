@@ -79,7 +79,7 @@ func TestRefusesToStart(t *testing.T) {
 			func(t *testing.T, dir string) string { return "profile = \"mars\"\n" + base(t, dir) }, []string{"mars", "kuwait"},
 		},
 		"the developer's profile": {
-			func(t *testing.T, dir string) string { return "profile = \"generic\"\n" + base(t, dir) }, []string{"generic", "terminal.type 22", "store-and-forward"},
+			func(t *testing.T, dir string) string { return "profile = \"generic\"\n" + base(t, dir) }, []string{"generic", "terminal.literal_action_codes"},
 		},
 		"CA keys that are not there": {
 			func(t *testing.T, dir string) string { return "ca_keys = \"capk.json\"\n" + base(t, dir) }, []string{"ca_keys", "capk.json", "acquirer"},

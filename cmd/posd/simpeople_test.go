@@ -43,9 +43,10 @@ func (c *cashier) work(ctx context.Context, s *stack) bool {
 			c.w.fault("cashier cancels")
 		}
 		if c.w.mishap(c.rand, 30, "clock set while it runs") {
+			order := c.next
 			c.w.hosts.Go(func() {
 				if pause(ctx, actorClock, 3*time.Second) == nil {
-					c.w.setClock(c.w.rand(uint64(90_000 + c.next)))
+					c.w.setClock(c.w.rand(uint64(90_000 + order)))
 				}
 			})
 		}
