@@ -13,6 +13,7 @@ import (
 
 	"tillway/device/secure"
 	"tillway/store"
+	"tillway/store/crashrecorder"
 	"tillway/terminal"
 )
 
@@ -20,6 +21,7 @@ import (
 const sellIn = "TILLWAY_TEST_SELL_IN"
 
 func TestMain(m *testing.M) {
+	crashrecorder.Serve()
 	if dir := os.Getenv(sellIn); dir != "" {
 		if err := sell(dir); err != nil {
 			fmt.Println(err)

@@ -9,68 +9,84 @@
 // sector of 512 bytes is written whole or not at all; a file may have grown without its new content. A name always
 // belongs to some file that it was given to.
 //
-// It needs Linux, /dev/fuse and the right to mount. Files live in memory. Not here: links, renaming between folders, mmap.
+// It needs Linux, /dev/fuse and the right to mount. Files live in the memory of a process of its own, which Mount starts: a program
+// that maps a file (SQLite does) waits in the kernel for the answer, and could not give it itself. Not here: links, renaming
+// between folders.
 //
 // Sources: fsync(2), rename(2), fuse(4); sqlite.org/atomiccommit.html, sections 2 and 9; Pillai et al., "All File Systems Are
 // Not Created Equal", OSDI 2014.
 package crashrecorder
 
 import (
+	"bufio"
+	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"path"
-	"strconv"
+	"strings"
 	"sync"
-	"syscall"
-	"time"
-
-	"github.com/hanwen/go-fuse/v2/fs"
-	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // ErrUnable says that this machine does not let this user mount the file system: nothing can be recorded.
 var ErrUnable = errors.New("the recording file system cannot be mounted here")
 
-// rootID is the number of the mounted folder (fuse(4)).
-const rootID = 1
+// What the process that serves the file system is told by its environment.
+const (
+	serveOn   = "TILLWAY_CRASHRECORDER"      // the folder to mount on
+	serveDeaf = "TILLWAY_CRASHRECORDER_DEAF" // Mount's deaf
+)
+
+// The lines that go between the two processes: orders down, one answer each up.
+const (
+	orderMark = "mark"
+	orderEnd  = "end" // the answer is the log
+	done      = "done"
+)
 
 // Recorder is the mounted file system. Its methods are safe for concurrent use.
 type Recorder struct {
-	server *fuse.Server
-	dir    string    // where it is mounted
-	guard  *exec.Cmd // breaks the mount off when this process ends without End
-	deaf   func(path string) bool
+	server *exec.Cmd
 
-	mu    sync.Mutex // guards all below
-	log   []op
-	marks []any
-	last  uint64 // number of the newest file
+	mu     sync.Mutex // guards all below
+	orders io.WriteCloser
+	answer *bufio.Reader
+	marks  []any
+	broken error // the first failure to speak with the server
 }
 
-// Mount mounts an empty recording file system on the folder dir, which has to be there. deaf, where it is not nil, names files
-// (by path within dir, as they were called when they were made) whose flushes do nothing, though they say otherwise: a disk
-// that lies, for the test of a test. Error: ErrUnable.
-func Mount(dir string, deaf func(path string) bool) (*Recorder, error) {
-	if deaf == nil {
-		deaf = func(string) bool { return false }
-	}
-	r := &Recorder{dir: dir, deaf: deaf, last: rootID}
-	if err := r.watch(); err != nil {
-		return nil, fmt.Errorf("guard of the recording file system: %w", err)
-	}
-	at := time.Duration(0) // the kernel keeps nothing that it would not ask for again
-	server, err := fs.Mount(dir, &folder{rec: r, id: rootID, mode: 0o700, entries: map[string]child{}}, &fs.Options{
-		EntryTimeout: &at, AttrTimeout: &at, NegativeTimeout: &at, RootStableAttr: &fs.StableAttr{Ino: rootID},
-		MountOptions: fuse.MountOptions{FsName: "crashrecorder", DisableXAttrs: true, DirectMountStrict: true},
-	})
+// Mount mounts an empty recording file system on the folder dir, which has to be there. Flushes of files whose path within
+// dir, as they were called when they were made, contains deaf do nothing, though they say otherwise: a disk that lies, for the
+// test of a test; empty: no file's. TestMain has to call Serve. Error: ErrUnable.
+func Mount(dir, deaf string) (*Recorder, error) {
+	self, err := os.Executable()
 	if err != nil {
-		r.dismiss()
-		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+		return nil, err
 	}
-	r.server = server
-	return r, nil
+	r := &Recorder{server: exec.Command(self, "-test.run=^$")} //nolint:noctx,gosec // ended by End or Drop; this very program
+	r.server.Env = append(os.Environ(), serveOn+"="+dir, serveDeaf+"="+deaf)
+	r.server.Stderr = os.Stderr
+	if r.orders, err = r.server.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := r.server.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	r.answer = bufio.NewReader(out)
+	if err := r.server.Start(); err != nil {
+		return nil, fmt.Errorf("start the recording file system: %w", err)
+	}
+	line, err := r.answer.ReadString('\n')
+	if err == nil && line == done+"\n" {
+		return r, nil
+	}
+	r.Drop()
+	if err != nil || line == "PASS\n" {
+		return nil, errors.New("the recording file system did not start: TestMain has to call crashrecorder.Serve first")
+	}
+	return nil, fmt.Errorf("%w: %s", ErrUnable, strings.TrimSpace(line))
 }
 
 // Mark notes in the log that something has been promised by now: a State built behind it counts it.
@@ -78,96 +94,49 @@ func (r *Recorder) Mark(promise any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.marks = append(r.marks, promise)
-	r.log = append(r.log, op{kind: opMark})
+	r.order(orderMark)
+	line, err := r.answer.ReadString('\n')
+	if err == nil && line != done+"\n" {
+		err = fmt.Errorf("recording file system: %s", strings.TrimSpace(line))
+	}
+	r.fail(err)
 }
 
 // End unmounts and gives what was recorded. Every file must be closed.
 func (r *Recorder) End() (*Recording, error) {
-	if err := r.server.Unmount(); err != nil {
-		return nil, fmt.Errorf("unmount the recording file system: %w", err)
-	}
-	r.server.Wait()
-	r.dismiss()
+	defer r.Drop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Recording{log: r.log, Marks: r.marks}, nil
+	r.order(orderEnd)
+	line, err := r.answer.ReadString('\n')
+	if err == nil && line != done+"\n" {
+		err = fmt.Errorf("unmount the recording file system: %s", strings.TrimSpace(line))
+	}
+	if r.fail(err); r.broken != nil {
+		return nil, r.broken
+	}
+	recording := &Recording{Marks: r.marks}
+	if err := gob.NewDecoder(r.answer).Decode(&recording.log); err != nil {
+		return nil, fmt.Errorf("log of the recording file system: %w", err)
+	}
+	return recording, nil
 }
 
 // Drop unmounts after a failure, whatever is still open there. After End it does nothing.
 func (r *Recorder) Drop() {
-	_ = syscall.Unmount(r.dir, syscall.MNT_DETACH)
-	r.dismiss()
+	_ = r.orders.Close() // the server takes that for the end
+	_ = r.server.Wait()  // its status says no more than the answers did
 }
 
-// guard waits until the process is gone, or a corpse whose last thread waits for an answer of the file system that this very process
-// should have given: then nothing but breaking off the mount ends it.
-const guard = `while read -r _ _ state _ <"/proc/$1/stat" && [ "$state" != Z ]; do sleep 1; done 2>/dev/null; umount -f "$2"; exec umount -l "$2"`
-
-// watch starts the guard: before the mount, so that it holds nothing open there.
-func (r *Recorder) watch() error {
-	r.guard = exec.Command("sh", "-c", guard, "sh", strconv.Itoa(os.Getpid()), r.dir) //nolint:noctx,gosec // ended by dismiss; our own words
-	return r.guard.Start()
+// order writes one line to the server. The caller holds mu.
+func (r *Recorder) order(text string) {
+	_, err := io.WriteString(r.orders, text+"\n")
+	r.fail(err)
 }
 
-// dismiss ends the guard, once.
-func (r *Recorder) dismiss() {
-	if r.guard == nil {
-		return
-	}
-	_ = r.guard.Process.Kill()
-	_ = r.guard.Wait()
-	r.guard = nil
-}
-
-type opKind uint8
-
-const (
-	opWrite    opKind = iota // node: file, at, data
-	opTruncate               // node: file, at: the new size
-	opMode                   // node: file, mode
-	opNames                  // node: folder, names
-	opFlush                  // node: file or folder
-	opMark
-	opBehind // never recorded: what of a write counts behind the durable end of its file alone
-)
-
-// op is one line of the log.
-type op struct {
-	kind  opKind
-	node  uint64
-	at    int64
-	data  []byte
-	mode  uint32
-	names []naming
-}
-
-// naming gives a name in a folder to a file, or with node 0 takes it away.
-type naming struct {
-	name   string
-	node   uint64
-	folder bool
-	mode   uint32 // of a new file or folder
-}
-
-// append adds to the log. The caller holds mu.
-func (r *Recorder) append(o op) { r.log = append(r.log, o) }
-
-func (r *Recorder) number() uint64 {
-	r.last++
-	return r.last
-}
-
-// flushed logs a flush, unless the disk is deaf to this file.
-func (r *Recorder) flushed(node uint64, named string) {
-	if !r.deaf(named) {
-		r.append(op{kind: opFlush, node: node})
+// fail keeps the first error. The caller holds mu.
+func (r *Recorder) fail(err error) {
+	if r.broken == nil {
+		r.broken = err
 	}
 }
-
-// attributes are owner and times; files belong to whoever runs the test.
-func attributes(a *fuse.Attr, id uint64, mode uint32, size int) {
-	a.Ino, a.Mode, a.Size, a.Nlink = id, mode, uint64(size), 1 //nolint:gosec // a length
-	a.Uid, a.Gid = uint32(os.Getuid()), uint32(os.Getgid())    //nolint:gosec // identities are small
-}
-
-func join(dir, name string) string { return path.Join(dir, name) }

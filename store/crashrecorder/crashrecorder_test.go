@@ -12,8 +12,13 @@ import (
 	"tillway/store/crashrecorder"
 )
 
+func TestMain(m *testing.M) {
+	crashrecorder.Serve()
+	os.Exit(m.Run())
+}
+
 // record runs what a program does to its files, and gives every state that a power cut could have left, up to want.
-func record(t *testing.T, want int, deaf func(string) bool, program func(r *crashrecorder.Recorder, dir string)) (states []crashrecorder.State) {
+func record(t *testing.T, want int, deaf string, program func(r *crashrecorder.Recorder, dir string)) (states []crashrecorder.State) {
 	t.Helper()
 	dir := t.TempDir()
 	r, err := crashrecorder.Mount(dir, deaf)
@@ -82,7 +87,7 @@ func TestReplacedFile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen, lost := map[string]bool{}, false
-			for _, s := range record(t, 200, nil, func(r *crashrecorder.Recorder, dir string) {
+			for _, s := range record(t, 200, "", func(r *crashrecorder.Recorder, dir string) {
 				put(t, filepath.Join(dir, "f"), before, true, true)
 				r.Mark("old")
 				put(t, filepath.Join(dir, "f.new"), after, c.file, false)
@@ -127,7 +132,7 @@ func TestUnflushedWrites(t *testing.T) {
 	const size = 1024
 	block := func(of string) string { return strings.Repeat(of, size) }
 	var reordered, torn, grown int
-	for _, s := range record(t, 500, nil, func(r *crashrecorder.Recorder, dir string) {
+	for _, s := range record(t, 500, "", func(r *crashrecorder.Recorder, dir string) {
 		put(t, filepath.Join(dir, "f"), block("0"), true, true)
 		r.Mark(nil)
 		f, err := os.OpenFile(filepath.Join(dir, "f"), os.O_WRONLY, 0)
@@ -173,7 +178,7 @@ func TestUnflushedWrites(t *testing.T) {
 // TestFoldersModesAndLies: a new folder is there when the one above was flushed, a file's mode when the file was, and a disk
 // that lies loses what it said it had flushed. Nothing is left of what was removed, once that is flushed.
 func TestFoldersModesAndLies(t *testing.T) {
-	states := record(t, 500, func(path string) bool { return path == "sub/lies" }, func(r *crashrecorder.Recorder, dir string) {
+	states := record(t, 500, "sub/lies", func(r *crashrecorder.Recorder, dir string) {
 		must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
 		put(t, filepath.Join(dir, "sub/kept"), "kept", true, true)
 		r.Mark("kept but for the folder's own name")

@@ -42,28 +42,28 @@ func newDisk() *disk {
 
 // take goes one line of the log further.
 func (d *disk) take(index int, o op) {
-	switch o.kind {
+	switch o.Kind {
 	case opMark, opBehind:
 	case opFlush:
-		if f := d.files[o.node]; f != nil {
+		if f := d.files[o.Node]; f != nil {
 			d.waits -= len(f.waits)
 			f.flush()
 			return
 		}
-		n := d.dirs[o.node]
+		n := d.dirs[o.Node]
 		d.waits -= len(n.waits)
 		for _, w := range n.waits {
-			apply(n.entries, w.names)
+			apply(n.entries, w.Names)
 		}
 		n.waits = nil
 	case opNames:
-		for _, n := range o.names {
+		for _, n := range o.Names {
 			d.know(n)
 		}
-		d.dirs[o.node].waits = append(d.dirs[o.node].waits, waiting{o, index})
+		d.dirs[o.Node].waits = append(d.dirs[o.Node].waits, waiting{o, index})
 		d.waits++
 	case opWrite, opTruncate, opMode:
-		d.files[o.node].waits = append(d.files[o.node].waits, waiting{o, index})
+		d.files[o.Node].waits = append(d.files[o.Node].waits, waiting{o, index})
 		d.waits++
 	}
 }
@@ -71,11 +71,11 @@ func (d *disk) take(index int, o op) {
 // know makes room for a file or folder that has just got its first name.
 func (d *disk) know(n naming) {
 	switch {
-	case n.node == 0:
-	case n.folder && d.dirs[n.node] == nil:
-		d.dirs[n.node] = &names{entries: map[string]naming{}}
-	case !n.folder && d.files[n.node] == nil:
-		d.files[n.node] = &content{mode: n.mode}
+	case n.Node == 0:
+	case n.Folder && d.dirs[n.Node] == nil:
+		d.dirs[n.Node] = &names{entries: map[string]naming{}}
+	case !n.Folder && d.files[n.Node] == nil:
+		d.files[n.Node] = &content{mode: n.Mode}
 	}
 }
 
@@ -91,13 +91,13 @@ func (c *content) flush() {
 func (c *content) with(ops []waiting) ([]byte, uint32) {
 	b, mode := bytes.Clone(c.bytes), c.mode
 	for _, w := range ops {
-		switch w.kind {
+		switch w.Kind {
 		case opWrite:
-			b = written(b, w.at, w.data)
+			b = written(b, w.At, w.Data)
 		case opTruncate:
-			b = resized(b, w.at)
+			b = resized(b, w.At)
 		case opMode:
-			mode = w.mode
+			mode = w.Mode
 		case opNames, opFlush, opMark, opBehind:
 		}
 	}
@@ -106,10 +106,10 @@ func (c *content) with(ops []waiting) ([]byte, uint32) {
 
 func apply(entries map[string]naming, changes []naming) {
 	for _, n := range changes {
-		if n.node == 0 {
-			delete(entries, n.name)
+		if n.Node == 0 {
+			delete(entries, n.Name)
 		} else {
-			entries[n.name] = n
+			entries[n.Name] = n
 		}
 	}
 }
@@ -146,7 +146,7 @@ func (d *disk) fate(f Fate, r *rand.Rand) chosen {
 			switch {
 			case w.index > last:
 				return nil
-			case w.index == last && torn && w.kind == opWrite:
+			case w.index == last && torn && w.Kind == opWrite:
 				return prefix(w, r)
 			}
 			return []waiting{w}
@@ -157,17 +157,17 @@ func (d *disk) fate(f Fate, r *rand.Rand) chosen {
 		switch {
 		case r.IntN(2) == 0:
 			return []waiting{w}
-		case w.kind != opWrite:
+		case w.Kind != opWrite:
 			return nil
 		}
 		switch r.IntN(4) {
 		case 0:
 			return sectors(w, r)
 		case 1: // it grew, and what it grew by was never written
-			w.data = make([]byte, len(w.data))
+			w.Data = make([]byte, len(w.Data))
 			return grown(w)
 		case 2: // ... and shows what lay there before
-			w.data = bytes.Repeat([]byte{0xA5}, len(w.data))
+			w.Data = bytes.Repeat([]byte{0xA5}, len(w.Data))
 			return grown(w)
 		}
 		return nil
@@ -192,22 +192,22 @@ func (d *disk) order() (at []int) {
 
 // prefix is a write that ended at a sector's boundary.
 func prefix(w waiting, r *rand.Rand) []waiting {
-	first := sector - int(w.at%sector) // bytes to the first boundary
-	if first >= len(w.data) {
+	first := sector - int(w.At%sector) // bytes to the first boundary
+	if first >= len(w.Data) {
 		return nil
 	}
-	n := first + sector*r.IntN((len(w.data)-first)/sector+1)
-	w.data = w.data[:min(n, len(w.data))]
+	n := first + sector*r.IntN((len(w.Data)-first)/sector+1)
+	w.Data = w.Data[:min(n, len(w.Data))]
 	return []waiting{w}
 }
 
 // sectors is a write of which some sectors are there.
 func sectors(w waiting, r *rand.Rand) (there []waiting) {
-	for from := 0; from < len(w.data); {
-		to := min(from+sector-int((w.at+int64(from))%sector), len(w.data))
+	for from := 0; from < len(w.Data); {
+		to := min(from+sector-int((w.At+int64(from))%sector), len(w.Data))
 		if r.IntN(2) == 0 {
 			part := w
-			part.at, part.data = w.at+int64(from), w.data[from:to]
+			part.At, part.Data = w.At+int64(from), w.Data[from:to]
 			there = append(there, part)
 		}
 		from = to
@@ -216,7 +216,7 @@ func sectors(w waiting, r *rand.Rand) (there []waiting) {
 }
 
 func grown(w waiting) []waiting {
-	w.kind = opBehind
+	w.Kind = opBehind
 	return []waiting{w}
 }
 
@@ -232,17 +232,17 @@ func (d *disk) folder(out map[string]File, id uint64, under string, choose chose
 	entries := maps.Clone(n.entries)
 	for _, w := range n.waits {
 		for _, kept := range choose(w) {
-			apply(entries, kept.names)
+			apply(entries, kept.Names)
 		}
 	}
 	for _, name := range sorted(entries) {
 		e, at := entries[name], join(under, name)
-		if e.folder {
-			out[at] = File{Folder: true, Mode: e.mode}
-			d.folder(out, e.node, at, choose)
+		if e.Folder {
+			out[at] = File{Folder: true, Mode: e.Mode}
+			d.folder(out, e.Node, at, choose)
 			continue
 		}
-		out[at] = d.files[e.node].choose(choose)
+		out[at] = d.files[e.Node].choose(choose)
 	}
 }
 
@@ -250,15 +250,15 @@ func (c *content) choose(choose chosen) File {
 	var kept []waiting
 	for _, w := range c.waits {
 		for _, k := range choose(w) {
-			if k.kind != opBehind {
+			if k.Kind != opBehind {
 				kept = append(kept, k)
 				continue
 			}
-			k.kind = opWrite
-			if skip := int64(len(c.bytes)) - k.at; skip > 0 {
-				k.at, k.data = int64(len(c.bytes)), k.data[min(skip, int64(len(k.data))):]
+			k.Kind = opWrite
+			if skip := int64(len(c.bytes)) - k.At; skip > 0 {
+				k.At, k.Data = int64(len(c.bytes)), k.Data[min(skip, int64(len(k.Data))):]
 			}
-			if len(k.data) > 0 {
+			if len(k.Data) > 0 {
 				kept = append(kept, k)
 			}
 		}

@@ -42,22 +42,22 @@ func (c child) attributes(a *fuse.Attr) {
 // folder is one folder as the program sees it.
 type folder struct {
 	fs.Inode
-	rec  *Recorder
+	tape *tape
 	id   uint64
 	path string
 	mode uint32
 
-	entries map[string]child // guarded by the recorder's lock
+	entries map[string]child // guarded by the tape's lock
 }
 
 // file is one file as the program sees it.
 type file struct {
 	fs.Inode
-	rec  *Recorder
+	tape *tape
 	id   uint64
 	path string // when it was made
 
-	mode uint32 // guarded by the recorder's lock, as is data
+	mode uint32 // guarded by the tape's lock, as is data
 	data []byte
 }
 
@@ -81,8 +81,8 @@ var (
 
 // Lookup is fs.NodeLookuper's.
 func (f *folder) Lookup(_ context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	c, ok := f.entries[name]
 	if !ok {
 		return nil, syscall.ENOENT
@@ -93,35 +93,35 @@ func (f *folder) Lookup(_ context.Context, name string, out *fuse.EntryOut) (*fs
 
 // Getattr is fs.NodeGetattrer's.
 func (f *folder) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	child{dir: f}.attributes(&out.Attr)
 	return 0
 }
 
 // Readdir is fs.NodeReaddirer's.
 func (f *folder) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	var list []fuse.DirEntry
 	for name, c := range f.entries {
 		mode := uint32(syscall.S_IFREG)
 		if c.dir != nil {
 			mode = syscall.S_IFDIR
 		}
-		list = append(list, fuse.DirEntry{Name: name, Mode: mode, Ino: c.naming(name).node})
+		list = append(list, fuse.DirEntry{Name: name, Mode: mode, Ino: c.naming(name).Node})
 	}
 	return fs.NewListDirStream(list), 0
 }
 
 // Create is fs.NodeCreater's.
 func (f *folder) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	f.rec.mu.Lock()
-	made := &file{rec: f.rec, id: f.rec.number(), path: join(f.path, name), mode: mode & 0o7777}
+	f.tape.mu.Lock()
+	made := &file{tape: f.tape, id: f.tape.number(), path: join(f.path, name), mode: mode & 0o7777}
 	c := child{file: made}
-	f.rec.append(op{kind: opNames, node: f.id, names: []naming{{name, made.id, false, made.mode}}})
+	f.tape.append(op{Kind: opNames, Node: f.id, Names: []naming{{name, made.id, false, made.mode}}})
 	c.attributes(&out.Attr)
-	f.rec.mu.Unlock()
+	f.tape.mu.Unlock()
 	inode := f.NewInode(ctx, made, fs.StableAttr{Mode: syscall.S_IFREG, Ino: made.id}) // calls back: not under the lock
 	f.put(name, c)
 	return inode, nil, 0, 0
@@ -129,32 +129,32 @@ func (f *folder) Create(ctx context.Context, name string, _, mode uint32, out *f
 
 // Mkdir is fs.NodeMkdirer's.
 func (f *folder) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	f.rec.mu.Lock()
-	made := &folder{rec: f.rec, id: f.rec.number(), path: join(f.path, name), mode: mode & 0o7777, entries: map[string]child{}}
+	f.tape.mu.Lock()
+	made := &folder{tape: f.tape, id: f.tape.number(), path: join(f.path, name), mode: mode & 0o7777, entries: map[string]child{}}
 	c := child{dir: made}
-	f.rec.append(op{kind: opNames, node: f.id, names: []naming{c.naming(name)}})
+	f.tape.append(op{Kind: opNames, Node: f.id, Names: []naming{c.naming(name)}})
 	c.attributes(&out.Attr)
-	f.rec.mu.Unlock()
+	f.tape.mu.Unlock()
 	inode := f.NewInode(ctx, made, fs.StableAttr{Mode: syscall.S_IFDIR, Ino: made.id})
 	f.put(name, c)
 	return inode, 0
 }
 
 func (f *folder) put(name string, c child) {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	f.entries[name] = c
 }
 
 // Unlink is fs.NodeUnlinker's.
 func (f *folder) Unlink(_ context.Context, name string) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	if _, ok := f.entries[name]; !ok {
 		return syscall.ENOENT
 	}
 	delete(f.entries, name)
-	f.rec.append(op{kind: opNames, node: f.id, names: []naming{{name: name}}})
+	f.tape.append(op{Kind: opNames, Node: f.id, Names: []naming{{Name: name}}})
 	return 0
 }
 
@@ -163,8 +163,8 @@ func (f *folder) Rmdir(ctx context.Context, name string) syscall.Errno { return 
 
 // Rename is fs.NodeRenamer's, within one folder.
 func (f *folder) Rename(_ context.Context, name string, to fs.InodeEmbedder, newName string, _ uint32) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	if other, ok := to.(*folder); !ok || other != f {
 		return syscall.EXDEV
 	}
@@ -174,15 +174,15 @@ func (f *folder) Rename(_ context.Context, name string, to fs.InodeEmbedder, new
 	}
 	delete(f.entries, name)
 	f.entries[newName] = c
-	f.rec.append(op{kind: opNames, node: f.id, names: []naming{c.naming(newName), {name: name}}})
+	f.tape.append(op{Kind: opNames, Node: f.id, Names: []naming{c.naming(newName), {Name: name}}})
 	return 0
 }
 
 // Fsync is fs.NodeFsyncer's: the folder's names are durable.
 func (f *folder) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
-	f.rec.flushed(f.id, f.path)
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
+	f.tape.flushed(f.id, f.path)
 	return 0
 }
 
@@ -191,23 +191,23 @@ func (f *file) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Err
 
 // Getattr is fs.NodeGetattrer's.
 func (f *file) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	child{file: f}.attributes(&out.Attr)
 	return 0
 }
 
 // Setattr is fs.NodeSetattrer's: size and mode. Owner and times are not recorded.
 func (f *file) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	if size, ok := in.GetSize(); ok {
-		f.rec.append(op{kind: opTruncate, node: f.id, at: int64(size)}) //nolint:gosec // the kernel's, never negative
-		f.data = resized(f.data, int64(size))                           //nolint:gosec // as above
+		f.tape.append(op{Kind: opTruncate, Node: f.id, At: int64(size)}) //nolint:gosec // the kernel's, never negative
+		f.data = resized(f.data, int64(size))                            //nolint:gosec // as above
 	}
 	if mode, ok := in.GetMode(); ok {
 		f.mode = mode & 0o7777
-		f.rec.append(op{kind: opMode, node: f.id, mode: f.mode})
+		f.tape.append(op{Kind: opMode, Node: f.id, Mode: f.mode})
 	}
 	child{file: f}.attributes(&out.Attr)
 	return 0
@@ -215,8 +215,8 @@ func (f *file) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, o
 
 // Read is fs.NodeReader's.
 func (f *file) Read(_ context.Context, _ fs.FileHandle, into []byte, at int64) (fuse.ReadResult, syscall.Errno) {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
 	if at >= int64(len(f.data)) {
 		return fuse.ReadResultData(nil), 0
 	}
@@ -225,18 +225,18 @@ func (f *file) Read(_ context.Context, _ fs.FileHandle, into []byte, at int64) (
 
 // Write is fs.NodeWriter's.
 func (f *file) Write(_ context.Context, _ fs.FileHandle, data []byte, at int64) (uint32, syscall.Errno) {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
-	f.rec.append(op{kind: opWrite, node: f.id, at: at, data: bytes.Clone(data)})
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
+	f.tape.append(op{Kind: opWrite, Node: f.id, At: at, Data: bytes.Clone(data)})
 	f.data = written(f.data, at, data)
 	return uint32(len(data)), 0 //nolint:gosec // the kernel's own, far smaller
 }
 
 // Fsync is fs.NodeFsyncer's: content, size and mode are durable.
 func (f *file) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	f.rec.mu.Lock()
-	defer f.rec.mu.Unlock()
-	f.rec.flushed(f.id, f.path)
+	f.tape.mu.Lock()
+	defer f.tape.mu.Unlock()
+	f.tape.flushed(f.id, f.path)
 	return 0
 }
 

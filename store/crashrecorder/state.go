@@ -27,7 +27,7 @@ func (r *Recording) Operations() int { return len(r.log) - len(r.Marks) }
 // Flushes is how many of them were flushes.
 func (r *Recording) Flushes() (n int) {
 	for _, o := range r.log {
-		if o.kind == opFlush {
+		if o.Kind == opFlush {
 			n++
 		}
 	}
@@ -66,7 +66,7 @@ func (r *Recording) States(seed uint64, want int) iter.Seq[State] {
 			d, marks := newDisk(), 0
 			for i, o := range r.log {
 				d.take(i, o)
-				if o.kind == opMark {
+				if o.Kind == opMark {
 					marks++
 				}
 				if random.Float64() > often {
