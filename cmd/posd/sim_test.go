@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	simSeeds = flag.Int("sim.seeds", 120, "seeds with the journal in memory")
-	simDeep  = flag.Int("sim.deep", 4, "seeds with the journal in SQLite")
+	simSeeds = flag.Int("sim.seeds", usual(120, 40), "seeds with the journal in memory")
+	simDeep  = flag.Int("sim.deep", usual(4, 1), "seeds with the journal in SQLite")
 	simSeed  = flag.Uint64("sim.seed", 1, "first seed of both")
 	simStory = flag.Bool("sim.story", false, "print every seed's story")
 )
@@ -32,6 +32,14 @@ const (
 	simBootsPerOrder = 20  // at most
 	simLastBoot      = 1 << 40
 )
+
+// usual is how many seeds a test run takes that does not say, and how many with the race detector.
+func usual(most, detected int) int {
+	if raced {
+		return detected
+	}
+	return most
+}
 
 // shallow and deep are the two plans of a seed.
 func shallow(seed uint64) plan { return plan{seed: seed, orders: simOrders} }
