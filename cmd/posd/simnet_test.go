@@ -16,6 +16,7 @@ import (
 
 	"tillway/host"
 	"tillway/iso8583/link"
+	"tillway/terminal/lane"
 )
 
 // simConn is the terminal's end of the wire behind the power switch.
@@ -55,6 +56,21 @@ func (c simConn) Read(b []byte) (int, error) {
 		}
 	}
 	return c.segment.Read(b)
+}
+
+// orderlyLink gives whoever waited for an answer a moment of its own: what came in the same segment behind it has been read by then.
+type orderlyLink struct{ lane.Link }
+
+func (l orderlyLink) Exchange(ctx context.Context, message []byte) (answer []byte, sent bool, err error) {
+	answer, sent, err = l.Link.Exchange(ctx, message)
+	time.Sleep(ns(actorOwner, 0))
+	return answer, sent, err
+}
+
+func (l orderlyLink) Pipeline(ctx context.Context, messages [][]byte) (answers [][]byte, sent int, err error) {
+	answers, sent, err = l.Link.Pipeline(ctx, messages)
+	time.Sleep(ns(actorOwner, 0))
+	return answers, sent, err
 }
 
 // sites are the acquirer's two hosts: two ways to one bank.

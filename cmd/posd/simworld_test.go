@@ -339,6 +339,7 @@ func (w *world) assemble(ctx context.Context, d opened, journal lane.Journal, m 
 			return len(b), nil
 		}),
 		log: slog.New(slog.DiscardHandler), cardTalk: simCardTalk, table: w.table, debts: w.debts, batches: w.batches, module: w.module(m),
+		tap: func(l lane.Link) lane.Link { return orderlyLink{l} },
 	})
 }
 

@@ -68,6 +68,8 @@ type parts struct {
 
 	room func(context.Context) (uint64, error) // bytes free where the journal is; nil: not looked at
 
+	tap func(lane.Link) lane.Link // what the acquirer's messages pass on their way to the link; nil: nothing
+
 	cardTalk time.Duration
 	table    []terminal.Row      // nil: terminal.Table()
 	debts    []terminal.DebtRow  // nil: terminal.DebtTable()
@@ -157,9 +159,13 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		},
 		Log: p.log,
 	})
+	var line lane.Link = session
+	if p.tap != nil {
+		line = p.tap(session)
+	}
 	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
-		Link: session, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
+		Link: line, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
 		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
