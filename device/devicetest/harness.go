@@ -11,9 +11,12 @@ type Fault string
 const (
 	Mute        Fault = "mute"         // the card does not answer; the reader reports it
 	Slow        Fault = "slow"         // the reader asks for more time, then answers
+	Stalled     Fault = "stalled"      // the reader asks for more time, again and again (250 times), and never answers
 	BadChecksum Fault = "bad checksum" // the answer arrives with one byte changed
+	Parity      Fault = "parity"       // the reader reports that the card's characters arrived damaged
 	ShortFrame  Fault = "short frame"  // the answer breaks off in its middle and never goes on
 	Garbage     Fault = "garbage"      // bytes that belong to no frame stand before the answer
+	Stale       Fault = "stale answer" // the answer to an older command stands before the answer
 	Lost        Fault = "lost"         // the answer never arrives
 	Refused     Fault = "refused"      // the reader did not understand the command and asks for it again (NAK)
 	Reset       Fault = "reset"        // the reader restarts: the card has lost its power, the command is lost
@@ -45,3 +48,25 @@ type Harness interface {
 	Unplug()
 	Replug()
 }
+
+// Limits is what a wire, or the reader at its end, does not have.
+type Limits struct {
+	// APDU says that the reader takes whole APDUs: exchanges are counted in them, and the blocks of T=1, with their
+	// repetition, are the reader's business. A fault in an exchange then ends a T=1 card as it ends a T=0 card.
+	APDU bool
+
+	// Faults are those that cannot happen here, each with the reason. Mute, Lost, Removed and Unplugged happen everywhere.
+	Faults map[Fault]string
+
+	// Resets is why the driver has no say in how a card is reset, or does not see what it answers; empty where it has.
+	Resets string
+}
+
+// Limited is a Harness whose wire has limits. What the suite leaves out because of them it names in its output.
+type Limited interface {
+	Harness
+	Limits() Limits
+}
+
+// everywhere are the faults that no wire may leave out.
+func everywhere() []Fault { return []Fault{Mute, Lost, Removed, Unplugged} }

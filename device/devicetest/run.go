@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"runtime"
 	"testing"
 	"time"
 
@@ -26,6 +24,7 @@ func Run(t *testing.T, connect Connect) {
 		{"release", release},
 		{"close", closing},
 		{"a malformed command is the caller's", malformedCommand},
+		{"removed before it has power", removedBeforePower},
 		{"removed before the answer to reset", removedAtReset},
 		{"removed in an exchange", removedInExchange},
 		{"removed between exchanges", removedBetween},
@@ -35,23 +34,29 @@ func Run(t *testing.T, connect Connect) {
 		{"an answer to reset that EMV refuses", refusedATR},
 		{"cold and warm reset", coldAndWarm},
 		{"slow", func(b *bench) { harmless(b, Slow) }},
+		{"more time without end", stalled},
 		{"garbage", func(b *bench) { harmless(b, Garbage) }},
+		{"a stale answer", func(b *bench) { harmless(b, Stale) }},
 		{"the reader wants a command again", func(b *bench) { harmless(b, Refused) }},
 		{"wrong checksum", func(b *bench) { damagedAnswer(b, BadChecksum) }},
+		{"parity", func(b *bench) { damagedAnswer(b, Parity) }},
 		{"short frame", func(b *bench) { damagedAnswer(b, ShortFrame) }},
 		{"the answer is lost", func(b *bench) { lostAnswer(b, Lost) }},
 		{"the reader starts anew", func(b *bench) { lostAnswer(b, Reset) }},
 		{"given up in an exchange", givenUp},
 		{"unplugged in an exchange", unpluggedInExchange},
 		{"unplugged while waiting", unpluggedWaiting},
-		{"unplugged again and again", unpluggedAgain},
+		{"cards moved while unplugged", movedUnplugged},
+		{"unplugged a hundred times", unpluggedHundred},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			reader, harness := connect(t)
-			c.test(&bench{t, reader, harness})
-			if err := reader.Close(); err != nil {
-				t.Errorf("Close: %v", err)
-			}
+			defer func() {
+				if err := reader.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			}()
+			c.test(newBench(t, reader, harness))
 		})
 	}
 	t.Run("a thousand cards", func(t *testing.T) { thousand(t, connect) })
@@ -172,6 +177,30 @@ func malformedCommand(b *bench) {
 	b.works(p.Card)
 }
 
+// removedBeforePower: a card that is gone before anybody asked for it was never presented.
+func removedBeforePower(b *bench) {
+	for range 3 {
+		b.harness.Insert(atrT0, respond)
+		b.condition(device.CardIn)
+		b.harness.Remove()
+		b.condition(device.NoCard)
+	}
+	b.harness.Insert(atrT0, respond)
+	b.harness.Remove() // perhaps between two looks of the reader
+	presented := during(func() error {
+		_, err := b.reader.Present(b.Context())
+		return err
+	})
+	b.condition(device.NoCard)
+	if len(presented) != 0 {
+		b.Fatalf("presented a card that is gone: %v", <-presented)
+	}
+	b.harness.Insert(atrT1, respond)
+	if err := <-presented; err != nil {
+		b.Fatal(err)
+	}
+}
+
 func removedAtReset(b *bench) {
 	b.harness.Fault(Removed, 0)
 	b.harness.Insert(atrT0, respond)
@@ -190,7 +219,7 @@ func removedInExchange(b *bench) {
 	for _, atr := range [][]byte{atrT0, atrT1} {
 		for n := 1; n <= 4; n++ {
 			exchange := n
-			if bytes.Equal(atr, atrT1) {
+			if bytes.Equal(atr, atrT1) && !b.limits.APDU {
 				exchange++ // the first block tells the block size
 			}
 			b.harness.Insert(atr, respond)
@@ -249,12 +278,17 @@ func muteOnce(b *bench) {
 	b.condition(device.CardIn)
 	b.harness.Remove()
 	b.removed()
-	b.harness.Fault(Mute, 3) // T=1 asks again
+	b.harness.Fault(Mute, 3)
 	b.harness.Insert(atrT1, respond)
-	b.works(b.present().Card)
+	if p := b.present(); b.limits.APDU {
+		b.fails(p.Card, 3, device.ErrMute)
+	} else {
+		b.works(p.Card) // T=1 asks again
+	}
 }
 
 func refusedATR(b *bench) {
+	b.needsResets()
 	b.harness.Insert([]byte{0x3B, 0x02, 0x14, 0x50}, respond) // TB1 absent: refused cold, accepted warm
 	b.works(b.present().Card)
 	b.harness.Remove()
@@ -277,6 +311,7 @@ func refusedATR(b *bench) {
 // coldAndWarm: an answer to a cold reset that EMV refuses gets one warm reset, and the protocol is that of the answer which was
 // accepted; an accepted one gets none (EMV Contact Interface Specification, 8.4).
 func coldAndWarm(b *bench) {
+	b.needsResets()
 	noTB1 := []byte{0x3B, 0x02, 0x14, 0x50}
 	t14 := []byte{0x3B, 0xE0, 0x00, 0x00, 0x8E, 0x0E, 0x60}
 	for _, c := range []struct{ cold, warm, want []byte }{
@@ -315,6 +350,7 @@ func coldAndWarm(b *bench) {
 }
 
 func harmless(b *bench, kind Fault) {
+	b.needs(kind)
 	for _, atr := range [][]byte{atrT0, atrT1} {
 		for exchange := range 4 {
 			b.harness.Fault(kind, exchange)
@@ -327,6 +363,7 @@ func harmless(b *bench, kind Fault) {
 }
 
 func damagedAnswer(b *bench, kind Fault) {
+	b.needs(kind)
 	b.harness.Fault(kind, 0) // a reset may be repeated
 	b.harness.Insert(atrT0, respond)
 	p := b.present()
@@ -335,16 +372,32 @@ func damagedAnswer(b *bench, kind Fault) {
 	b.works(b.present().Card)
 	b.harness.Remove()
 	b.removed()
-	for exchange := 1; exchange <= 3; exchange++ { // T=1 asks for the block again
+	for exchange := 1; exchange <= 3; exchange++ {
 		b.harness.Fault(kind, exchange)
 		b.harness.Insert(atrT1, respond)
-		b.works(b.present().Card)
+		if p := b.present(); b.limits.APDU {
+			b.fails(p.Card, exchange, device.ErrProtocol)
+			b.works(b.present().Card)
+		} else {
+			b.works(p.Card) // T=1 asks for the block again
+		}
 		b.harness.Remove()
 		b.removed()
 	}
 }
 
+// stalled: a reader may ask for time, and not for ever. What it had to say is over; the next card is another matter.
+func stalled(b *bench) {
+	b.needs(Stalled)
+	b.harness.Insert(atrT0, respond)
+	p := b.present()
+	b.harness.Fault(Stalled, 2)
+	b.fails(p.Card, 2, device.ErrTimeout, device.ErrProtocol)
+	b.works(b.present().Card)
+}
+
 func lostAnswer(b *bench, kind Fault) {
+	b.needs(kind)
 	b.harness.Insert(atrT0, respond)
 	p := b.present()
 	b.harness.Fault(kind, 2)
@@ -365,111 +418,4 @@ func givenUp(b *bench) {
 		b.Fatal("the card answers after an exchange that was given up")
 	}
 	b.works(b.present().Card)
-}
-
-func unpluggedInExchange(b *bench) {
-	for exchange := 1; exchange <= 2; exchange++ {
-		b.harness.Insert(atrT0, respond)
-		p := b.present()
-		b.harness.Fault(Unplugged, exchange)
-		b.fails(p.Card, exchange, device.ErrUnplugged)
-		if status := b.condition(device.Absent); status.Cause == "" {
-			b.Error("no cause")
-		}
-		b.removed() // an unplugged reader has an empty slot
-		if err := b.reader.Release(b.Context()); err != nil {
-			b.Errorf("Release: %v", err)
-		}
-		b.harness.Replug()
-		b.works(b.present().Card)
-		b.harness.Remove()
-		b.removed()
-	}
-}
-
-func unpluggedWaiting(b *bench) {
-	presented := during(func() error {
-		_, err := b.reader.Present(b.Context())
-		return err
-	})
-	b.condition(device.NoCard)
-	for range 2 {
-		b.harness.Unplug()
-		b.condition(device.Absent)
-		b.harness.Replug()
-		b.condition(device.NoCard)
-	}
-	b.harness.Insert(atrT0, respond)
-	if err := <-presented; err != nil {
-		b.Fatal(err)
-	}
-	b.condition(device.CardIn)
-	b.harness.Unplug() // nobody asks: the driver notices by itself
-	b.condition(device.Absent)
-	b.harness.Replug()
-	b.works(b.present().Card)
-}
-
-// unpluggedAgain looks for what is lost with each time that the reader goes and comes back.
-func unpluggedAgain(b *bench) {
-	b.harness.Insert(atrT0, respond)
-	b.works(b.present().Card)
-	before := held(b.T)
-	for range 12 {
-		b.harness.Unplug()
-		b.condition(device.Absent)
-		b.harness.Replug()
-		b.works(b.present().Card)
-	}
-	if now := held(b.T); now > before+6 {
-		b.Errorf("goroutines and descriptors grew from %d to %d", before, now)
-	}
-}
-
-// thousand looks for what is lost with each card.
-func thousand(t *testing.T, connect Connect) {
-	before := held(t)
-	t.Run("inserted", func(t *testing.T) {
-		reader, harness := connect(t)
-		b := &bench{t, reader, harness}
-		var during int
-		for i := range 1000 {
-			harness.Insert(atrT0, respond)
-			p := b.present()
-			if got, err := b.transmit(p.Card, readCommand); err != nil || !bytes.Equal(got, respond(readCommand)) {
-				t.Fatalf("card %d: %X, %v", i, got, err)
-			}
-			if err := reader.Release(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			harness.Remove()
-			b.removed()
-			switch now := held(t); {
-			case i == 100:
-				during = now
-			case i > 100 && now > during+8:
-				t.Fatalf("goroutines and descriptors grew from %d to %d in %d cards", during, now, i-100)
-			}
-		}
-		if err := reader.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
-	for range 100 { // the harness may take a moment to leave
-		if held(t) <= before {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines and descriptors before, %d after", before, held(t))
-}
-
-// held counts goroutines and open descriptors.
-func held(t *testing.T) int {
-	t.Helper()
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return runtime.NumGoroutine() + len(open)
 }

@@ -67,6 +67,40 @@ type bench struct {
 	*testing.T
 	reader  device.Reader
 	harness Harness
+	limits  Limits
+}
+
+// newBench asks the harness for its limits.
+func newBench(t *testing.T, reader device.Reader, harness Harness) *bench {
+	t.Helper()
+	b := &bench{T: t, reader: reader, harness: harness}
+	if limited, ok := harness.(Limited); ok {
+		b.limits = limited.Limits()
+	}
+	for _, kind := range everywhere() {
+		if why, left := b.limits.Faults[kind]; left {
+			t.Fatalf("the fault %q cannot be left out (%s): it happens on every wire", kind, why)
+		}
+	}
+	return b
+}
+
+// needs ends the test, and says so, where one of the faults cannot happen on this wire.
+func (b *bench) needs(kinds ...Fault) {
+	b.Helper()
+	for _, kind := range kinds {
+		if why, left := b.limits.Faults[kind]; left {
+			b.Skipf("DOES NOT APPLY: %s: %s", kind, why)
+		}
+	}
+}
+
+// needsResets ends the test, and says so, where the driver has no say in resets.
+func (b *bench) needsResets() {
+	b.Helper()
+	if b.limits.Resets != "" {
+		b.Skipf("DOES NOT APPLY: resets: %s", b.limits.Resets)
+	}
 }
 
 // present waits for a card that has to come.

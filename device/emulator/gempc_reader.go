@@ -1,7 +1,9 @@
 package emulator
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"tillway/device/ccid"
 )
@@ -13,9 +15,12 @@ type WireFault string
 const (
 	FaultMute      WireFault = "mute"         // the card does not answer; the reader reports it
 	FaultSlow      WireFault = "slow"         // card and reader ask for more time, then answer
+	FaultStalled   WireFault = "stalled"      // the reader asks for more time, again and again, and never answers
 	FaultChecksum  WireFault = "bad checksum" // the answer arrives with one byte changed
+	FaultParity    WireFault = "parity"       // the reader reports that the card's characters arrived damaged
 	FaultShort     WireFault = "short frame"  // the answer breaks off in its middle
 	FaultGarbage   WireFault = "garbage"      // bytes of no frame stand before the answer
+	FaultStale     WireFault = "stale answer" // the answer to an older command stands before the answer
 	FaultLost      WireFault = "lost"         // the answer never arrives
 	FaultRefused   WireFault = "refused"      // the reader asks for the command again (NAK)
 	FaultReset     WireFault = "reset"        // the reader restarts: the command is lost, the card without power
@@ -26,7 +31,8 @@ const (
 // WireFaults lists the faults.
 func WireFaults() []WireFault {
 	return []WireFault{
-		FaultMute, FaultSlow, FaultChecksum, FaultShort, FaultGarbage, FaultLost, FaultRefused, FaultReset, FaultRemoved, FaultUnplugged,
+		FaultMute, FaultSlow, FaultStalled, FaultChecksum, FaultParity, FaultShort, FaultGarbage, FaultStale, FaultLost, FaultRefused, FaultReset,
+		FaultRemoved, FaultUnplugged,
 	}
 }
 
@@ -64,6 +70,8 @@ const (
 	moveAway = 0x02 // slot change: empty
 	moveIn   = 0x03 // slot change: a card is in
 	moreTime = 0x81 // a byte of 80 or more on the line asks for time
+
+	stalledRequests = 250 // for time, of a reader that is not coming to its end
 )
 
 // insert puts a chip into the slot (nil takes it out) and returns what the reader says by itself.
@@ -142,7 +150,8 @@ func (r *twin) serve(ev event) result {
 		fault = r.take(r.carried + 1)
 	}
 	switch fault {
-	case "", FaultMute, FaultSlow, FaultChecksum, FaultShort, FaultGarbage, FaultLost: // the command is carried out
+	case "", FaultMute, FaultSlow, FaultStalled, FaultChecksum, FaultParity, FaultShort, FaultGarbage, FaultStale, FaultLost:
+		// the command is carried out
 	case FaultRefused:
 		return result{out: nak[:]}
 	case FaultReset:
@@ -169,26 +178,40 @@ func (r *twin) carry(m ccid.Message, fault WireFault) result {
 	sent := frame(ccid.Append(nil, answer))
 	r.lastAnswer = sent
 	r.emptyTold = r.emptyTold || answer.Status().ICC == ccid.NoICC
-	switch fault {
-	case FaultSlow:
-		wait := ccid.Message{Type: answer.Type, Seq: m.Seq, Params: ccid.Status{ICC: r.icc(), Command: ccid.TimeExtension, Error: 2}.Params(0)}
-		sent = append(append([]byte{moreTime, moreTime}, frame(ccid.Append(nil, wait))...), sent...)
-	case FaultChecksum:
-		sent = append([]byte(nil), sent...)
-		sent[len(sent)-1] ^= 0x01
-	case FaultShort:
-		sent = sent[:len(sent)/2]
-	case FaultGarbage:
-		sent = append([]byte{0x00, 0x41, 0x7F}, sent...)
-	case FaultLost:
-		sent = nil
-	case FaultMute, FaultRefused, FaultReset, FaultRemoved, FaultUnplugged, "":
-	}
-	res.out = append(echo, sent...)
+	res.out = append(echo, r.spoil(m, answer, sent, fault)...)
 	if res.left {
 		res.out = append(res.out, r.insert(nil)...)
 	}
 	return res
+}
+
+// spoil is what stands on the line in place of an answer that a fault meets.
+func (r *twin) spoil(m, answer ccid.Message, sent []byte, fault WireFault) []byte {
+	framed := func(m ccid.Message) []byte { return frame(ccid.Append(nil, m)) }
+	switch fault {
+	case FaultSlow:
+		wait := ccid.Message{Type: answer.Type, Seq: m.Seq, Params: ccid.Status{ICC: r.icc(), Command: ccid.TimeExtension, Error: 2}.Params(0)}
+		return slices.Concat([]byte{moreTime, moreTime}, framed(wait), sent)
+	case FaultStalled:
+		return bytes.Repeat([]byte{moreTime}, stalledRequests)
+	case FaultChecksum:
+		sent = bytes.Clone(sent)
+		sent[len(sent)-1] ^= 0x01
+	case FaultParity:
+		return framed(r.failed(answer.Type, m, ccid.XfrParityError))
+	case FaultShort:
+		return sent[:len(sent)/2]
+	case FaultGarbage:
+		return append([]byte{0x00, 0x41, 0x7F}, sent...)
+	case FaultStale:
+		old := r.reply(answer.Type, m, 0, []byte{0x6F, 0x00})
+		old.Seq--
+		return append(framed(old), sent...)
+	case FaultLost:
+		return nil
+	case FaultMute, FaultRefused, FaultReset, FaultRemoved, FaultUnplugged, "":
+	}
+	return sent
 }
 
 // removedDuring is a command in whose course the card goes away.

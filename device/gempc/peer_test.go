@@ -206,6 +206,18 @@ func (p *peer) misbehave(fault devicetest.Fault, m ccid.Message) {
 	case devicetest.ShortFrame:
 		b := framed(p.handle(m))
 		p.write(b[:len(b)/2])
+	case devicetest.Stalled:
+		for range 250 {
+			p.write([]byte{0x80})
+		}
+	case devicetest.Parity:
+		p.handle(m)
+		p.write(framed(p.reply(m, ccid.DataBlock, ccid.Failed, ccid.XfrParityError, nil)))
+	case devicetest.Stale:
+		old := p.reply(m, ccid.DataBlock, ccid.Done, 0, []byte{0x6F, 0x00})
+		old.Seq--
+		p.write(framed(old))
+		p.write(framed(p.handle(m)))
 	case devicetest.Garbage:
 		p.write([]byte{0x00, 0x03, 0x04, 0x50, 0x07, 0x41})
 		p.write(framed(p.handle(m)))
