@@ -275,11 +275,14 @@ func (a *app) keysImport() *cobra.Command {
 		Use: "import ACQUIRER USE FILE", Short: "Load a key from a key block (TR-31, X9.143)", Args: args("ACQUIRER", "USE", "FILE"),
 		Long: `import loads a key from the key block in FILE, or on standard input for -. USE is pin, mac, data or master. The block has to be made
 under the acquirer's key-encrypting key or, for session keys, its master key, and has to be for that use: B1 with its serial
-number for DUKPT; P0; M0, M1, M3, M6; D0; K0, K1. A clear key is refused.`,
+number for DUKPT; P0; M0, M1, M3, M6; D0; K0, K1. A clear key is refused.
+
+"import stripe swipe FILE" loads the key of an enciphering stripe reader (B1), "import pinpad pad FILE" the one that a PIN pad and
+this terminal know each other by (B3); stripe and pinpad have components of their own.`,
 		RunE: func(c *cobra.Command, argv []string) error {
-			use, ok := map[string]secure.Use{"pin": secure.UsePIN, "mac": secure.UseMAC, "data": secure.UseData, "master": secure.UseMaster}[strings.ToLower(argv[1])]
+			use, ok := map[string]secure.Use{"pin": secure.UsePIN, "mac": secure.UseMAC, "data": secure.UseData, "master": secure.UseMaster, "swipe": secure.UseSwipe, "pad": secure.UsePad}[strings.ToLower(argv[1])]
 			if !ok {
-				return usage("USE %q: pin, mac, data or master", argv[1])
+				return usage("USE %q: pin, mac, data, master, or swipe (of the set stripe) and pad (of the set pinpad)", argv[1])
 			}
 			block, err := a.keyBlock(argv[2])
 			if err != nil {

@@ -11,12 +11,15 @@ import (
 // Use is what a key may do, and nothing else: each use of a set has a key, and under DUKPT a counter, of its own.
 type Use uint8
 
-// The uses. Master is the key under which an acquirer sends session keys (TMK); it does nothing else.
+// The uses. Master is the key under which an acquirer sends session keys (TMK); it does nothing else. Swipe is an enciphering
+// stripe reader's initial key, Pad the one that PIN pad and module know each other by: neither is an acquirer's.
 const (
-	UsePIN Use = iota + 1
-	UseMAC
-	UseData
-	UseMaster
+	UsePIN    Use = 1
+	UseMAC    Use = 2
+	UseData   Use = 3
+	UseMaster Use = 4
+	UseSwipe  Use = 9
+	UsePad    Use = 10
 )
 
 func (u Use) String() string {
@@ -29,6 +32,10 @@ func (u Use) String() string {
 		return "data"
 	case UseMaster:
 		return "master"
+	case UseSwipe:
+		return "swipe"
+	case UsePad:
+		return "pad"
 	case useKEK:
 		return "KEK"
 	case useProposedPIN, UseProposedMAC, useProposedData:
@@ -327,6 +334,7 @@ type Terminal interface {
 	Macs
 	Data
 	PINPad
+	Swipes
 	Tokens
 	Keys
 	SessionKeys
@@ -362,6 +370,7 @@ var (
 	ErrDestroyed   = errors.New("this module's keys were destroyed")
 	ErrDenied      = errors.New("not on this socket")
 	ErrTicket      = errors.New("loading keys takes somebody who is logged in with a role for it, anew every five minutes: pos login NAME")
+	ErrReplayed    = errors.New("swipe was taken before: swipe the card again")
 	ErrProtocol    = errors.New("secure module's protocol broken")
 	ErrGone        = errors.New("secure module has ended")
 )

@@ -338,6 +338,27 @@ func (c *Client) EnterPIN(ctx context.Context, q PINRequest) (p PINResult, err e
 	return p, err
 }
 
+// DecipherSwipe is Swipes'.
+func (c *Client) DecipherSwipe(ctx context.Context, s EncipheredSwipe) (texts [][]byte, err error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	fill := func(w *writer) {
+		w.bytes(s.KSN)
+		w.u8(byte(s.Variant))
+		w.u8(byte(len(s.Blocks)))
+		for _, b := range s.Blocks {
+			w.bytes(b)
+		}
+	}
+	err = c.do(ctx, opDecipherSwipe, maxSwipeBlocks*maxSwipeBlock, fill, func(r *reader) {
+		for range min(int(r.u8()), maxSwipeBlocks) {
+			texts = append(texts, slices.Clone(r.bytes(maxSwipeBlock)))
+		}
+	}, nil)
+	return texts, err
+}
+
 // Token is Tokens'.
 func (c *Client) Token(ctx context.Context, pan PAN) (out []byte, err error) {
 	err = c.do(ctx, opToken, 32, func(w *writer) { w.text(string(pan)) }, func(r *reader) { out = slices.Clone(r.bytes(32)) }, nil)

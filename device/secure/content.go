@@ -19,6 +19,8 @@ const (
 	dukptScheme     scheme = iota + 1 // a key a message, from registers
 	sessionScheme                     // one key until the next is sent
 	componentScheme                   // of people
+	readerScheme                      // a stripe reader's initial key: the reader has the counter
+	pairingScheme                     // one key, of which session keys are derived
 )
 
 func (s scheme) String() string {
@@ -29,6 +31,10 @@ func (s scheme) String() string {
 		return "session"
 	case componentScheme:
 		return "components"
+	case readerScheme:
+		return "DUKPT of a reader"
+	case pairingScheme:
+		return "pairing"
 	}
 	return "unknown"
 }
@@ -183,6 +189,9 @@ func readSetKey(r *reader) (*setKey, []byte) {
 }
 
 func (k *setKey) wellFormed(key []byte) bool {
-	return checkName(k.set) == nil && k.use >= UsePIN && k.use <= useProposedData && k.scheme >= dukptScheme && k.scheme <= componentScheme &&
-		len(key) > 0 && (k.scheme == dukptScheme) == (len(k.base) != 0)
+	return checkName(k.set) == nil && k.use >= UsePIN && k.use <= UsePad && k.scheme >= dukptScheme && k.scheme <= pairingScheme &&
+		len(key) > 0 && k.counted() == (len(k.base) != 0)
 }
+
+// counted says that the key's own serial number goes with it: DUKPT, the terminal's or a reader's.
+func (k *setKey) counted() bool { return k.scheme == dukptScheme || k.scheme == readerScheme }

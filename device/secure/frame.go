@@ -54,6 +54,7 @@ const (
 	opConfirm
 	opWithdraw
 	opTicket
+	opDecipherSwipe
 	opLoadComponent
 	opAbort
 	opAdmit
@@ -71,7 +72,7 @@ func errorTable() []error {
 	return []error{
 		ErrName, ErrNoKey, ErrForged, ErrTooLong, ErrFull, ErrFiles, ErrClosed, ErrExhausted, ErrLease, ErrMAC, ErrUsage, ErrPAN,
 		ErrRequest, ErrNoPad, ErrBusy, ErrNoKEK, ErrKeyBlock, ErrWeak, ErrTestKey, ErrSameKey, ErrComponent, ErrDualControl, ErrOwing,
-		ErrDestroyed, ErrDenied, ErrProtocol, ErrLocked, context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, ErrTicket,
+		ErrDestroyed, ErrDenied, ErrProtocol, ErrLocked, context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, ErrTicket, ErrReplayed,
 	}
 }
 

@@ -62,8 +62,9 @@ func TestNoInterfaceReturnsAKey(t *testing.T) {
 	for use, block := range blocks {
 		must(keys.Import(ctx, "acquirer", use, block))(t)
 	}
+	must(keys.Import(ctx, SwipeSet, UseSwipe, tdesBlock(t, loadOtherKEK(t, keys, SwipeSet, TDES), ksnSwipe)))(t)
 	secrets := map[string][]byte{"share": shareA, "other share": shareB, "KEK": kek, "PIN": []byte("902175340168")}
-	for name, ksn := range map[string]x9.KSN{"PIN": ksnPIN, "MAC": ksnMAC} {
+	for name, ksn := range map[string]x9.KSN{"PIN": ksnPIN, "MAC": ksnMAC, "swipe": ksnSwipe} {
 		ik := must(x9.TDESInitialKey(bdkT, ksn))(t)
 		secrets[name+" initial"] = ik
 		for c := uint32(1); c < 40; c++ {
@@ -131,6 +132,7 @@ func askEverything(ctx context.Context, c *Client) {
 	_, _ = c.Open(ctx, "batch", nil, []byte("no such thing"))
 	_, _ = c.Token(ctx, "5413330089604111")
 	_, _ = c.Status(ctx)
+	_, _ = c.DecipherSwipe(ctx, EncipheredSwipe{KSN: swipeAt(1), Variant: SwipePINKey, Blocks: [][]byte{make([]byte, 40)}})
 	_ = c.HostSaw(ctx, "acquirer", UseMAC, ksnMAC[:])
 	_, _ = c.Import(ctx, "acquirer", UsePIN, "B0000")
 	_, _ = c.ImportSession(ctx, "acquirer", UsePIN, make([]byte, 16), "000000")
@@ -154,6 +156,8 @@ func TestResultsHaveNoRoomForAKey(t *testing.T) {
 		"EnterPIN": "PINResult.Block: enciphered; PINResult.Lease.KSN: a serial number",
 		"Encipher": "enciphered data",
 		"Status":   "KeyStatus.KSN: a serial number",
+
+		"DecipherSwipe": "clear card data, as a chip gives it",
 	}
 	found := map[string]bool{}
 	for _, i := range []reflect.Type{reflect.TypeFor[Terminal](), reflect.TypeFor[Components](), reflect.TypeFor[Backend]()} {

@@ -22,10 +22,13 @@ type usageRow struct {
 	modes      string
 }
 
-// usageTable: whatever is not here is refused. A MAC key has to make and to verify (C); a PIN and a data key encipher.
+// usageTable: whatever is not here is refused. A MAC key has to make and to verify (C); a PIN and a data key encipher; of a pairing
+// key others are derived (X9.143 B3).
 func usageTable() []usageRow {
 	return []usageRow{
 		{"B1", []Use{UsePIN, UseMAC, UseData}, dukptScheme, "TA", "XN"},
+		{"B1", []Use{UseSwipe}, readerScheme, "TA", "XN"},
+		{"B3", []Use{UsePad}, pairingScheme, "A", "XN"},
 		{"P0", []Use{UsePIN}, sessionScheme, "TA", "EBN"},
 		{"M0", []Use{UseMAC}, sessionScheme, "T", "CN"},
 		{"M1", []Use{UseMAC}, sessionScheme, "T", "CN"},
@@ -105,11 +108,14 @@ func keyOf(set string, use Use, h x9.KeyBlockHeader, key []byte) (k *setKey, err
 	if at < 0 {
 		return nil, fmt.Errorf("key block of usage %s, algorithm %c, mode %c: %w", h.Usage, h.Algorithm, h.Mode, ErrUsage)
 	}
+	if (use == UseSwipe) != (set == SwipeSet) || (use == UsePad) != (set == PadSet) {
+		return nil, fmt.Errorf("%s key in the set %q: %q takes the stripe reader's (swipe), %q the PIN pad's (pad), an acquirer's neither: %w", use, set, SwipeSet, PadSet, ErrUsage)
+	}
 	k = &setKey{set: set, use: use, scheme: usageTable()[at].scheme, usage: h.Usage}
 	if k.algorithm, err = algorithmOf(h.Algorithm, key); err != nil {
 		return nil, err
 	}
-	if k.scheme == dukptScheme {
+	if k.counted() {
 		if k.base, err = baseOf(h, k.algorithm); err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func published(k *setKey, key []byte) bool {
 	for _, text := range maskedKeys() {
 		known := unmask(text)
 		same := sameKey(k.algorithm, known, key)
-		if !same && k.scheme == dukptScheme {
+		if !same && k.counted() {
 			if ik := initialKey(k, known); ik != nil {
 				same = sameKey(k.algorithm, ik, key)
 				clear(ik)

@@ -34,7 +34,7 @@ const (
 func (r Role) may(op byte) bool {
 	switch r {
 	case RoleTerminal:
-		return op >= opCreateKey && op <= opTicket
+		return op >= opCreateKey && op <= opDecipherSwipe
 	case RoleKeys:
 		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort, opAdmit}, op)
 	}
@@ -270,6 +270,8 @@ func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *write
 		return s.load(ctx, op, r, w)
 	case opPropose:
 		return s.propose(ctx, r, w)
+	case opDecipherSwipe:
+		return s.decipherSwipe(ctx, r, w)
 	case opAdmit:
 		return s.admit(ctx, r)
 	case opTicket:
@@ -387,6 +389,23 @@ func (s *Server) propose(ctx context.Context, r *reader, w *writer) error {
 	w.u8(byte(len(checks)))
 	for _, c := range checks {
 		w.text(string(c))
+	}
+	return err
+}
+
+func (s *Server) decipherSwipe(ctx context.Context, r *reader, w *writer) error {
+	q := EncipheredSwipe{KSN: r.bytes(12), Variant: SwipeVariant(r.u8())}
+	for range min(int(r.u8()), maxSwipeBlocks) {
+		q.Blocks = append(q.Blocks, r.bytes(maxSwipeBlock))
+	}
+	if err := r.end(); err != nil {
+		return err
+	}
+	texts, err := s.backend.DecipherSwipe(ctx, q)
+	w.u8(byte(len(texts)))
+	for _, text := range texts {
+		w.bytes(text)
+		clear(text)
 	}
 	return err
 }

@@ -141,6 +141,19 @@ func loadKEK(t testing.TB, c Components, set string, a Algorithm) []byte {
 	return must(x9.CombineComponents(shareA, shareB))(t)
 }
 
+// shareC makes another key of shareA than shareB does: one key serves one set.
+var shareC = unhex("B0C1D2E3F405162738495A6B7C8D9EAF")
+
+func loadOtherKEK(t testing.TB, c Components, set string, a Algorithm) []byte {
+	t.Helper()
+	for i, share := range [][]byte{shareA, shareC} {
+		if _, err := c.LoadComponent(t.Context(), Component{Set: set, Of: 2, Number: i + 1, Holder: []string{"Amina", "Badr"}[i], Algorithm: a, Value: bytes.Clone(share)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return must(x9.CombineComponents(shareA, shareC))(t)
+}
+
 // wrap makes a key block.
 func wrap(t testing.TB, kek []byte, h x9.KeyBlockHeader, key []byte) string {
 	t.Helper()
