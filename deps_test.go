@@ -20,7 +20,7 @@ func TestDeps(t *testing.T) {
 		user      = `echo 1000`
 		fails     = `exit 1`
 		sudo      = `[ "$1" = -n ] || exit 9; shift; "$@"`
-		installs  = `echo "$*" >>"$MACHINE/calls"; [ "$1" = update ] || { printf '#!/bin/sh\ncat >/dev/null\n' >"$MACHINE/gcc"; chmod +x "$MACHINE/gcc"; }`
+		installs  = `echo "$*" >>"$MACHINE/calls"; [ "$1" = update ] || { printf '#!/bin/sh\ncat >/dev/null\n' >"$MACHINE/gcc"; cp "$MACHINE/gcc" "$MACHINE/pkg-config"; chmod +x "$MACHINE/gcc" "$MACHINE/pkg-config"; }`
 		installed = "update -q\ninstall -y --no-install-recommends gcc libc6-dev\n"
 	)
 	for _, c := range []struct {
@@ -33,12 +33,16 @@ func TestDeps(t *testing.T) {
 		{"all there", map[string]string{"go": goWorks, "cc": works, "apt-get": installs, "id": root}, true, "", nil},
 		{"no Go", map[string]string{"cc": works, "apt-get": installs, "id": root}, false, "", []string{"Go is not installed", "the Go project's own site"}},
 		{"Go too old", map[string]string{"go": goTooOld, "cc": works, "apt-get": installs, "id": root}, false, "", []string{"invalid go version", "the Go project's own site"}},
+		{"no libusb, root", map[string]string{"go": goWorks, "cc": works, "pkg-config": fails, "apt-get": installs, "id": root}, true, "update -q\ninstall -y --no-install-recommends libusb-1.0-0-dev pkg-config\n", []string{"missing: libusb's headers", "installing: libusb-1.0-0-dev pkg-config"}},
+		{"neither compiler nor libusb, no sudo", map[string]string{"go": goWorks, "pkg-config": fails, "apt-get": installs, "id": user}, false, "", []string{"gcc libc6-dev libusb-1.0-0-dev pkg-config"}},
+		{"libusb not to be had", map[string]string{"go": goWorks, "cc": works, "pkg-config": fails, "apt-get": "exit 0", "id": root}, false, "", []string{"still does not find it"}},
+		{"no libusb, no apt", map[string]string{"go": goWorks, "cc": works, "pkg-config": fails, "id": root}, false, "", []string{"libusb1-devel", "pacman -S gcc libusb", "libusb-dev"}},
 		{"no compiler, root", map[string]string{"go": goWorks, "apt-get": installs, "id": root}, true, installed, []string{"missing: a working C compiler", "installing: gcc libc6-dev"}},
 		{"compiler without headers, root", map[string]string{"go": goWorks, "cc": fails, "apt-get": installs, "id": root}, true, installed, []string{"SQLite"}},
 		{"no compiler, sudo without password", map[string]string{"go": goWorks, "apt-get": installs, "id": user, "sudo": sudo}, true, installed, []string{"installing: gcc libc6-dev"}},
 		{"no compiler, sudo asks", map[string]string{"go": goWorks, "apt-get": installs, "id": user, "sudo": fails}, false, "", []string{"sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev"}},
 		{"no compiler, no sudo", map[string]string{"go": goWorks, "apt-get": installs, "id": user}, false, "", []string{"run this line"}},
-		{"no compiler, no apt", map[string]string{"go": goWorks, "id": root}, false, "", []string{"dnf install gcc", "pacman -S gcc", "apk add gcc musl-dev"}},
+		{"no compiler, no apt", map[string]string{"go": goWorks, "id": root}, false, "", []string{"dnf install gcc", "pacman -S gcc libusb pkgconf", "apk add gcc musl-dev"}},
 		{"apt fails", map[string]string{"go": goWorks, "apt-get": fails, "id": root}, false, "", []string{"installing"}},
 		{"cgo off", map[string]string{"go": goNoCgo, "cc": works, "id": root}, false, "", []string{"CGO_ENABLED=1"}},
 	} {
@@ -75,7 +79,10 @@ func TestDeps(t *testing.T) {
 func machine(t *testing.T, commands map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, tool := range []string{"sh", "mktemp", "rm", "cat", "chmod"} {
+	if commands["pkg-config"] == "" {
+		commands["pkg-config"] = "exit 0" // libusb is there
+	}
+	for _, tool := range []string{"sh", "mktemp", "rm", "cat", "chmod", "cp"} {
 		real, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)

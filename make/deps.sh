@@ -2,7 +2,8 @@
 # Looks for what the build needs, and installs what is missing where apt can: as root or with passwordless sudo
 # without a question; otherwise it prints the one line to run and stops.
 # Needed now: Go (go.mod says which) and a C compiler with the C library's headers, because the journal's database,
-# SQLite, is C code (github.com/mattn/go-sqlite3).
+# SQLite, is C code (github.com/mattn/go-sqlite3), and libusb with pkg-config, which says where it is, because USB readers
+# are driven through it (github.com/google/gousb).
 set -eu
 
 say() { printf 'deps: %s\n' "$*" >&2; }
@@ -28,16 +29,23 @@ links() {
 	# shellcheck disable=SC2086 # CC may hold arguments
 	printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | $compiler -x c -o "$out" - >/dev/null 2>&1
 }
-links || packages="gcc libc6-dev"
+links || {
+	packages="gcc libc6-dev"
+	say "missing: a working C compiler (tried $compiler). SQLite, which keeps the journal, is C code."
+}
+libusb() { pkg-config --exists libusb-1.0 >/dev/null 2>&1; }
+libusb || {
+	packages="${packages:+$packages }libusb-1.0-0-dev pkg-config"
+	say "missing: libusb's headers, or pkg-config. USB readers are driven through libusb."
+}
 
 if [ -n "$packages" ]; then
-	say "missing: a working C compiler (tried $compiler). SQLite, which keeps the journal, is C code."
 	if ! command -v apt-get >/dev/null 2>&1; then
 		say "install it with your system's packages and run make again:"
-		say "  Fedora, RHEL: dnf install gcc glibc-devel"
-		say "  Arch:         pacman -S gcc"
-		say "  Alpine:       apk add gcc musl-dev"
-		say "  openSUSE:     zypper install gcc glibc-devel"
+		say "  Fedora, RHEL: dnf install gcc glibc-devel libusb1-devel pkgconf-pkg-config"
+		say "  Arch:         pacman -S gcc libusb pkgconf"
+		say "  Alpine:       apk add gcc musl-dev libusb-dev pkgconf"
+		say "  openSUSE:     zypper install gcc glibc-devel libusb-1_0-devel pkgconf-pkg-config"
 		exit 1
 	fi
 	install="apt-get install -y --no-install-recommends $packages"
@@ -55,14 +63,18 @@ if [ -n "$packages" ]; then
 	$sudo apt-get update -q >&2
 	# shellcheck disable=SC2086 # words on purpose
 	$sudo $install >&2
-	compiler=gcc
+	links || compiler=gcc
 	links || {
 		say "the compiler that was installed still does not link a program: see the lines above"
+		exit 1
+	}
+	libusb || {
+		say "libusb-1.0-0-dev was installed, and pkg-config still does not find it: see the lines above"
 		exit 1
 	}
 fi
 
 if [ "$("$GO" env CGO_ENABLED)" != 1 ]; then
-	say "cgo is switched off (CGO_ENABLED), and SQLite needs it: run make with CGO_ENABLED=1"
+	say "cgo is switched off (CGO_ENABLED), and SQLite and libusb need it: run make with CGO_ENABLED=1"
 	exit 1
 fi
