@@ -282,7 +282,7 @@ this terminal know each other by (B3); stripe and pinpad have components of thei
 		RunE: func(c *cobra.Command, argv []string) error {
 			use, ok := map[string]secure.Use{"pin": secure.UsePIN, "mac": secure.UseMAC, "data": secure.UseData, "master": secure.UseMaster, "swipe": secure.UseSwipe, "pad": secure.UsePad}[strings.ToLower(argv[1])]
 			if !ok {
-				return usage("USE %q: pin, mac, data, master, or swipe (of the set stripe) and pad (of the set pinpad)", argv[1])
+				return usage("USE %q: pin, mac, data or master; of stripe: swipe; of pinpad: pad", argv[1])
 			}
 			block, err := a.keyBlock(argv[2])
 			if err != nil {
