@@ -77,7 +77,8 @@ type Response struct {
 	Approved money.Amount // where less was approved than asked for (partial approval), what was; with VerdictApproved
 	Balance  money.Amount // of a balance inquiry: what is available; may be below zero
 
-	Unknown bool // of a reversal: the host has no such transaction, so that nothing is left to reverse
+	Unknown   bool // of a reversal: the host has no such transaction, so that nothing is left to reverse
+	Duplicate bool // of an advice or a reversal: the host has had it already, and the acquirer says that it has taken it then; believed of a repeat only
 
 	InBalance bool         // of totals: the host has the same
 	Closed    bool         // of totals: the batch is closed at the host, in balance or not

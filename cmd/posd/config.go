@@ -106,6 +106,7 @@ type nacConfig struct {
 	TipType      string   `toml:"tip_type"`
 	Partial      string   `toml:"partial"`
 	Deferred     bool     `toml:"deferred"`
+	Booked       bool     `toml:"duplicate_is_booked"`
 	TotalsDigits int      `toml:"totals_digits"`
 	HostTotals   bool     `toml:"host_totals"`
 	Marked       []string `toml:"marked_repeats"`

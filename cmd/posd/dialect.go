@@ -61,7 +61,7 @@ func defaultNAC() nacConfig {
 	return nacConfig{
 		Track2Filler: d.Track2Filler, Repeat: d.Repeat, Chip: d.ChipEntry, PIN: d.PINEntry, Stripe: d.StripeEntry, Fallback: d.FallbackEntry, Kept: d.KeptEntry,
 		CashbackCode: d.CashbackCode, PreauthCode: d.PreauthCode, Balance: d.Balance, VoidAmount: d.VoidAmount, Amounts: d.Amounts,
-		TipType: d.TipType, Partial: d.Partial, Deferred: d.Deferred, TotalsDigits: d.TotalsDigits, HostTotals: d.HostTotals, Marked: d.Marked,
+		TipType: d.TipType, Partial: d.Partial, Deferred: d.Deferred, Booked: d.Booked, TotalsDigits: d.TotalsDigits, HostTotals: d.HostTotals, Marked: d.Marked,
 		MAC: d.MAC, MACBytes: d.MACBytes, SecurityField: d.SecurityField, PINBytes: d.PINBytes,
 		KeyExchange: d.KeyExchange, KeyExchangeCode: d.KeyExchangeCode, KeyField: d.KeyField, EchoCode: d.EchoCode,
 	}
@@ -77,7 +77,7 @@ func (n nacConfig) settings(p profile.Profile, now func() time.Time) nac.Setting
 		KeyExchange: n.KeyExchange, KeyExchangeCode: n.KeyExchangeCode, KeyField: n.KeyField, EchoCode: n.EchoCode, HostOrders: n.HostOrders,
 		Kinds: nac.Kinds{
 			CashbackCode: n.CashbackCode, PreauthCode: n.PreauthCode, Balance: n.Balance, VoidAmount: n.VoidAmount, Amounts: n.Amounts,
-			TipType: n.TipType, Partial: n.Partial, Deferred: n.Deferred, TotalsDigits: n.TotalsDigits, HostTotals: n.HostTotals, Marked: n.Marked,
+			TipType: n.TipType, Partial: n.Partial, Deferred: n.Deferred, Booked: n.Booked, TotalsDigits: n.TotalsDigits, HostTotals: n.HostTotals, Marked: n.Marked,
 		},
 	}
 	for name, b := range n.Brands {
@@ -106,6 +106,7 @@ type v93Config struct {
 	Void         string `toml:"void"`
 	TipType      string `toml:"tip_type"`
 	Deferred     bool   `toml:"deferred"`
+	Booked       bool   `toml:"duplicate_is_booked"`
 	Partial      bool   `toml:"partial"`
 
 	Reasons      map[string]string `toml:"reasons"`
@@ -195,7 +196,7 @@ func (c v93Config) settings(p profile.Profile, now func() time.Time) v93.Setting
 		Acquirer: c.Acquirer, OmitCurrency: c.OmitCurrency, BatchField: c.BatchField, InvoiceField: c.InvoiceField, TextField: c.TextField,
 		SignOn: c.SignOn, Echo: c.Echo, Preauth: c.Preauth, Void: c.Void, TipType: c.TipType, Deferred: c.Deferred, Partial: c.Partial, Reconcile: c.Reconcile,
 		TotalsField: c.TotalsField, ReversedAs: v93.Reason(c.ReversedAs), ReversalTags: c.ReversalTags, Original: c.Original, OriginalText: c.OriginalText,
-		Repeat: c.Repeat, AlsoApproved: c.AlsoApproved, Brand: c.Brand.brand(), Brands: map[string]v93.Brand{}, Reasons: map[v93.Reason]string{},
+		Repeat: c.Repeat, Booked: c.Booked, AlsoApproved: c.AlsoApproved, Brand: c.Brand.brand(), Brands: map[string]v93.Brand{}, Reasons: map[v93.Reason]string{},
 		MAC: c.MAC, MACBytes: c.MACBytes, MACFiller: c.MACFiller, MACField: c.MACField, MACSignOn: c.MACSignOn, PINBytes: c.PINBytes,
 		PointOfService: v93.PointOfServiceOf(p.Terminal.Capabilities, emv.MoreCapabilities(p.Terminal.MoreCapabilities), p.Terminal.Type),
 		Zone:           p.Zone, Now: now,

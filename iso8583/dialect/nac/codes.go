@@ -19,6 +19,7 @@ type codeRow struct {
 const (
 	inPart       = "10" // less is approved than was asked for
 	notFound     = "25" // of a reversal: its original never reached the host, there is nothing to reverse, and the debt is paid
+	duplicate    = "94"
 	outOfBalance = "95"
 )
 
@@ -110,7 +111,7 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "The bank does not find what this refers to.", dialect.CallHelp, false}
 	case "30":
 		return codeRow{declined, "The bank did not understand the message.", dialect.CallHelp, false}
-	case "88", "94":
+	case "88", duplicate:
 		return codeRow{declined, "The bank has had a message with this number already.", dialect.CallHelp, false}
 	case "89":
 		return codeRow{declined, "The bank does not know this terminal.", dialect.CallHelp, false}

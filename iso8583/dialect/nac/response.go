@@ -119,6 +119,7 @@ func (d *Dialect) decide(m *iso8583.Message, of family, r *terminal.Response) er
 	case row.do == dialect.CallBank && !d.answersSale(m): // what a call could bring, a forced sale, is none of the others
 		row.do = dialect.AnotherWay
 	}
+	r.Duplicate = code == duplicate && d.settings.Booked && (of == told || of == reversed)
 	r.Verdict, r.Advice = row.verdict, row.outcome(code)
 	return nil
 }

@@ -336,3 +336,16 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+// That the host has had a message already says that it has taken it where the settings say so, of advices and reversals alone.
+func TestDuplicate(t *testing.T) {
+	for _, booked := range []bool{false, true} {
+		d := dialect(t, func(s *nac.Settings) { s.Booked = booked })
+		for name, of := range map[string]bool{"answer-0230": true, "answer-0410": true, "answer-0210": false, "answer-0330": false} {
+			r, err := d.Response(answer(t, d, name, map[int]string{39: "94"}))
+			if err != nil || r.Verdict != terminal.VerdictDeclined || r.Duplicate != (booked && of) {
+				t.Errorf("%s, %t: %s %t (%v)", name, booked, r.Verdict, r.Duplicate, err)
+			}
+		}
+	}
+}

@@ -27,6 +27,7 @@ type Kinds struct {
 	Deferred     bool     // a request may be kept until the host can be reached
 	TotalsDigits int      // DE 63 of an 0500: 30 (sales, refunds), 90 (six pairs) or 15 (sales alone)
 	HostTotals   bool     // DE 63 of an 0510 is the host's own; otherwise it repeats ours, and is not read
+	Booked       bool     // code 94 to a repeated advice or reversal says that the host has taken it: nothing is left to send
 	Marked       []string // beside reversals, the message types whose repeat says so (0220 as 0221); nil: 0220 and 0320
 }
 

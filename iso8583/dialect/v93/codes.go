@@ -31,6 +31,7 @@ const (
 	adviceNoLiability          = "900"
 	adviceLiability            = "901"
 	notTraced                  = "914"
+	duplicate                  = "913"
 )
 
 func accepted(happened string) codeRow {
@@ -120,7 +121,7 @@ func meaning(code string) codeRow {
 		return codeRow{later, "", "The bank has a fault or is closing its day.", dialect.TryOnce, true}
 	case "904":
 		return codeRow{declined, "", "The bank did not understand the message.", dialect.CallHelp, false}
-	case "913", "922":
+	case duplicate, "922":
 		return codeRow{declined, "", "The bank has had a message with this number already.", dialect.CallHelp, false}
 	case notTraced:
 		return codeRow{declined, "", "The bank does not find what this refers to.", dialect.CallHelp, false}

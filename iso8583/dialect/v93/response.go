@@ -104,6 +104,7 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 		r.Unknown = code == notTraced
 	case noAnswer, ofAdvice:
 	}
+	r.Duplicate = code == duplicate && d.settings.Booked && (kind == ofAdvice || kind == ofReversal)
 	if kind == ofRequest && code == wrongPIN {
 		pinTries(m, &r)
 	}

@@ -338,3 +338,16 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+// That the host has had a message already says that it has taken it where the settings say so, of advices and reversals alone.
+func TestDuplicate(t *testing.T) {
+	for _, booked := range []bool{false, true} {
+		d := dialect(t, func(s *v93.Settings) { s.Booked = booked })
+		for name, of := range map[string]bool{"answer-1230": true, "answer-1430": true, "answer-1210": false} {
+			r, err := d.Response(answer(t, d, name, map[int]string{39: "913"}))
+			if err != nil || r.Verdict != terminal.VerdictDeclined || r.Duplicate != (booked && of) {
+				t.Errorf("%s, %t: %s %t (%v)", name, booked, r.Verdict, r.Duplicate, err)
+			}
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Settings struct {
 	Original      []int             // DE 56: 0 is the message type, others are fields: 0, 11, 12, 32
 	OriginalText  bool              // DE 56 stands in characters, whatever Encoding says
 	Repeat        string            // what is sent again: "marked" (1421, 1221, 1521) or "unchanged"
+	Booked        bool              // 913 to a repeated advice or reversal says that the host has taken it: nothing is left to send
 	AlsoApproved  []string          // action codes that approve a sale besides 000: those the acquirer gives unasked, like 003 or 007
 	Reconcile     string            // message type of totals: "1520" or "1524"
 	TotalsField   int               // their field: 124 or 127
