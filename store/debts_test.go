@@ -284,3 +284,54 @@ func TestParkedDebtKeepsItsMessageUntilItIsWrittenOff(t *testing.T) {
 		t.Errorf("a row that was changed: %v", err)
 	}
 }
+
+// Word of a sale waits behind its own sale's reversal where that one is stuck: refused for good, changed on disk, or with a message that does
+// not open. Other sales' go on.
+func TestAdviceBehindItsStuckReversal(t *testing.T) {
+	unanswered := []terminal.Event{terminal.Start, terminal.Presented, terminal.GoOnline, terminal.NoAnswer, terminal.CardApproves}
+	for name, c := range map[string]struct {
+		park  bool
+		spoil string
+		want  int64
+	}{
+		"owed":    {},
+		"parked":  {park: true, want: 1},
+		"changed": {spoil: "UPDATE owed SET attempts = attempts + 1 WHERE id = 1", want: 1},
+		"lost":    {spoil: "DELETE FROM card WHERE purpose = 'message' AND id = 1", want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			s := f.open()
+			newTeller(t, s, 1).do(unanswered...)
+			newTeller(t, s, 2).do(unanswered...)
+			if c.park {
+				d := due(t, s)[0]
+				move(t, s, &d, terminal.DebtTurn)
+				move(t, s, &d, terminal.DebtRefused)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if c.spoil != "" {
+				db := raw(t, f.path())
+				if _, err := db.Exec(c.spoil); err != nil {
+					t.Fatal(err)
+				}
+				db.Close()
+			}
+			s = f.open()
+			due(t, s) // what does not open is found when it is opened
+			left, err := s.Due(t.Context(), acquirer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			behind := map[int64]int64{}
+			for _, d := range left {
+				behind[d.ID] = d.Behind
+			}
+			if behind[2] != c.want || behind[3] != 0 || behind[4] != 0 || len(left) != 4-int(min(c.want, 1)) {
+				t.Errorf("%v", behind)
+			}
+		})
+	}
+}

@@ -159,7 +159,7 @@ func (s *Store) Parked(ctx context.Context, id int64, message bool) (terminal.De
 	case at < 0:
 		return terminal.Debt{}, terminal.ErrNoDebt
 	case waiting[at].debt.State != terminal.Parked:
-		return terminal.Debt{}, terminal.ErrNotParked
+		return waiting[at].debt, terminal.ErrNotParked
 	case !message:
 		return waiting[at].debt, nil
 	}
@@ -182,7 +182,7 @@ func (s *Store) waitingDebts(ctx context.Context) ([]sealedDebt, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([]sealedDebt, 0, len(all))
+	found, lost := make([]sealedDebt, 0, len(all)), []terminal.Debt(nil)
 	for _, c := range all {
 		over, known := c[12].(int64)
 		if known && over == 0 && !s.quarantined(place("sale", c.number(1))) {
@@ -193,11 +193,26 @@ func (s *Store) waitingDebts(ctx context.Context) ([]sealedDebt, error) {
 			if _, err := s.judge(ctx, of, err); err != nil {
 				return nil, err
 			}
+			lost = append(lost, debtOf(c).debt)
 			continue
 		}
 		found = append(found, debtOf(c))
 	}
+	s.markBehind(found, lost)
 	return found, nil
+}
+
+// markBehind says which reversal a debt waits for. What a row in quarantine claims to be is believed here alone: it holds up no more than
+// word of the sale that it names.
+func (s *Store) markBehind(found []sealedDebt, lost []terminal.Debt) {
+	debts := make([]terminal.Debt, 0, len(found)+len(lost))
+	for _, f := range found {
+		debts = append(debts, f.debt)
+	}
+	terminal.MarkBehind(append(debts, lost...), func(d terminal.Debt) bool { return s.quarantined(place("owed", d.ID)) })
+	for i := range found {
+		found[i].debt.Behind = debts[i].Behind
+	}
 }
 
 var errNoMessage = errors.New("its sealed message is gone")

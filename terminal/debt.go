@@ -40,6 +40,7 @@ const (
 	DebtTryLater   DebtEvent = "TryLater" // host up, cannot take it now (91, 96, …)
 	DebtNoAnswer   DebtEvent = "NoAnswer"
 	DebtPowerLost  DebtEvent = "PowerLost"
+	DebtPut        DebtEvent = "Park"     // aside, by a supervisor, audited
 	DebtRequeued   DebtEvent = "Requeue"  // by a supervisor
 	DebtWrittenOff DebtEvent = "WriteOff" // by a supervisor, audited
 )
@@ -56,6 +57,7 @@ func DebtTable() []DebtRow {
 	return []DebtRow{
 		{Owed, DebtTurn, Sent},
 		{Owed, DebtDischarge, Discharged},
+		{Owed, DebtPut, Parked},
 		{Sent, DebtAccepted, Acknowledged},
 		{Sent, DebtRefused, Parked},
 		{Sent, DebtTryLater, Owed},
@@ -76,7 +78,8 @@ func NextDebt(table []DebtRow, s DebtState, e DebtEvent) (DebtRow, error) {
 	return DebtRow{}, noRow(string(e), string(s))
 }
 
-// DebtDecision is what somebody decides about a parked debt: DebtRequeued, to send it again, or DebtWrittenOff, never to.
+// DebtDecision is what somebody decides about a debt. Of one that waits: DebtPut, to have it sent no more until somebody says so. Of a parked
+// one: DebtRequeued, to send it again, or DebtWrittenOff, never to.
 type DebtDecision struct {
 	Debt  int64
 	Event DebtEvent
@@ -95,14 +98,15 @@ type Debt struct {
 	Kind      DebtKind  `json:"kind"`
 	STAN      uint32    `json:"stan"`
 	State     DebtState `json:"state"`
-	Since     time.Time `json:"since,omitzero"`   // when it came to be owed
-	Attempts  int       `json:"attempts"`         // times it was Sent
-	NotBefore time.Time `json:"not_before"`       // back-off: not on the link before this instant
-	Reason    string    `json:"reason,omitempty"` // why it still waits, one sentence
-	RRN       string    `json:"rrn,omitempty"`    // DE 37 of the acknowledgement: how the host calls it from then on
-	AuthCode  string    `json:"auth,omitempty"`   // of a kept request: DE 38 of its approval
-	Code      string    `json:"rc,omitempty"`     // of a kept request: DE 39 of its approval
-	Message   []byte    `json:"-"`                // first message as composed, framed without length prefix
+	Since     time.Time `json:"since,omitzero"`      // when it came to be owed
+	Attempts  int       `json:"attempts"`            // times it was Sent
+	NotBefore time.Time `json:"not_before,omitzero"` // back-off: not on the link before this instant
+	Reason    string    `json:"reason,omitempty"`    // why it still waits, one sentence
+	RRN       string    `json:"rrn,omitempty"`       // DE 37 of the acknowledgement: how the host calls it from then on
+	AuthCode  string    `json:"auth,omitempty"`      // of a kept request: DE 38 of its approval
+	Code      string    `json:"rc,omitempty"`        // of a kept request: DE 39 of its approval
+	Behind    int64     `json:"behind,omitempty"`    // of one that waits: the reversal of its sale that somebody has to decide about first
+	Message   []byte    `json:"-"`                   // first message as composed, framed without length prefix
 }
 
 // Acknowledgement is what the host called a transaction when it heard of it afterwards. AuthCode and Code are there where it also
@@ -115,3 +119,20 @@ type Acknowledgement struct {
 
 // Acknowledged is what the acknowledgement of a debt said.
 func (d Debt) Acknowledged() Acknowledgement { return Acknowledgement{d.RRN, d.AuthCode, d.Code} }
+
+// MarkBehind says of each debt which reversal it has to wait for: one of the same sale that is stuck, because the host has refused it for
+// good or because it does not authenticate. The host may have booked the request that the reversal is of, and word of the same sale would
+// book it a second time. Debts are those that wait or are parked; stuck says of a debt whether it is stuck though not Parked, nil: none is.
+func MarkBehind(debts []Debt, stuck func(Debt) bool) {
+	first := map[SaleID]int64{}
+	for _, d := range debts {
+		if d.Kind == ReversalDebt && first[d.Sale] == 0 && (d.State == Parked || stuck != nil && stuck(d)) {
+			first[d.Sale] = d.ID
+		}
+	}
+	for i := range debts {
+		if d := &debts[i]; d.Kind != ReversalDebt && d.State != Parked {
+			d.Behind = first[d.Sale]
+		}
+	}
+}

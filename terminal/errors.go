@@ -18,6 +18,7 @@ var (
 var (
 	ErrNoDebt        = errors.New("no debt of that number waits or is parked")
 	ErrNotParked     = errors.New("it is not parked")
+	ErrParked        = errors.New("it is parked already")
 	ErrOtherAcquirer = errors.New("the debt is owed to another acquirer, to which this terminal has no link")
 	ErrNote          = errors.New("note refused")
 	ErrSettling      = errors.New("its batch is being settled, with totals that leave it out")

@@ -310,6 +310,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"GET", "/v1/queue", "", "sta"},
 		{"POST", "/v1/queue/send", "", "st"},
 		{"POST", "/v1/queue/3/retry", "", "st"},
+		{"POST", "/v1/queue/3/park", "", "s"},
 		{"POST", "/v1/queue/3/write-off", `{"note":"x"}`, "s"},
 		{"POST", "/v1/settle", "", "s"},
 		{"GET", "/v1/settle", "", "cs"},

@@ -18,6 +18,11 @@ func (h *handler) retry(w http.ResponseWriter, r *http.Request) {
 	h.settle(w, r, terminal.DebtDecision{Event: terminal.DebtRequeued}, "has debt %d sent again")
 }
 
+// park puts aside a debt that waits: it is sent no more until somebody says so.
+func (h *handler) park(w http.ResponseWriter, r *http.Request) {
+	h.settle(w, r, terminal.DebtDecision{Event: terminal.DebtPut}, "parks debt %d")
+}
+
 // writeOff gives a parked debt up: the terminal never sends it again, and its sealed message is deleted.
 func (h *handler) writeOff(w http.ResponseWriter, r *http.Request) {
 	var in WriteOff

@@ -15,9 +15,11 @@ import (
 func TestDecisionsAboutAParkedDebt(t *testing.T) {
 	retry := terminal.DebtDecision{Debt: 3, Event: terminal.DebtRequeued, By: "tariq"}
 	writeOff := terminal.DebtDecision{Debt: 3, Event: terminal.DebtWrittenOff, By: "sara", Note: "by phone, أحمد"}
+	park := terminal.DebtDecision{Debt: 3, Event: terminal.DebtPut, By: "sara"}
 	owed, gone := terminal.Debt{ID: 3, Sale: 7, State: terminal.Owed, Message: []byte("4761739001010119")}, terminal.Debt{ID: 3, Sale: 7, State: terminal.WrittenOff}
 	d, tokens := staffed(t, newScript(t,
 		call{"Decide", []any{retry}, []any{owed, nil}},
+		call{"Decide", []any{park}, []any{terminal.Debt{ID: 3, Sale: 7, State: terminal.Parked}, nil}},
 		call{"Decide", []any{writeOff}, []any{gone, nil}},
 		call{"Decide", []any{writeOff}, []any{terminal.Debt{}, fmt.Errorf("debt 3: %w", terminal.ErrNoDebt)}},
 	))
@@ -28,6 +30,7 @@ func TestDecisionsAboutAParkedDebt(t *testing.T) {
 		want       terminal.DebtState
 	}{
 		{people.Technician, "/v1/queue/3/retry", "", terminal.Owed},
+		{people.Supervisor, "/v1/queue/3/park", "", terminal.Parked},
 		{people.Supervisor, "/v1/queue/3/write-off", `{"note":"by phone, أحمد"}`, terminal.WrittenOff},
 	} {
 		body := d.ok(tokens[c.role], "POST", c.path, c.body)
@@ -39,6 +42,8 @@ func TestDecisionsAboutAParkedDebt(t *testing.T) {
 	d.refused(tokens[people.Supervisor], "POST", "/v1/queue/3/write-off", `{"note":"by phone, أحمد"}`, 404, "no_such_debt")
 	const want = `tariq debt  tried has debt 3 sent again
 tariq debt  done has debt 3 sent again
+sara debt  tried parks debt 3
+sara debt  done parks debt 3
 sara debt  tried writes off debt 3; the note is in the journal
 sara debt  done writes off debt 3; the note is in the journal
 sara debt  tried writes off debt 3; the note is in the journal

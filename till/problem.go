@@ -52,6 +52,7 @@ func problems() []problemRow {
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
 		{terminal.ErrNoDebt, http.StatusNotFound, "no_such_debt", "There is no such debt", "Look its number up with pos queue. One that is settled is in the journal of its sale: pos why."},
 		{terminal.ErrNotParked, http.StatusConflict, "not_parked", "The debt is not parked", "The terminal sends it by itself; pos queue send makes it try now."},
+		{terminal.ErrParked, http.StatusConflict, "parked_already", "The debt is parked already", "Send it again (pos queue retry), or write it off."},
 		{terminal.ErrOtherAcquirer, http.StatusConflict, "other_acquirer", "The debt is another acquirer's", "Start posd under that acquirer's name to send it, or write it off."},
 		{terminal.ErrSettling, http.StatusConflict, "settling", "The batch of the payment is being settled", "Wait until the batch is closed, then send it again, or write it off."},
 		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},

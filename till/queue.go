@@ -2,6 +2,7 @@ package till
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -61,7 +62,7 @@ func (h *handler) queue(w http.ResponseWriter, r *http.Request) {
 			out.Parked++
 		} else {
 			out.Waiting++
-			head[reversal] = true
+			head[reversal] = head[reversal] || d.Behind == 0
 		}
 		if out.Oldest.IsZero() || !d.Since.IsZero() && d.Since.Before(out.Oldest) {
 			out.Oldest = q.Since
@@ -78,6 +79,8 @@ func waits(d terminal.Debt, link terminal.LinkHealth, behind bool) string {
 		return "Somebody has to decide" + because(d.Reason) + "."
 	case d.State == terminal.Sent:
 		return "It is with the bank now."
+	case d.Behind != 0:
+		return fmt.Sprintf("The reversal of the same sale is stuck (debt %d): it goes when that one is sent again and taken, or written off.", d.Behind)
 	case !link.OK:
 		return "No connection to the bank" + because(orElse(link.Cause, link.State)) + "."
 	case behind:

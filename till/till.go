@@ -4,7 +4,7 @@
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
 // GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
-// POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/write-off; POST settle, GET settle,
+// POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
@@ -209,6 +209,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/queue", people.Queue, h.queue},
 		{"POST /v1/queue/send", people.Send, h.send},
 		{"POST /v1/queue/{id}/retry", people.Send, h.retry},
+		{"POST /v1/queue/{id}/park", people.WriteOff, h.park},
 		{"POST /v1/queue/{id}/write-off", people.WriteOff, h.writeOff},
 		{"POST /v1/settle", people.Settle, h.settleBatch},
 		{"GET /v1/settle", people.Report, h.settlement},

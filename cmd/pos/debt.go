@@ -127,6 +127,35 @@ refused: pos queue shows the bank's response code.`,
 	}
 }
 
+// queuePark puts aside a debt that waits.
+func (a *app) queuePark() *cobra.Command {
+	return &cobra.Command{
+		Use: "park ID", Short: "Put aside what the bank puts off again and again, so that the rest goes on",
+		Long: `park puts aside a debt that waits: the terminal sends it no more, and what is behind it goes on, settlement too. Nothing is
+given up: pos queue retry sends it again, pos queue write-off gives it up. While a reversal is parked, the customer may stay charged;
+what else is owed of the same sale waits with it.`,
+		Example: "  pos queue park 3",
+		Args:    args("ID"),
+		RunE: func(c *cobra.Command, argv []string) error {
+			path, err := debtPath(argv[0], "park")
+			if err != nil {
+				return err
+			}
+			cl := a.client()
+			defer cl.close()
+			var d terminal.Debt
+			if err := cl.post(c.Context(), path, nil, &d); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(d)
+			}
+			a.printf("Debt %d, the %s of sale %s, is parked: pos queue retry sends it again.\n", d.ID, debtWord(d.Kind), d.Sale)
+			return nil
+		},
+	}
+}
+
 // queueWriteOff gives a parked debt up.
 func (a *app) queueWriteOff() *cobra.Command {
 	var note string

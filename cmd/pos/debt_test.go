@@ -41,6 +41,32 @@ func TestQueueWriteOff(t *testing.T) {
 	}
 }
 
+// Parking by hand takes a supervisor too, and says how it goes on.
+func TestQueuePark(t *testing.T) {
+	c := newCounter(t)
+	c.pos(posSecret+"\n", 0, "users", "init", "amal")
+	c.pos(posSecret+"\n", 0, "login", "amal")
+	c.pos(posSecret+"\n", 0, "users", "add", "sara", "supervisor")
+	if got := c.pos("", 3, "queue", "park", "3"); !strings.Contains(got, "which is for: supervisor") {
+		t.Errorf("an administrator: %s", got)
+	}
+	c.pos(posSecret+"\n", 0, "login", "sara")
+	if got := c.pos("", 2, "queue", "park", "five"); !strings.Contains(got, "no number of a debt") {
+		t.Error(got)
+	}
+	got := c.pos("", 0, "queue", "park", "3")
+	if !strings.Contains(got, "Debt 3, the reversal of sale 1042, is parked: pos queue retry sends it again.") {
+		t.Error(got)
+	}
+	if got := c.pos("", 2, "queue", "park", "5"); !strings.Contains(got, "parked already") {
+		t.Error(got)
+	}
+	want := terminal.DebtDecision{Debt: 3, Event: terminal.DebtPut, By: "sara"}
+	if len(c.stage.decided) != 1 || c.stage.decided[0] != want {
+		t.Errorf("the terminal heard %+v", c.stage.decided)
+	}
+}
+
 // What a write-off leaves to do is another thing for each kind of debt, and none says that money was moved.
 func TestWrittenOffInWords(t *testing.T) {
 	for kind, want := range map[terminal.DebtKind]string{

@@ -430,7 +430,7 @@ func (a *app) queue() *cobra.Command {
 		},
 	}
 	q := group("queue", "List, send or settle what is owed to the host",
-		&cobra.Command{Use: "list", Short: "List what is owed to the host", Args: args(), RunE: list}, send, a.queueRetry(), a.queueWriteOff())
+		&cobra.Command{Use: "list", Short: "List what is owed to the host", Args: args(), RunE: list}, send, a.queueRetry(), a.queuePark(), a.queueWriteOff())
 	words := q.RunE
 	q.RunE = func(c *cobra.Command, argv []string) error {
 		if len(argv) == 0 {

@@ -136,7 +136,12 @@ func (s *stage) Transcript(_ context.Context, id terminal.SaleID) ([]byte, error
 
 // Decide knows debt 5, which is parked, and debt 3, which waits.
 func (s *stage) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
+	from := terminal.Parked
 	switch {
+	case d.Debt == 3 && d.Event == terminal.DebtPut:
+		from = terminal.Owed
+	case d.Debt == 5 && d.Event == terminal.DebtPut:
+		return terminal.Debt{}, fmt.Errorf("debt 5: %w", terminal.ErrParked)
 	case d.Debt == 3:
 		return terminal.Debt{}, fmt.Errorf("debt 3: %w", terminal.ErrNotParked)
 	case d.Debt != 5:
@@ -145,8 +150,8 @@ func (s *stage) Decide(_ context.Context, d terminal.DebtDecision) (terminal.Deb
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.decided = append(s.decided, d)
-	row, err := terminal.NextDebt(terminal.DebtTable(), terminal.Parked, d.Event)
-	return terminal.Debt{ID: 5, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: row.To, Attempts: 2, Reason: d.By}, err
+	row, err := terminal.NextDebt(terminal.DebtTable(), from, d.Event)
+	return terminal.Debt{ID: d.Debt, Sale: s.sale.ID, Acquirer: "nac", Kind: terminal.ReversalDebt, STAN: 42, State: row.To, Attempts: 2, Reason: d.By}, err
 }
 
 func (s *stage) DecideBatch(_ context.Context, d terminal.BatchDecision) (terminal.Batch, error) {

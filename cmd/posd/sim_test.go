@@ -93,7 +93,7 @@ func simulate(t *testing.T, dir string, p plan) (w *world, violations []string) 
 			t.Fatal(err)
 		}
 		defer func() { _ = os.RemoveAll(w.dir) }()
-		cuts, c := w.rand(4), &cashier{w: w, rand: w.rand(5), total: p.orders}
+		cuts, c := w.rand(4), &cashier{w: w, rand: w.rand(5), aside: w.rand(12), total: p.orders}
 		for finished := false; !finished && w.defect == nil; {
 			if w.boots > simBootsPerOrder*(1+p.orders) {
 				w.fail(fmt.Errorf("%d boots and still %d orders of %d", w.boots, c.next, c.total))

@@ -18,7 +18,7 @@ func (w *world) check(ctx context.Context) []string {
 	c := &checker{
 		world: w, asking: map[int64]string{}, bank: newWireBank(w.host.Ledger()), sent: map[string]int{}, open: map[string]bool{},
 		due: map[string]bool{}, fixed: map[string]string{}, over: map[string]bool{}, serials: map[string]bool{}, under: map[string][]string{},
-		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
+		believable: map[string]bool{}, saved: map[string]bool{}, turn: map[string]bool{}, parked: map[string]bool{}, requests: map[string]wireMessage{}, agreed: map[string]bool{},
 	}
 	if w.defect != nil {
 		c.say("defect: %v", w.defect)
@@ -59,6 +59,7 @@ type checker struct {
 	asked   wireMessage         // the request that the host works on
 
 	saved      map[string]bool        // STANs on disk as Sending so far
+	parked     map[string]bool        // STANs whose reversal somebody has to decide about
 	turn       map[string]bool        // STANs whose reversal is on disk as Sent and was not written since
 	requests   map[string]wireMessage // requests written, by STAN
 	asks       string                 // STAN of the last request that left
@@ -75,6 +76,8 @@ func (c *checker) beside(e wireEvent) bool {
 		c.saved[stan] = true
 	case 'd':
 		c.turn[stan] = true
+	case 'r':
+		c.parked[stan] = e.state == "Parked"
 	case 'q':
 		c.open[stan] = true
 		c.due[stan] = true
@@ -253,6 +256,9 @@ func (c *checker) owed(m wireMessage) {
 		c.say("%s of STAN %s: PAN there %t, track 2 %t, PIN %t", m.mti, m.stan, m.pan != "", m.track2, m.pin)
 	}
 	if m.mti[:3] != "040" {
+		if asked := c.asking[int64(o.sale.ID)]; c.parked[asked] { //nolint:gosec // sale numbers stay below 2^63
+			c.say("%s of STAN %s left while the reversal of %s, of the same sale, was parked", m.mti, m.stan, asked)
+		}
 		if o.advice.id == 0 || minor(m.amount) != o.sale.taken() {
 			c.say("advice %s says %s, and is owed as %v of a sale of %d", m.stan, m.amount, o.advice, o.sale.taken())
 		}

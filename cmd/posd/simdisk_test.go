@@ -184,6 +184,9 @@ func (w *world) note(e terminal.Entry, commit bool) {
 	if e.Debt != nil && e.Event == string(terminal.DebtRequeued) && e.Debt.Kind == terminal.ReversalDebt {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'q', stan: e.Debt.STAN})
 	}
+	if e.Debt != nil && e.Debt.Kind == terminal.ReversalDebt {
+		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'r', stan: e.Debt.STAN, state: string(e.Debt.State)})
+	}
 	if e.Debt != nil && e.Debt.State == terminal.Sent && commit {
 		w.wire = append(w.wire, wireEvent{at: w.now(), dir: 'd', stan: e.Debt.STAN})
 	}

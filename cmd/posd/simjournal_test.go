@@ -331,12 +331,7 @@ func (j *memoryJournal) open() (found []*memoryDebt) {
 func (j *memoryJournal) Due(_ context.Context, acquirer string) ([]terminal.Debt, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	due := []terminal.Debt{}
-	for _, d := range j.open() {
-		if d.Acquirer == acquirer && d.State != terminal.Parked {
-			due = append(due, d.Debt)
-		}
-	}
+	due := slices.DeleteFunc(j.marked(), func(d terminal.Debt) bool { return d.Acquirer != acquirer || d.State == terminal.Parked })
 	return due, nil
 }
 
@@ -361,11 +356,17 @@ func (j *memoryJournal) whole(d *memoryDebt) terminal.Debt {
 func (j *memoryJournal) Debts(context.Context) ([]terminal.Debt, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.marked(), nil
+}
+
+// marked is what waits or is parked, with what each has to wait for.
+func (j *memoryJournal) marked() []terminal.Debt {
 	all := []terminal.Debt{}
 	for _, d := range j.open() {
 		all = append(all, d.Debt)
 	}
-	return all, nil
+	terminal.MarkBehind(all, nil)
+	return all
 }
 
 func (j *memoryJournal) Parked(_ context.Context, id int64, message bool) (terminal.Debt, error) {
@@ -375,7 +376,7 @@ func (j *memoryJournal) Parked(_ context.Context, id int64, message bool) (termi
 		switch {
 		case d.ID != id:
 		case d.State != terminal.Parked:
-			return terminal.Debt{}, terminal.ErrNotParked
+			return d.Debt, terminal.ErrNotParked
 		case message:
 			return j.whole(d), nil
 		default:

@@ -19,7 +19,8 @@ import (
 type cashier struct {
 	w     *world
 	rand  *rand.Rand
-	next  int // orders begun
+	aside *rand.Rand // for what is put aside by hand
+	next  int        // orders begun
 	total int
 	order terminal.Order
 	open  bool // the order's end was not seen
@@ -204,6 +205,11 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 		return err
 	}
 	for _, d := range debts {
+		if d.State == terminal.Owed && d.Kind != terminal.ReversalDebt && d.Attempts > 0 && c.w.mishap(c.aside, 3, "debt put aside") {
+			if err := c.putAside(ctx, s, d.ID); err != nil {
+				return err
+			}
+		}
 		if d.State != terminal.Parked {
 			continue
 		}
@@ -220,6 +226,14 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 		}
 	}
 	return nil
+}
+
+// putAside parks a debt that waits. The owner may have had its answer meanwhile.
+func (c *cashier) putAside(ctx context.Context, s *stack, id int64) error {
+	if _, err := s.lane.Decide(ctx, terminal.DebtDecision{Debt: id, Event: terminal.DebtPut, By: "supervisor"}); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return pause(ctx, actorCashier, 700*time.Millisecond)
 }
 
 // settle ends the batch, calls that off again, or does something about one that the bank disputes.

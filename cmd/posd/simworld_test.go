@@ -77,8 +77,8 @@ type wireEvent struct {
 	data []byte
 
 	// Beside the wire, in the order of events: 's' a sale is on disk as Sending or Asking, 'f' one at its end, 'd' a debt is on disk as
-	// Sent, 'q' a parked debt is to go out again, 'b' a batch's row is on disk, 't' a card gave a transaction certificate.
-	stan  uint32 // of 's', 'f', 'd' and 'q'; of 'b' the batch's number
+	// Sent, 'q' a parked debt is to go out again, 'r' a reversal's row is on disk, 'b' a batch's row is on disk, 't' a card gave a transaction certificate.
+	stan  uint32 // of 's', 'f', 'd', 'q' and 'r'; of 'b' the batch's number
 	sale  uint64 // of 'f'
 	state string // of 'b'
 	trace uint32 // of 'b': STAN of its message

@@ -89,23 +89,46 @@ func TestKeptRequestGoesByItsApproval(t *testing.T) {
 	}
 }
 
-// A host that gives a true repeat its stored answer says "not now" for ever: a kept request is parked then, and holds nothing up. What
-// was approved is told until it is taken, however often that is.
-func TestNotNowEndsForKeptRequests(t *testing.T) {
+// A host that gives a true repeat its stored answer says "not now" for ever: word of a sale and a kept request are parked then, and hold
+// nothing up. A reversal is sent until it is taken, however often that is.
+func TestNotNowEnds(t *testing.T) {
 	later := terminal.Response{Verdict: terminal.VerdictTryLater, Code: "91"}
 	for _, c := range []struct {
 		kind     terminal.DebtKind
 		attempts int
 		want     terminal.DebtEvent
 	}{
-		{terminal.DeferredDebt, keptTries - 1, terminal.DebtTryLater},
-		{terminal.DeferredDebt, keptTries, terminal.DebtRefused},
-		{terminal.AdviceDebt, 100 * keptTries, terminal.DebtTryLater},
-		{terminal.ReversalDebt, 100 * keptTries, terminal.DebtTryLater},
+		{terminal.DeferredDebt, putOffTries - 1, terminal.DebtTryLater},
+		{terminal.DeferredDebt, putOffTries, terminal.DebtRefused},
+		{terminal.AdviceDebt, putOffTries - 1, terminal.DebtTryLater},
+		{terminal.AdviceDebt, putOffTries, terminal.DebtRefused},
+		{terminal.ReversalDebt, 100 * putOffTries, terminal.DebtTryLater},
 	} {
 		d := terminal.Debt{Kind: c.kind, Attempts: c.attempts}
 		if got := (&Owner{}).debtResult(&d, exchanged{res: later}); got.event != c.want {
 			t.Errorf("%s, sent %d times: %s (%s)", c.kind, c.attempts, got.event, got.reason)
+		}
+	}
+}
+
+// A host that has an advice already says so to its repeat. Where the acquirer's settings say what that means it is acknowledged; said to a
+// first sending it means something else, and people look.
+func TestDuplicateOfARepeat(t *testing.T) {
+	for _, c := range []struct {
+		kind      terminal.DebtKind
+		attempts  int
+		duplicate bool
+		want      terminal.DebtEvent
+	}{
+		{terminal.AdviceDebt, 2, true, terminal.DebtAccepted},
+		{terminal.ReversalDebt, 2, true, terminal.DebtAccepted},
+		{terminal.AdviceDebt, 1, true, terminal.DebtRefused},
+		{terminal.AdviceDebt, 2, false, terminal.DebtRefused},
+	} {
+		d := terminal.Debt{Kind: c.kind, Attempts: c.attempts}
+		res := terminal.Response{Verdict: terminal.VerdictDeclined, Code: "94", Duplicate: c.duplicate}
+		if got := (&Owner{}).debtResult(&d, exchanged{res: res}); got.event != c.want {
+			t.Errorf("%+v: %s (%s)", c, got.event, got.reason)
 		}
 	}
 }

@@ -90,11 +90,20 @@ func (o *Owner) all(ctx context.Context) (left string, err error) {
 	return "", nil
 }
 
-// due is what is owed of one rank, in the order of owing.
-func (o *Owner) due(ctx context.Context, reversals bool) ([]terminal.Debt, error) {
+// owed is all that may go out, in the order of owing: of what is due, not what waits for somebody to decide about its sale's reversal.
+func (o *Owner) owed(ctx context.Context) ([]terminal.Debt, error) {
 	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errJournal, err)
+	}
+	return slices.DeleteFunc(due, func(d terminal.Debt) bool { return d.Behind != 0 }), nil
+}
+
+// due is what may go out of one rank, in the order of owing.
+func (o *Owner) due(ctx context.Context, reversals bool) ([]terminal.Debt, error) {
+	due, err := o.owed(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rank := due[:0]
 	for _, d := range due {
@@ -158,10 +167,16 @@ func (o *Owner) settle(ctx context.Context, debts []terminal.Debt) error {
 		return err
 	}
 	entries = nil
+	if o.unsent++; slices.ContainsFunc(results, func(r debtResult) bool { return !r.unsent }) {
+		o.unsent = 0
+	}
 	for i, r := range results {
 		d := &debts[i]
+		if r.unsent && d.Attempts > 0 { // what is on disk as Sent counts until it is certain that nothing left
+			d.Attempts--
+		}
 		if r.event == terminal.DebtNoAnswer || r.event == terminal.DebtTryLater {
-			d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts))
+			d.NotBefore = o.cfg.Clock().Add(o.backoff(d.Attempts + o.unsent))
 		}
 		if err := step(d, r.event, r.reason); err != nil {
 			return err
@@ -180,7 +195,7 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 	for i, d := range debts {
 		message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
 		if err != nil {
-			results[i] = debtResult{terminal.DebtRefused, "its message cannot be built: " + err.Error()}
+			results[i] = debtResult{event: terminal.DebtRefused, reason: "its message cannot be built: " + err.Error(), unsent: true}
 			continue
 		}
 		messages, whose = append(messages, message), append(whose, i)
@@ -195,38 +210,43 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 	return results, nil
 }
 
-// keptTries is how often a kept request is sent before "not now" counts as a no. A host that gives a true repeat its stored answer says
-// so for ever, and what waits behind it, the batch's end too, would wait as long. Nobody has approved it; people see it, and decide.
-const keptTries = 10
+// putOffTries is how often word of a sale, or a kept request, is sent before "not now" counts as a no. A host that gives a true repeat its
+// stored answer says so for ever, and what waits behind it, the batch's end too, would wait as long. People see it, and decide. A reversal
+// is never parked so: while the host cannot take one, it can take no sale either, and a customer's money is held.
+const putOffTries = 10
 
 // debtResult is what came of sending a debt.
 type debtResult struct {
 	event  terminal.DebtEvent
 	reason string
+	unsent bool // for certain: no byte of it has left
 }
 
 func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 	switch res := a.res; {
 	case a.err != nil:
-		return debtResult{terminal.DebtNoAnswer, a.err.Error()}
+		return debtResult{event: terminal.DebtNoAnswer, reason: a.err.Error(), unsent: !a.sent}
 	case res.KeyError && o.newKeysMayHelp(d.ID):
-		return debtResult{terminal.DebtTryLater, "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones"}
+		return debtResult{event: terminal.DebtTryLater, reason: "the bank could not work with a key, code " + res.Code + ": it goes out again under new ones"}
 	case res.Verdict == terminal.VerdictApproved && res.Approved.Minor > 0: // of a request that was kept: the goods are gone for all of it
-		return debtResult{terminal.DebtRefused, "the bank approved " + res.Approved.Format() + " of it and no more: code " + res.Code}
+		return debtResult{event: terminal.DebtRefused, reason: "the bank approved " + res.Approved.Format() + " of it and no more: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved && d.Kind == terminal.DeferredDebt:
 		d.RRN, d.AuthCode, d.Code = res.RRN, res.AuthCode, res.Code
-		return debtResult{terminal.DebtAccepted, "approved with code " + res.Code + ", authorisation " + cmp.Or(res.AuthCode, "none") + o.at()}
+		return debtResult{event: terminal.DebtAccepted, reason: "approved with code " + res.Code + ", authorisation " + cmp.Or(res.AuthCode, "none") + o.at()}
 	case res.Verdict == terminal.VerdictApproved && res.Unknown && d.Kind == terminal.AdviceDebt: // of a void: what was approved must be there
-		return debtResult{terminal.DebtRefused, "the bank does not find what it takes back: code " + res.Code}
+		return debtResult{event: terminal.DebtRefused, reason: "the bank does not find what it takes back: code " + res.Code}
 	case res.Verdict == terminal.VerdictApproved:
 		d.RRN = res.RRN
-		return debtResult{terminal.DebtAccepted, "acknowledged with code " + res.Code + o.at()}
-	case res.Verdict == terminal.VerdictTryLater && d.Kind == terminal.DeferredDebt && d.Attempts >= keptTries:
-		return debtResult{terminal.DebtRefused, fmt.Sprintf("sent %d times, and the bank still cannot take it: code %s", d.Attempts, res.Code)}
+		return debtResult{event: terminal.DebtAccepted, reason: "acknowledged with code " + res.Code + o.at()}
+	case res.Duplicate && d.Attempts > 1: // the sending before this one was taken, and its answer lost
+		d.RRN = res.RRN
+		return debtResult{event: terminal.DebtAccepted, reason: "the bank has it since an earlier sending: code " + res.Code + o.at()}
+	case res.Verdict == terminal.VerdictTryLater && d.Kind != terminal.ReversalDebt && d.Attempts >= putOffTries:
+		return debtResult{event: terminal.DebtRefused, reason: fmt.Sprintf("sent %d times, and the bank still cannot take it: code %s", d.Attempts, res.Code)}
 	case res.Verdict == terminal.VerdictTryLater:
-		return debtResult{terminal.DebtTryLater, "the bank cannot take it now: code " + res.Code}
+		return debtResult{event: terminal.DebtTryLater, reason: "the bank cannot take it now: code " + res.Code}
 	}
-	return debtResult{terminal.DebtRefused, "the bank refused it: code " + a.res.Code}
+	return debtResult{event: terminal.DebtRefused, reason: "the bank refused it: code " + a.res.Code}
 }
 
 // debtStep commits one transition of a debt.
@@ -268,6 +288,6 @@ func debtEntry(table []terminal.DebtRow, d *terminal.Debt, event terminal.DebtEv
 		d.Reason = reason // a person's own words, bounded by Decide, stay whole
 	}
 	after := *d
-	after.Message = nil
+	after.Message, after.Behind = nil, 0
 	return terminal.Entry{Kind: terminal.DebtEntry, Event: string(event), Debt: &after, Note: after.Reason}, nil
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // A debt that the bank has refused for good is parked, and only a person can do something about it: have it sent again,
-// or write it off. The owner does it, between two of its own steps, because nobody else moves debts.
+// or write it off. One that the bank puts off again and again a person can park. The owner does it, between two of its own steps, because
+// nobody else moves debts.
 
 type decision struct {
 	terminal.DebtDecision
@@ -24,9 +25,9 @@ type decided struct {
 	err  error
 }
 
-// Decide carries out a decision about a parked debt and returns the debt as it then stands on disk; one that is to be sent
+// Decide carries out a decision about a debt and returns the debt as it then stands on disk; one that is to be sent
 // again goes out at once, before any request. It waits while the owner is busy with the bank; a context that ends before the
-// owner has taken the decision leaves everything as it was. Errors: terminal.ErrNoDebt, ErrNotParked, ErrQuarantined,
+// owner has taken the decision leaves everything as it was. Errors: terminal.ErrNoDebt, ErrNotParked, ErrParked, ErrQuarantined,
 // ErrOtherAcquirer, ErrSettling, ErrNote, or the context's.
 func (o *Owner) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.Debt, error) {
 	if d.Event == terminal.DebtWrittenOff {
@@ -56,10 +57,26 @@ func (o *Owner) Decide(ctx context.Context, d terminal.DebtDecision) (terminal.D
 	}
 }
 
-// settleByHand takes a parked debt to where somebody wants it. What is wrong with the wish goes back; the error is the
+// decidable is the debt that somebody decides about: one that waits where it is to be parked, else a parked one.
+func (o *Owner) decidable(ctx context.Context, q decision) (terminal.Debt, error) {
+	d, err := o.cfg.Journal.Parked(ctx, q.Debt, q.Event == terminal.DebtRequeued) // one whose message is lost can still be written off
+	switch {
+	case q.Event != terminal.DebtPut:
+		return d, err
+	case err == nil:
+		return d, terminal.ErrParked
+	case !errors.Is(err, terminal.ErrNotParked):
+		return d, err
+	case d.State != terminal.Owed: // a former acquirer's, that was on its way when its name went
+		return d, terminal.ErrOtherAcquirer
+	}
+	return d, nil
+}
+
+// settleByHand takes a debt to where somebody wants it. What is wrong with the wish goes back; the error is the
 // journal's.
 func (o *Owner) settleByHand(ctx context.Context, q decision) error {
-	d, err := o.cfg.Journal.Parked(ctx, q.Debt, q.Event == terminal.DebtRequeued) // one whose message is lost can still be written off
+	d, err := o.decidable(ctx, q)
 	if err == nil && q.Event == terminal.DebtRequeued && d.Acquirer != o.cfg.Name {
 		err = terminal.ErrOtherAcquirer
 	}
@@ -67,7 +84,7 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 		err = o.settles(ctx, d.Sale)
 	}
 	for _, refusal := range []error{
-		terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer, terminal.ErrSettling,
+		terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer, terminal.ErrSettling,
 	} {
 		if errors.Is(err, refusal) {
 			q.reply <- decided{err: fmt.Errorf("debt %d: %w", q.Debt, err)}
@@ -78,17 +95,21 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	reason := q.By + " has it sent again"
-	if q.Event == terminal.DebtWrittenOff {
+	switch q.Event {
+	case terminal.DebtWrittenOff:
 		reason = "written off by " + q.By + ": " + q.Note
+	case terminal.DebtPut:
+		reason = "put aside by " + q.By
+		if d.Reason != "" {
+			reason += ": " + d.Reason
+		}
 	}
 	if err := o.debtStep(ctx, &d, q.Event, reason); err != nil {
 		return err
 	}
 	d.Message = nil
 	q.reply <- decided{debt: d}
-	if q.Event == terminal.DebtRequeued {
-		o.Poke()
-	}
+	o.Poke() // it goes out again, or what has waited for it does
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillway/emv"
 	"tillway/terminal"
 )
 
@@ -201,6 +202,144 @@ func TestDecisionWithoutAnOwner(t *testing.T) {
 		b.stop()
 		if err := <-b.ended; err == nil {
 			t.Error("the owner did not end")
+		}
+	})
+}
+
+// twice is a terminal whose sale had no answer and was approved by its card then (Y3), whose reversal the bank refuses for good: the bank
+// may have booked the request, and the advice of the same sale waits.
+func twice(t *testing.T) (*bench, *answers) {
+	t.Helper()
+	a := &answers{}
+	a.set("sale", "")
+	a.set("reversal", "12")
+	b := start(t, &changing{offline{first: emv.Online}}, slot{}, a.answer, keeping(ample))
+	b.sell(1000, "")
+	if s := b.last(); s.State != terminal.Approved || s.Way != terminal.WayOffline {
+		t.Fatalf("%s, %s", s.State, s.Way)
+	}
+	pass(time.Minute)
+	return b, a
+}
+
+// What the bank may have booked already is not told a second time: the advice waits for a decision about its sale's reversal, holds nothing
+// else up, and goes once the reversal is taken or written off.
+func TestAdviceWaitsForItsParkedReversal(t *testing.T) {
+	for name, d := range map[string]terminal.DebtDecision{
+		"sent again":  {Debt: 1, Event: terminal.DebtRequeued, By: "sara"},
+		"written off": {Debt: 1, Event: terminal.DebtWrittenOff, By: "sara", Note: "the bank has it off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, a := twice(t)
+				defer b.end()
+				b.owner.Poke()
+				pass(2 * time.Hour)
+				b.wantWire("sale", "reversal")
+				due, err := b.journal.Due(t.Context(), "acquirer")
+				if err != nil || len(due) != 1 || due[0].Behind != 1 || due[0].State != terminal.Owed {
+					t.Fatalf("%+v (%v)", due, err)
+				}
+				if r := b.owner.Request(t.Context(), []byte("void"), keysOfAny, true); r.Event != terminal.HostApproved {
+					t.Errorf("a request behind what is owed: %+v", r)
+				}
+				a.forget()
+				if _, err := b.lane.Decide(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				pass(5 * time.Second)
+				want := []string{"sale", "reversal", "void", "advice 000002"}
+				if d.Event == terminal.DebtRequeued {
+					want = slices.Insert(want, 3, "reversal")
+				}
+				b.wantWire(want...)
+				if s := b.lane.Snapshot(); s.Owed != 0 || s.Parked != 0 {
+					t.Errorf("owed %d, parked %d", s.Owed, s.Parked)
+				}
+			})
+		})
+	}
+}
+
+// A reversal that is refused again goes on holding its sale's advice.
+func TestAdviceWaitsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := twice(t)
+		defer b.end()
+		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		b.wantWire("sale", "reversal", "reversal")
+		if got := b.states(); !slices.Equal(got, []terminal.DebtState{terminal.Parked, terminal.Owed}) {
+			t.Error(got)
+		}
+	})
+}
+
+// What the bank puts off again and again somebody can put aside: what is behind it goes on. It can be sent again.
+func TestDebtThatIsPutAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{}
+		a.set("advice 000001", "91")
+		b, _ := filled(t, 2, a)
+		defer b.end()
+		b.wire.set(false, nil)
+		b.owner.Poke()
+		pass(5 * time.Second)
+		put := terminal.DebtDecision{Debt: 1, Event: terminal.DebtPut, By: "sara"}
+		d, err := b.lane.Decide(t.Context(), put)
+		if err != nil || d.State != terminal.Parked || !strings.Contains(d.Reason, "sara") || !strings.Contains(d.Reason, "91") {
+			t.Fatalf("%+v (%v)", d, err)
+		}
+		pass(5 * time.Second)
+		if got := b.states(); !slices.Equal(got, []terminal.DebtState{terminal.Parked, terminal.Acknowledged}) {
+			t.Error(got)
+		}
+		if _, err := b.lane.Decide(t.Context(), put); !errors.Is(err, terminal.ErrParked) {
+			t.Errorf("a second time: %v", err)
+		}
+		for _, n := range []int64{2, 9} {
+			put.Debt = n
+			if _, err := b.lane.Decide(t.Context(), put); !errors.Is(err, terminal.ErrNoDebt) {
+				t.Errorf("debt %d: %v", n, err)
+			}
+		}
+		a.forget()
+		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		if got := b.states(); !slices.Equal(got, []terminal.DebtState{terminal.Acknowledged, terminal.Acknowledged}) {
+			t.Error(got)
+		}
+	})
+}
+
+// What never left was not sent: it does not count, and goes out unmarked the next time. The wait between two tries grows all the same.
+func TestWhatNeverLeftIsNoTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := filled(t, 1, &answers{})
+		defer b.end()
+		b.wire.mu.Lock()
+		answer := b.wire.answer
+		b.wire.answer = func(m string) (string, bool, error) { return "", false, errors.New("closed under our hands") }
+		b.wire.mu.Unlock()
+		b.wire.set(false, nil)
+		b.owner.Poke()
+		pass(time.Hour)
+		if n := len(b.messages()); n < 30 || n > 140 { // a minute and less between two of them
+			t.Errorf("tried %d times in an hour", n)
+		}
+		if d := lastDebt(t, b).Debt; d.Attempts != 0 || d.State != terminal.Owed {
+			t.Errorf("%d tries, %s", d.Attempts, d.State)
+		}
+		b.wire.mu.Lock()
+		b.wire.answer = answer
+		b.wire.mu.Unlock()
+		pass(2 * time.Minute)
+		if d := lastDebt(t, b).Debt; d.Attempts != 1 || d.State != terminal.Acknowledged {
+			t.Errorf("%d tries, %s", d.Attempts, d.State)
 		}
 	})
 }

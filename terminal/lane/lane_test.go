@@ -82,11 +82,12 @@ func (m *memory) Unfinished(context.Context) ([]terminal.Sale, error) {
 }
 
 func (m *memory) Due(context.Context, string) ([]terminal.Debt, error) {
-	due := m.debts(terminal.Owed, terminal.Sent)
+	due := m.debts(terminal.Owed, terminal.Sent, terminal.Parked)
 	for i := range due {
 		due[i].Message = nil
 	}
-	return due, nil
+	terminal.MarkBehind(due, nil)
+	return slices.DeleteFunc(due, func(d terminal.Debt) bool { return d.State == terminal.Parked }), nil
 }
 
 func (m *memory) Message(_ context.Context, id int64) ([]byte, error) {
@@ -103,11 +104,11 @@ func (m *memory) Parked(_ context.Context, id int64, message bool) (terminal.Deb
 		if d.ID != id {
 			continue
 		}
-		if !message {
+		if !message || d.State != terminal.Parked {
 			d.Message = nil
 		}
 		if d.State != terminal.Parked {
-			return terminal.Debt{}, terminal.ErrNotParked
+			return d, terminal.ErrNotParked
 		}
 		return d, nil
 	}

@@ -299,9 +299,9 @@ func (o *Owner) confirm(ctx context.Context) error {
 // its MAC before, under a key that is still there, and leaves after: the host forgets its order when it hears it, so a power
 // cut must not find keys then. Whether it arrives does not matter.
 func (o *Owner) destroy(ctx context.Context) error {
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name) // what is parked the bank has refused for good: it needs no key any more
+	due, err := o.owed(ctx) // what is parked, or waits behind that, the bank has refused for good: it needs no key any more
 	if err != nil {
-		return fmt.Errorf("%w: %w", errJournal, err)
+		return err
 	}
 	if left := len(due); left > 0 {
 		o.setHealth(false, "keys withdrawn", fmt.Sprintf("the bank has ordered this terminal's keys destroyed; %d messages are owed to it and go out first (pos queue)", left))

@@ -76,6 +76,7 @@ type Owner struct {
 	warned string           // of clock or certificates, in the log
 	known  []terminal.Batch // not closed, as last read
 
+	unsent   int           // turns in a row of which nothing left; Run's goroutine only
 	failures int           // connection failures in a row; Run's goroutine only
 	hurry    bool          // somebody wants everything sent now, whatever its back-off; Run's goroutine only
 	lastUsed time.Time     // when an answer last came; Run's goroutine only

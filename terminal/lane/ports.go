@@ -20,14 +20,15 @@ type Journal interface {
 	// Unfinished lists the sales whose last row is not final, oldest first.
 	Unfinished(ctx context.Context) ([]terminal.Sale, error)
 
-	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, without messages.
+	// Due lists an acquirer's debts in state Owed or Sent whose sale is final, in the order of owing, without messages, marked as
+	// terminal.MarkBehind does: those that are Behind another must not go out.
 	Due(ctx context.Context, acquirer string) ([]terminal.Debt, error)
 
 	// Message opens the message of a debt that waits, for one sending. Errors: terminal.ErrNoDebt, ErrQuarantined.
 	Message(ctx context.Context, id int64) ([]byte, error)
 
 	// Parked is one parked debt, of whatever acquirer; with message it has its message, opened. Errors: terminal.ErrNoDebt,
-	// ErrNotParked, ErrQuarantined.
+	// ErrQuarantined, and ErrNotParked, with which the debt is there too, without a message.
 	Parked(ctx context.Context, id int64, message bool) (terminal.Debt, error)
 
 	// Counts says how many debts wait (Owed or Sent, of final sales), how many are parked, since when the oldest of

@@ -111,9 +111,9 @@ func (o *Owner) drained(ctx context.Context, b *terminal.Batch) (next time.Durat
 	default:
 		return o.cfg.Check, nil // its end wakes the owner
 	}
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	due, err := o.owed(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errJournal, err)
+		return 0, err
 	}
 	if len(due) > 0 {
 		return max(o.wait(due[0]), time.Millisecond), nil
@@ -139,9 +139,9 @@ func (o *Owner) drained(ctx context.Context, b *terminal.Batch) (next time.Durat
 
 // reversalFirst says that a reversal waits: it goes before any request, and before totals.
 func (o *Owner) reversalFirst(ctx context.Context) (time.Duration, bool, error) {
-	due, err := o.cfg.Journal.Due(ctx, o.cfg.Name)
+	due, err := o.owed(ctx)
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: %w", errJournal, err)
+		return 0, false, err
 	}
 	for _, d := range due {
 		if d.Kind == terminal.ReversalDebt {

@@ -155,7 +155,7 @@ $ pos journal --after 10 --limit 1
     11  2026-11-23 09:15:07    1042  sale GoOnline CardTalk to Sending +R
 $ pos journal --json --after 11
 ? 0
-{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged","debt":{"id":3,"sale":1042,"acquirer":"","kind":"reversal","stan":0,"state":"","attempts":0,"not_before":"0001-01-01T00:00:00Z"}}],"next":13}
+{"rows":[{"seq":12,"time":"2026-11-23T09:15:07+03:00","kind":"sale","sale":1042,"from":"FinishApproved","event":"CardAgrees","to":"Reversed","duties":["-R"]},{"seq":13,"time":"2026-11-23T09:15:07+03:00","kind":"debt","sale":1042,"event":"Accepted","to":"Acknowledged","debt":{"id":3,"sale":1042,"acquirer":"","kind":"reversal","stan":0,"state":"","attempts":0}}],"next":13}
 $ pos journal --limit 0
 ? 2
 ! pos: limit 0: 1 to 1000 rows
@@ -169,7 +169,7 @@ $ pos queue
         No connection to the bank.
 $ pos queue list --json
 ? 0
-{"waiting":1,"parked":0,"sum":{"minor":0,"currency":"KWD"},"oldest":"2026-11-23T09:15:07+03:00","debts":[{"id":3,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","since":"2026-11-23T09:15:07+03:00","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"no answer","sale_kind":"sale","amount":{"minor":10525,"currency":"KWD"},"pan":"476173******0119","waits":"No connection to the bank."}]}
+{"waiting":1,"parked":0,"sum":{"minor":0,"currency":"KWD"},"oldest":"2026-11-23T09:15:07+03:00","debts":[{"id":3,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","since":"2026-11-23T09:15:07+03:00","attempts":2,"reason":"no answer","sale_kind":"sale","amount":{"minor":10525,"currency":"KWD"},"pan":"476173******0119","waits":"No connection to the bank."}]}
 $ pos queue send
 ? 0
 Nothing waits.
@@ -178,7 +178,7 @@ $ pos queue retry 5
 Debt 5, the reversal of sale 1042, goes to the bank again; pos queue list shows what is left.
 $ pos queue retry 5 --json
 ? 0
-{"id":5,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","attempts":2,"not_before":"0001-01-01T00:00:00Z","reason":"somebody who has not logged in"}
+{"id":5,"sale":1042,"acquirer":"nac","kind":"reversal","stan":42,"state":"Owed","attempts":2,"reason":"somebody who has not logged in"}
 $ pos queue retry 3
 ? 2
 ! pos: debt 3: it is not parked. The terminal sends it by itself; pos queue send makes it try now.
