@@ -43,13 +43,21 @@ var ErrFault = errors.New("no such fault")
 
 const maxFaults = 100
 
-// Arm orders a fault. Error: ErrFault.
-func (c *Controller) Arm(f Fault) error {
+// Check tells whether a fault can be ordered. Error: ErrFault.
+func (f Fault) Check() error {
 	if !slices.Contains(FaultKinds(), f.Kind) || f.Transfer < 1 {
 		return fmt.Errorf("%w: %q at transfer %d; there are %q, from transfer 1", ErrFault, f.Kind, f.Transfer, FaultKinds())
 	}
 	if toHost := []FaultKind{FaultLate, FaultEmpty, FaultBabble}; f.Endpoint&ToHost == 0 && slices.Contains(toHost, f.Kind) {
 		return fmt.Errorf("%w: %q happens only to an endpoint that sends, and %02X does not", ErrFault, f.Kind, f.Endpoint)
+	}
+	return nil
+}
+
+// Arm orders a fault. Error: ErrFault.
+func (c *Controller) Arm(f Fault) error {
+	if err := f.Check(); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

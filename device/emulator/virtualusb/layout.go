@@ -73,3 +73,6 @@ func parseLayout(b []byte) layout {
 	}
 	return l
 }
+
+// SpeedOf is the speed of a device of that configuration: high when it has bulk endpoints as only high speed has.
+func SpeedOf(configuration []byte) Speed { return parseLayout(configuration).speed }
