@@ -34,18 +34,21 @@ const (
 	DefaultPatience = 3 * time.Second        // silence of the reader before it counts as lost
 	graceAfterMove  = 250 * time.Millisecond // silence after the card's removal was told: the answer may be swallowed
 	maxExtensions   = 200                    // times that one command may ask for more time
+	maxExtended     = time.Minute            // and how long one may take in all, its first wait not counted
 	maxStale        = 100                    // answers to older commands that are thrown away for one command
 )
 
 // Slot is one slot of a reader: what is in it, and the conversation with it. One goroutine owns it.
 type Slot struct {
 	transport Transport
+	features  Features
 	patience  time.Duration
 	seq       byte
 	icc       ICC
 	moves     int  // movements told so far
 	moved     bool // one was told since the last reset: a card without power is not the one that was powered
 	atr       iso7816.ATR
+	aborting  bool          // a command that was given up is being ended
 	wait      time.Duration // what a powered card may need before it answers, besides the reader's own time
 }
 
@@ -162,8 +165,12 @@ func (s *Slot) activate(ctx context.Context) (iso7816.ATR, error) {
 // reset powers the card and reads its answer. A second IccPowerOn while the card has power is a warm reset (section 6.1.1).
 // Errors: errRefused for an answer that is none of EMV's, device.ErrMute for none, those of the transport.
 func (s *Slot) reset(ctx context.Context, warm bool) (iso7816.ATR, error) {
-	const fiveVolts = 1 // bPowerSelect; the Twin has no automatic choice, and every EMV card takes 5 V
-	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{fiveVolts}}, resetWait)
+	const fiveVolts, automatic = 1, 0 // bPowerSelect; every EMV card takes 5 V
+	power := byte(fiveVolts)
+	if s.features.AutoVoltage {
+		power = automatic
+	}
+	answer, err := s.exchange(ctx, Message{Type: PowerOn, Params: [3]byte{power}}, resetWait)
 	refused, ok := errors.AsType[*CommandError](err)
 	if ok && (refused.Status.Error == BadATRTS || refused.Status.Error == BadATRTCK) {
 		return iso7816.ATR{}, fmt.Errorf("%w: %w", errRefused, err)
@@ -188,7 +195,8 @@ const (
 	unitWait  = 100 * time.Microsecond // one elementary time unit
 )
 
-// setParameters tells a reader at TPDU level the protocol and the times of the card (section 6.1.7).
+// setParameters tells a reader the protocol and the times of the card (section 6.1.7): one at TPDU level always, one at APDU
+// level that does not find them by itself; that one may refuse, because the protocol is its business.
 func (s *Slot) setParameters(ctx context.Context) error {
 	convention := byte(0)
 	if s.atr.TS == 0x3F {
@@ -205,7 +213,14 @@ func (s *Slot) setParameters(ctx context.Context) error {
 		// longer sends 60, of which the reader tells us.
 		s.wait = (960*time.Duration(s.atr.WI()) + 263*16) * unitWait
 	}
-	if _, err := s.exchange(ctx, m, 0); err != nil {
+	if s.features.Level != TPDU && s.features.AutoParameters {
+		return nil
+	}
+	_, err := s.exchange(ctx, m, 0)
+	if refused, ok := errors.AsType[*CommandError](err); ok && s.features.Level != TPDU && refused.Status.ICC == Active {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("telling the reader the card's protocol: %w", err)
 	}
 	return nil
@@ -213,7 +228,7 @@ func (s *Slot) setParameters(ctx context.Context) error {
 
 // TransmitTPDU carries one TPDU or block to the powered card. It makes Slot an iso7816.TPDU.
 func (s *Slot) TransmitTPDU(ctx context.Context, tpdu []byte, waits byte) ([]byte, error) {
-	if len(tpdu) > MaxData {
+	if len(tpdu) > s.features.maxData() {
 		return nil, fmt.Errorf("%w: TPDU of %d bytes", device.ErrProtocol, len(tpdu))
 	}
 	m := Message{Type: XfrBlock, Params: [3]byte{waits}, Data: tpdu}
@@ -260,12 +275,15 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 	if err := s.transport.Send(ctx, m); err != nil {
 		return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
 	}
-	limit := s.patience + wait
+	limit, latest := s.patience+wait, time.Now().Add(wait+maxExtended)
 	extensions, stale := 0, 0
 	out := false // the card's removal was told since the command
 	for {
 		answer, err := s.receive(ctx, limit)
 		if err != nil {
+			if errors.Is(err, device.ErrTimeout) || ctx.Err() != nil {
+				s.abort(ctx, m.Seq)
+			}
 			if out && errors.Is(err, device.ErrTimeout) {
 				return Message{}, fmt.Errorf("command %02X: %w", m.Type, device.ErrRemoved)
 			}
@@ -288,10 +306,11 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 			continue
 		}
 		if status.Command == TimeExtension {
-			if extensions++; extensions > maxExtensions {
+			if extensions++; extensions > maxExtensions || !time.Now().Before(latest) {
+				s.abort(ctx, m.Seq)
 				return Message{}, fmt.Errorf("command %02X: %w: %d time extensions", m.Type, device.ErrTimeout, extensions)
 			}
-			limit = s.patience + max(wait, s.wait)*time.Duration(max(status.Error, 1))
+			limit = s.patience + min(max(wait, s.wait)*time.Duration(max(status.Error, 1)), time.Until(latest))
 			continue
 		}
 		if status.ICC <= NoICC {
@@ -305,6 +324,35 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		}
 		return answer, nil
 	}
+}
+
+// Aborter is a Transport with a second way to the reader, for what cannot wait: the control pipe of USB.
+type Aborter interface {
+	// Abort is the class request ABORT for a slot (section 5.3.1). seq is what the Abort message that follows has.
+	Abort(ctx context.Context, slot, seq byte) error
+}
+
+// abortLimit bounds the ending of a command that was given up.
+const abortLimit = time.Second
+
+// abort ends a command that was given up, so that the slot is free for the next (section 5.3.1: the request on the control
+// pipe, then the message with the same number, whose answer ends it). It needs a Transport that is an Aborter; without one, and when it fails, the
+// answer may still come, and is thrown away then because of its number.
+func (s *Slot) abort(ctx context.Context, seq byte) {
+	aborter, ok := s.transport.(Aborter)
+	if !ok || s.aborting {
+		return
+	}
+	s.aborting = true
+	defer func() { s.aborting = false }()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortLimit)
+	defer cancel()
+	s.seq = seq + 1
+	if aborter.Abort(within, 0, s.seq) != nil {
+		return
+	}
+	s.seq-- // exchange counts it up
+	_, _ = s.exchange(within, Message{Type: Abort}, 0)
 }
 
 // receive is one message within the limit; device.ErrTimeout when there is none.

@@ -21,7 +21,7 @@ import (
 type bench struct {
 	*testing.T
 	twin   *emulator.GemPC
-	reader *gempc.Reader
+	reader device.Reader
 	link   string
 }
 

@@ -1,8 +1,8 @@
 // Package gempc drives the Gemalto (Gemplus) GemPC Twin on a serial line: a contact reader at TPDU level that speaks
 // CCID messages in frames of its own. It is a device.Reader.
 //
-// One goroutine owns port, slot and card; it watches the slot while nobody asks anything, so that Status is true also
-// between sales, and opens the port again when the reader comes back. Methods hand it their work and wait.
+// The driving itself is that of ccid.Reader: one goroutine owns port, slot and card, watches the slot while nobody asks, and
+// opens the port again when the reader comes back. Here are the line, its frame and the greeting.
 //
 // Card movements are set to synchronous mode (told after the next command's echo) and the slot is asked ten times a
 // second. The asynchronous mode would save that traffic, but there the reader swallows its answer when the card moves

@@ -70,7 +70,7 @@ type log struct{ bytes.Buffer }
 func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // begin starts a driver over lines that open gives, and ends it with the test.
-func begin(t *testing.T, l *log, open func() (line, error)) *Reader {
+func begin(t *testing.T, l *log, open func() (line, error)) *ccid.Reader {
 	r := start(Config{Port: "/dev/ttyS9", Log: l.logger()}, open)
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {

@@ -25,7 +25,7 @@ const insGetResponse = 0xC0
 // repeats with the length that 6Cxx names. Errors: ErrCommand, those of the reader, device.ErrProtocol for an answer
 // that no card may give.
 func (t *T0) Transmit(ctx context.Context, command []byte) ([]byte, error) {
-	kind := apduCase(command)
+	kind := Case(command)
 	var tpdu []byte
 	switch kind {
 	case 1:

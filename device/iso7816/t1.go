@@ -43,7 +43,7 @@ var errInvalid = errors.New("invalid block")
 // protocol is resynchronised, and the command is not sent again, for it may have been executed: device.ErrProtocol.
 // Errors: ErrCommand, those of the reader, device.ErrProtocol.
 func (t *T1) Transmit(ctx context.Context, command []byte) ([]byte, error) {
-	if apduCase(command) == 0 {
+	if Case(command) == 0 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrCommand, len(command))
 	}
 	t.blocks, t.waits, t.response = 0, 0, nil

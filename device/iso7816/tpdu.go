@@ -19,8 +19,8 @@ var ErrCommand = errors.New("malformed command APDU")
 // MaxResponse is the longest response to a short command APDU (ISO/IEC 7816-4): 256 bytes of data, and SW1 SW2.
 const MaxResponse = 258
 
-// apduCase tells the four cases of a short command APDU (ISO/IEC 7816-3, 12.1.3), 0 for none of them.
-func apduCase(command []byte) int {
+// Case tells which of the four cases a short command APDU is (ISO/IEC 7816-3, 12.1.3), 0 for none of them.
+func Case(command []byte) int {
 	switch n := len(command); {
 	case n == 4:
 		return 1

@@ -1,4 +1,4 @@
-package gempc
+package ccid
 
 import (
 	"context"
@@ -8,15 +8,7 @@ import (
 	"time"
 
 	"tillway/device"
-	"tillway/device/ccid"
 	"tillway/device/iso7816"
-)
-
-// How often the owner looks by itself.
-const (
-	pollEvery   = 100 * time.Millisecond // at the slot of a working reader
-	reopenEvery = 250 * time.Millisecond // at the port of an absent one
-	retryEvery  = time.Second            // at the port of one that does not talk
 )
 
 // powerTries is how often a card is powered anew when the reader's answer is damaged.
@@ -25,13 +17,13 @@ const powerTries = 3
 // owner is what the driver's one goroutine owns.
 type owner struct {
 	reader  *Reader
-	line    line       // nil while the reader is absent
-	slot    *ccid.Slot // nil with it
-	greeted bool       // the reader has told its version since line was opened
-	card    *card      // powered, or nil
-	fault   string     // why the card in the slot cannot be used
-	moves   int        // of cards, as the slot had counted them when last looked at
-	next    time.Duration
+	conn    *Connection   // nil while the reader is absent
+	slot    *Slot         // nil with it
+	greeted bool          // the reader has told its version since it was reached
+	card    *card         // powered, or nil
+	fault   string        // why the card in the slot cannot be used
+	moves   int           // of cards, as the slot had counted them when last looked at
+	next    time.Duration // until the owner looks by itself
 }
 
 // own is the owner's loop. It ends with the driver's life and closes the port.
@@ -40,7 +32,12 @@ func (r *Reader) own() {
 	o := &r.owner
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	plugged := r.config.Plugged
 	for {
+		var told <-chan struct{}
+		if o.conn != nil {
+			told = o.conn.Changed
+		}
 		select {
 		case <-r.life.Done():
 			o.drop(device.ErrClosed)
@@ -57,26 +54,37 @@ func (r *Reader) own() {
 			work.result <- err
 		case <-timer.C:
 			o.look(r.life)
+		case <-told:
+			o.look(r.life)
+		case _, open := <-plugged:
+			if !open {
+				plugged = nil
+			}
+			o.look(r.life)
 		}
 		timer.Reset(o.next)
 	}
 }
 
-// connect opens the port and publishes what comes of it.
+// connect reaches the reader and publishes what comes of it.
 func (r *Reader) connect() {
 	o := &r.owner
 	o.reader = r
-	line, err := r.open()
+	conn, err := r.config.Connect(r.life)
 	if err != nil {
-		o.next = reopenEvery
+		o.next = r.config.Reopen
+		if !errors.Is(err, device.ErrUnplugged) {
+			o.next = r.config.Retry
+		}
 		o.absent(err)
 		return
 	}
-	o.line, o.next = line, pollEvery
-	o.slot = ccid.NewSlot(&wire{line: line}, r.config.Patience)
+	o.conn, o.next = conn, conn.Poll
+	o.slot = NewSlot(conn.Transport, r.config.Patience)
+	o.slot.features = conn.Features
 	o.greeted, o.moves = false, 0
 	if status := r.Status(); status.Condition == "" {
-		r.publish(device.Status{Condition: device.Absent, Cause: "reader on " + r.config.Port + " is starting"}, false)
+		r.publish(device.Status{Condition: device.Absent, Cause: r.config.label() + " is starting"}, false)
 	}
 }
 
@@ -89,21 +97,20 @@ func (o *owner) absent(cause error) {
 	o.reader.publish(status, false)
 }
 
-// drop gives the port up; it is opened again later.
+// drop gives the reader up; it is looked for again later.
 func (o *owner) drop(cause error) {
 	o.end(cause)
 	o.fault = ""
-	if o.line != nil {
-		if err := o.line.Close(); err != nil {
-			o.reader.config.Log.Debug("closing the port", "error", err)
+	if o.conn != nil {
+		if err := o.conn.Close(); err != nil {
+			o.reader.config.Log.Debug("closing the reader", "error", err)
 		}
 	}
-	o.line, o.slot, o.greeted = nil, nil, false
-	o.next = reopenEvery
+	o.conn, o.slot, o.greeted = nil, nil, false
+	o.next = o.reader.config.Reopen
 	if !errors.Is(cause, device.ErrUnplugged) && !errors.Is(cause, device.ErrClosed) {
-		o.next = retryEvery
-		cause = fmt.Errorf("%w: %s is there, but no GemPC Twin answers on it: is the reader plugged in and powered?",
-			device.ErrTimeout, o.reader.config.Port)
+		o.next = o.reader.config.Retry
+		cause = fmt.Errorf("%w: %s", device.ErrTimeout, o.reader.config.Silent)
 	}
 	o.absent(cause)
 }
@@ -116,9 +123,9 @@ func (o *owner) end(cause error) {
 	}
 }
 
-// look is what the owner does by itself: open the port, greet the reader, ask for the slot.
+// look is what the owner does by itself: reach the reader, greet it, ask for the slot.
 func (o *owner) look(ctx context.Context) {
-	if o.line == nil {
+	if o.conn == nil {
 		o.reader.connect()
 	}
 	if err := o.refresh(ctx); err != nil && ctx.Err() == nil {
@@ -128,7 +135,7 @@ func (o *owner) look(ctx context.Context) {
 
 // refresh brings the slot's state up to date. An absent reader is no error.
 func (o *owner) refresh(ctx context.Context) error {
-	if o.line == nil {
+	if o.conn == nil {
 		return nil
 	}
 	if !o.greeted {
@@ -147,51 +154,42 @@ func (o *owner) refresh(ctx context.Context) error {
 	return nil
 }
 
-// greet makes sure that a GemPC Twin is there and sets it up.
+// greet makes sure that the reader is there and sets it up.
 func (o *owner) greet(ctx context.Context) error {
-	version, err := o.escape(ctx, 0x02)
+	version, err := o.conn.Greet(ctx, o.slot)
 	if err != nil {
-		return fmt.Errorf("asking for the firmware version: %w", err)
-	}
-	if _, err := o.escape(ctx, 0x01, 0x01, 0x01); err != nil {
-		return fmt.Errorf("setting the card movements: %w", err)
+		return err
 	}
 	o.greeted = true
-	name := fmt.Sprintf("gempc %s (%s)", o.reader.config.Port, printable(version))
+	name := o.reader.config.label()
+	if version = printable(version); version != "" {
+		name += " (" + version + ")"
+	}
 	o.reader.mu.Lock()
 	fresh := o.reader.name != name || o.reader.status.Condition == device.Absent
 	o.reader.name = name
 	o.reader.mu.Unlock()
 	if fresh {
-		o.reader.config.Log.Info("reader connected", "firmware", printable(version))
+		o.reader.config.Log.Info("reader connected", "firmware", version)
 	}
 	return nil
 }
 
-// escape is an escape command, twice when its answer is damaged: what we send may be repeated.
-func (o *owner) escape(ctx context.Context, command ...byte) ([]byte, error) {
-	answer, err := o.slot.Escape(ctx, command...)
-	if errors.Is(err, device.ErrProtocol) {
-		answer, err = o.slot.Escape(ctx, command...)
-	}
-	return answer, err
-}
-
-// printable is a firmware version as it may be shown: at most 40 characters of ASCII.
-func printable(version []byte) string {
+// printable is a version as it may be shown: at most 80 characters of ASCII.
+func printable(version string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' {
 			return -1
 		}
 		return c
-	}, string(version[:min(len(version), 40)]))
+	}, version[:min(len(version), 80)])
 }
 
 // settle draws the conclusions from the slot's state.
 func (o *owner) settle() {
 	moved := o.slot.Moves() != o.moves
 	o.moves = o.slot.Moves()
-	if moved || o.slot.ICC() == ccid.NoICC {
+	if moved || o.slot.ICC() == NoICC {
 		o.fault = "" // it was another card's
 	}
 	if o.card != nil {
@@ -228,7 +226,7 @@ func (o *owner) present(ctx context.Context, r *Reader) (device.Presented, error
 	if err := o.refresh(ctx); err != nil {
 		return device.Presented{}, err
 	}
-	if o.line == nil || o.slot.ICC() == ccid.NoICC {
+	if o.conn == nil || o.slot.ICC() == NoICC {
 		return device.Presented{}, errNotNow
 	}
 	var atr iso7816.ATR
@@ -266,9 +264,12 @@ func (o *owner) present(ctx context.Context, r *Reader) (device.Presented, error
 	return device.Presented{}, errNotNow
 }
 
-// protocol is the side of the card that its answer to reset offers first.
+// protocol is the side of the card that its answer to reset offers first, at the level of the reader.
 func (o *owner) protocol(atr iso7816.ATR) protocol {
-	if atr.Protocol() == 1 {
+	switch {
+	case o.slot.features.Level != TPDU:
+		return &apdus{o.slot, atr.Protocol() == 0}
+	case atr.Protocol() == 1:
 		return iso7816.NewT1(o.slot, atr)
 	}
 	return iso7816.NewT0(o.slot)
@@ -305,7 +306,7 @@ func (o *owner) transmit(ctx context.Context, c *card, command []byte) ([]byte, 
 // deactivate takes the power off a card whose session has failed (EMV Contact Interface Specification, 9.2.5 and 9.3.1: the
 // session ends with the contacts deactivated). The failure is known already; another one here is logged.
 func (o *owner) deactivate(ctx context.Context) {
-	if o.slot.ICC() != ccid.Active {
+	if o.slot.ICC() != Active {
 		return
 	}
 	if err := o.slot.PowerOff(ctx); err != nil {
@@ -317,7 +318,7 @@ func (o *owner) deactivate(ctx context.Context) {
 // release takes the power off the card.
 func (o *owner) release(ctx context.Context) error {
 	o.end(fmt.Errorf("%w: released", device.ErrRemoved))
-	if o.line == nil || o.slot.ICC() != ccid.Active {
+	if o.conn == nil || o.slot.ICC() != Active {
 		return nil
 	}
 	err := o.slot.PowerOff(ctx)
