@@ -287,7 +287,9 @@ func FuzzCarry(f *testing.F) {
 		go func() { b, _ := io.ReadAll(ours); answers <- b }()
 		_, _ = ours.Write(sent)
 		_ = ours.Close()
-		<-ended
+		if err := <-ended; err != nil && len(sent) == 0 {
+			t.Fatal(err)
+		}
 		c.Disconnect()
 		for b := <-answers; len(b) >= 48; b = b[48:] {
 			switch kind, actual := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[24:]); {

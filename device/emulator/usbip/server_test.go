@@ -3,6 +3,7 @@ package usbip_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -72,7 +73,7 @@ func TestOperations(t *testing.T) {
 	c := dial()
 	c.send(list)
 	c.expect("the list", []byte{1, 0x11, 0, 5, 0, 0, 0, 0}, words(2), block("1-1", 2), []byte{3, 1, 2, 0}, block("1-2", 3), []byte{3, 1, 2, 0})
-	if n, err := c.conn.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := c.conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("after the list: %d, %v", n, err)
 	}
 	holder := dial()
