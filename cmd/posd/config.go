@@ -16,6 +16,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"tillway/device/pcsc"
 	"tillway/emv/tlv"
 	"tillway/iso8583/link"
 	"tillway/terminal"
@@ -39,6 +40,7 @@ type config struct {
 	Reader struct {
 		Driver string `toml:"driver"`
 		Port   string `toml:"port"`
+		Socket string `toml:"socket"`
 		Stripe struct {
 			Port string `toml:"port"`
 			Baud int    `toml:"baud"`
@@ -161,7 +163,7 @@ func defaults() config {
 	var c config
 	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
 	c.Log.Format = "text"
-	c.Reader.Driver, c.Reader.Stripe.Baud = "gempc", 9600
+	c.Reader.Driver, c.Reader.Socket, c.Reader.Stripe.Baud = "gempc", pcsc.Socket, 9600
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
@@ -211,12 +213,15 @@ func loadConfig(path string) (config, error) {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
-		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Port, &c.Reader.Stripe.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Reader.Stripe.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
 		}
+	}
+	if d, err := c.driver(); err == nil && d.path && !filepath.IsAbs(c.Reader.Port) {
+		c.Reader.Port = filepath.Join(abs, c.Reader.Port)
 	}
 	if len(c.Socket) > maxSocketBytes {
 		return c, fmt.Errorf("config %s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
@@ -230,13 +235,14 @@ func loadConfig(path string) (config, error) {
 
 func (c *config) check() error {
 	a := &c.Acquirer
+	driver, unknown := c.driver()
 	switch {
-	case c.Reader.Driver != "gempc":
-		return fmt.Errorf("reader.driver %q is not known: this release drives gempc", c.Reader.Driver)
+	case unknown != nil:
+		return unknown
 	case c.Reader.Stripe.Baud < 300 || c.Reader.Stripe.Baud > 115200:
 		return fmt.Errorf("reader.stripe.baud %d is no speed of a serial line: the reader's manual says which, mostly 9600", c.Reader.Stripe.Baud)
 	case c.Reader.Port == "":
-		return errors.New("reader.port is missing: the serial port of the card reader, like /dev/ttyUSB0")
+		return fmt.Errorf("reader.port is missing: %s", driver.named)
 	case a.Dialect != dialectNAC && a.Dialect != dialectV93:
 		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac and v93", a.Dialect)
 	case a.Address == "":

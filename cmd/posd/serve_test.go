@@ -73,7 +73,13 @@ func TestRefusesToStart(t *testing.T) {
 			func(t *testing.T, dir string) string {
 				return strings.Replace(base(t, dir), "[reader]", "[reader]\ndriver = \"abacus\"", 1)
 			},
-			[]string{"abacus", "gempc"},
+			[]string{"abacus", "gempc", "pcsc"},
+		},
+		"a reader of pcscd's without a name": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\ndriver = \"pcsc\"", 1)
+			},
+			[]string{"reader.port", "pcscd", "pos readers"},
 		},
 		"unknown profile": {
 			func(t *testing.T, dir string) string { return "profile = \"mars\"\n" + base(t, dir) }, []string{"mars", "kuwait"},
@@ -266,6 +272,36 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A name in pcscd is no path, and stays as it is written; the ports of other drivers are paths.
+func TestReaderPorts(t *testing.T) {
+	for driver, path := range map[string]bool{"gempc": true, "pcsc": false} {
+		dir := t.TempDir()
+		text := strings.Replace(base(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\nport = \"PC Twin\"\ndriver = \""+driver+"\"", 1)
+		write(t, filepath.Join(dir, "posd.toml"), text)
+		c, err := loadConfig(filepath.Join(dir, "posd.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "PC Twin"
+		if path {
+			want = filepath.Join(dir, want)
+		}
+		if c.Reader.Port != want {
+			t.Errorf("%s: port %q, want %q", driver, c.Reader.Port, want)
+		}
+		reader, err := openReader(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := reader.Name(); !strings.HasPrefix(name, driver+" ") {
+			t.Error(name)
+		}
+		if err := reader.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

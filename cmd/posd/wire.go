@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"tillway/device"
 	"tillway/device/gempc"
+	"tillway/device/pcsc"
 	"tillway/device/swipe"
 	"tillway/device/transcript"
 	"tillway/emv"
@@ -22,13 +24,45 @@ import (
 	"tillway/terminal/profile"
 )
 
-// openReader is the list of readers that posd drives, a line each.
-func openReader(c config, log *slog.Logger) (device.Reader, error) {
-	switch c.Reader.Driver {
-	case "gempc":
-		return gempc.Open(gempc.Config{Port: c.Reader.Port, Log: log})
+// readerDriver is one kind of reader that posd drives.
+type readerDriver struct {
+	name  string
+	named string // what reader.port says of it, for whoever left that out
+	path  bool   // reader.port is a path
+	open  func(c config, log *slog.Logger) (device.Reader, error)
+}
+
+// readerDrivers is the list of readers that posd drives, a line each.
+func readerDrivers() []readerDriver {
+	return []readerDriver{
+		{"gempc", "the serial port of the card reader, like /dev/ttyUSB0", true, func(c config, log *slog.Logger) (device.Reader, error) {
+			return gempc.Open(gempc.Config{Port: c.Reader.Port, Log: log})
+		}},
+		{"pcsc", "the card reader's name in pcscd, or a part of it (pos readers lists them)", false, func(c config, log *slog.Logger) (device.Reader, error) {
+			return pcsc.Open(pcsc.Config{Port: c.Reader.Port, Socket: c.Reader.Socket, Log: log})
+		}},
 	}
-	return nil, fmt.Errorf("reader.driver %q is not known", c.Reader.Driver)
+}
+
+// driver is the one that the config names; its error names those that there are.
+func (c *config) driver() (readerDriver, error) {
+	var names []string
+	for _, d := range readerDrivers() {
+		if d.name == c.Reader.Driver {
+			return d, nil
+		}
+		names = append(names, d.name)
+	}
+	return readerDriver{}, fmt.Errorf("reader.driver %q is not known: this release drives %s", c.Reader.Driver, strings.Join(names, ", "))
+}
+
+// openReader opens the reader that the config names.
+func openReader(c config, log *slog.Logger) (device.Reader, error) {
+	d, err := c.driver()
+	if err != nil {
+		return nil, err
+	}
+	return d.open(c, log)
 }
 
 // openStripe is the reader of stripes beside it; nil where the config names none.
