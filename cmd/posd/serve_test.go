@@ -279,7 +279,7 @@ func write(t *testing.T, path, text string) {
 func TestReaderPorts(t *testing.T) {
 	for driver, path := range map[string]bool{"gempc": true, "pcsc": false} {
 		dir := t.TempDir()
-		text := strings.Replace(base(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\nport = \"PC Twin\"\ndriver = \""+driver+"\"", 1)
+		text := strings.Replace(benchConfig(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\nport = \"PC Twin\"\ndriver = \""+driver+"\"", 1)
 		write(t, filepath.Join(dir, "posd.toml"), text)
 		c, err := loadConfig(filepath.Join(dir, "posd.toml"))
 		if err != nil {
