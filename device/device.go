@@ -59,6 +59,7 @@ type Presented struct {
 	ATR        []byte          // answer to reset, 2 to 33 bytes; contact only
 	Card       Card            // valid until Release, the next Present, or an error that ends it; none of a stripe
 	Stripe     magstripe.Swipe // the tracks, checked for themselves; stripe only
+	Clear      bool            // the reader sent the tracks in clear: a test; stripe only
 }
 
 // Condition says in one word how a reader is.

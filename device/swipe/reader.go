@@ -189,7 +189,7 @@ func (r *Reader) Present(ctx context.Context) (device.Presented, error) {
 		if p.err != nil {
 			return device.Presented{}, p.err
 		}
-		return device.Presented{Technology: device.MagStripe, Stripe: p.swipe}, nil
+		return device.Presented{Technology: device.MagStripe, Stripe: p.swipe, Clear: true}, nil
 	case <-ctx.Done():
 		return device.Presented{}, ctx.Err()
 	case <-r.life.Done():
