@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench clean
+.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ mutants: deps ## switch security rules off, one at a time: the test that SECURIT
 
 memory: deps ## search the memory of posd and keyd after 100 sales with PIN, and the disk, for PINs, keys and card numbers
 	$(GO) test -count=1 -timeout 10m -run '^(TestScanFinds|TestScheduleIsWhatCiphersHold|TestMemoryHoldsNoKeyAndNoPIN)$$' -v ./cmd/demo -pin.sales 100
+
+deps-usb: deps ## install what is missing for test-usb
+	@sh make/deps-usb.sh
+
+test-usb: deps-usb ## readers, cables and cards in a virtual machine: the real posd on USB readers, under three minutes
+	@GO='$(GO)' sh make/test-usb.sh
 
 bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
 	@$(GO) run -buildvcs=false ./cmd/bench
