@@ -14,14 +14,29 @@ func agrees(s terminal.State) bool {
 	return s == terminal.AgreementOnline || s == terminal.AgreementOffline
 }
 
+// watchRemoval looks, until stop is called, whether the sale's card is taken out.
+func (l *Lane) watchRemoval(ctx context.Context, r *run) (stop func()) {
+	if r.card == nil {
+		return func() {}
+	}
+	watch, end := context.WithCancel(ctx)
+	gone := make(chan error, 1)
+	go func() { gone <- l.cfg.Reader.AwaitRemoval(watch) }()
+	return func() {
+		end()
+		r.taken = <-gone == nil
+	}
+}
+
 // agreement waits for the cashier to compare a signature (Book 3, 10.5.3; Book 4, 6.3.4.4). The card is done with: its power
-// goes off, so that it can be taken out and its back looked at. Only a word that it matches agrees. A word that it does not,
+// goes off, so that it can be taken out and its back looked at; once it was, another one in the slot is not its. Only a word that it matches agrees. A word that it does not,
 // no word in time, and the daemon's stop do not: the host's approval is then reversed, which is what the table says of a
 // power cut too.
 func (l *Lane) agreement(ctx context.Context, r *run) terminal.Event {
 	if err := l.cfg.Reader.Release(context.WithoutCancel(ctx)); err != nil {
 		l.cfg.Log.Warn("taking the power off the card", "err", err)
 	}
+	defer l.watchRemoval(ctx, r)()
 	wait := time.NewTimer(l.cfg.AgreementWait)
 	defer wait.Stop()
 	select {

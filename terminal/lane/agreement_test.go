@@ -1,13 +1,16 @@
 package lane
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"tillway/device"
 	"tillway/emv"
 	"tillway/money"
 	"tillway/terminal"
@@ -243,6 +246,95 @@ func TestWordAtTheLastMoment(t *testing.T) {
 			if s := b.last(); (err == nil) != (s.State == terminal.Approved) {
 				t.Fatalf("the word was answered with %v, and the sale ended as %s", err, s.State)
 			}
+		})
+	}
+}
+
+// handed is a reader whose customer takes the card out as soon as it has no power, and puts it in again a second later. Only
+// who asks at the right time sees that the slot was empty.
+type handed struct {
+	slot
+	mu sync.Mutex
+	in chan struct{} // closed while a card is in
+	on bool
+}
+
+func (h *handed) state() (in chan struct{}, on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.in, h.on
+}
+
+func (h *handed) set(in, on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.in, h.on = make(chan struct{}), on
+	if in {
+		close(h.in)
+	}
+}
+
+func (h *handed) Present(ctx context.Context) (device.Presented, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return device.Presented{}, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		select {
+		case <-func() chan struct{} { in, _ := h.state(); return in }():
+			h.set(true, true)
+			return device.Presented{Technology: device.Contact, Card: silent{}}, nil
+		default:
+		}
+	}
+}
+
+func (h *handed) Release(context.Context) error {
+	if _, on := h.state(); !on {
+		return nil
+	}
+	h.set(true, false)
+	time.AfterFunc(300*time.Millisecond, func() { h.set(false, false) })
+	time.AfterFunc(1300*time.Millisecond, func() { h.set(true, false) })
+	return nil
+}
+
+func (h *handed) AwaitRemoval(ctx context.Context) error {
+	for {
+		select {
+		case <-func() chan struct{} { in, _ := h.state(); return in }():
+		default:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// A card that was taken out while its holder signed is not waited for once more, however long the signing took: the one that is
+// in the slot by then is the next customer's.
+func TestCardTakenOutWhileSigning(t *testing.T) {
+	for name, signing := range map[string]time.Duration{"signed at once": 0, "after a long pause": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &handed{}
+				h.set(true, false)
+				b := start(t, signs, h, always("00"), func(c *Config, _ *OwnerConfig) { c.CardWait = time.Minute })
+				defer b.end()
+				for range 2 {
+					id := b.sell(1000, "").ID
+					b.due()
+					time.Sleep(signing)
+					b.agree(id, true)
+					if s := b.last(); s.State != terminal.Approved {
+						t.Fatalf("%s: %+v", s.State, s.Outcome)
+					}
+				}
+			})
 		})
 	}
 }

@@ -22,6 +22,7 @@ var errLeft = errors.New("sale left: the terminal is stopping")
 type run struct {
 	rec    *terminal.Sale
 	card   emv.Card
+	taken  bool // the card was taken out before the sale's end
 	txn    emv.Transaction
 	kernel emv.Outcome
 	reply  Reply
@@ -161,7 +162,7 @@ func (l *Lane) show(r *run) {
 	case terminal.Ready:
 	}
 	if r.rec.State.Final() && !r.rec.Kind.WithoutCard() {
-		l.cardLeft = r.card != nil
+		l.cardLeft = r.card != nil && !r.taken
 	}
 	l.board.show(*r.rec, prompt, advice, r.rec.State.Final() && l.cardLeft)
 }
