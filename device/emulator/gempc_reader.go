@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"tillway/device/ccid"
@@ -274,7 +273,7 @@ func (r *twin) powerOn(m ccid.Message, silent bool) (ccid.Message, result) {
 	r.chip.Reset()
 	r.wire, r.transmitted, r.parameters = connect(r.chip, atr), false, nil
 	if r.tell != nil {
-		r.tell(fmt.Sprintf("reset, ATR %X", atr))
+		r.tell(resetLine(atr))
 	}
 	return r.reply(ccid.DataBlock, m, 0, atr), result{poweredUp: true}
 }

@@ -37,7 +37,7 @@ func Serve(ctx context.Context, l net.Listener, c Chip, tell func(line string)) 
 			return fmt.Errorf("card on %s: %w", l.Addr(), err)
 		}
 		hangUp := context.AfterFunc(ctx, func() { _ = conn.Close() })
-		err = serveClient(conn, c)
+		err = serveClient(quick(conn), c)
 		hangUp()
 		_ = conn.Close()
 		if err != nil && ctx.Err() == nil && tell != nil {

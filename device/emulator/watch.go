@@ -37,3 +37,6 @@ func Describe(apdu, answer []byte) string {
 	}
 	return fmt.Sprintf("> %s < %X", command, answer)
 }
+
+// resetLine is an answer to reset for a log.
+func resetLine(atr []byte) string { return fmt.Sprintf("reset, ATR %X", atr) }
