@@ -98,18 +98,19 @@ type Sale struct {
 	Invoice    uint32    `json:"invoice,omitempty"`
 	LocalTime  time.Time `json:"local_time,omitzero"` // of the request: DE 12, 13 and tags 9A, 9F21
 
-	MaskedPAN string     `json:"pan,omitempty"`   // first six and last four
-	Token     string     `json:"token,omitempty"` // keyed token of the card, hex: finds its sales without its number; the journal's
-	Scheme    string     `json:"scheme,omitempty"`
-	Label     string     `json:"label,omitempty"`
-	AID       string     `json:"aid,omitempty"`   // hex
-	Entry     Entered    `json:"entry,omitempty"` // how the card was read
-	Method    emv.Method `json:"cvm,omitempty"`
-	Signature bool       `json:"signature,omitempty"` // the cashier compares a signature, or did: alone or beside a PIN
-	Language  string     `json:"language,omitempty"`  // tag 5F2D as sent
-	ODA       emv.ODA    `json:"oda,omitzero"`
-	Tags      emv.Data   `json:"tags,omitzero"` // without secrets
-	Why       []emv.Why  `json:"why,omitempty"`
+	MaskedPAN   string     `json:"pan,omitempty"`   // first six and last four
+	Token       string     `json:"token,omitempty"` // keyed token of the card, hex: finds its sales without its number; the journal's
+	Scheme      string     `json:"scheme,omitempty"`
+	Label       string     `json:"label,omitempty"`
+	AID         string     `json:"aid,omitempty"`          // hex
+	Entry       Entered    `json:"entry,omitempty"`        // how the card was read
+	ClearStripe bool       `json:"clear_stripe,omitempty"` // the stripe reader sent it in clear, which is a test
+	Method      emv.Method `json:"cvm,omitempty"`
+	Signature   bool       `json:"signature,omitempty"` // the cashier compares a signature, or did: alone or beside a PIN
+	Language    string     `json:"language,omitempty"`  // tag 5F2D as sent
+	ODA         emv.ODA    `json:"oda,omitzero"`
+	Tags        emv.Data   `json:"tags,omitzero"` // without secrets
+	Why         []emv.Why  `json:"why,omitempty"`
 
 	ResponseCode string `json:"rc,omitempty"`   // DE 39
 	RRN          string `json:"rrn,omitempty"`  // DE 37

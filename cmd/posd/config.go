@@ -16,7 +16,9 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"tillway/device/hid"
 	"tillway/device/pcsc"
+	"tillway/device/secure"
 	"tillway/emv/tlv"
 	"tillway/iso8583/link"
 	"tillway/terminal"
@@ -41,10 +43,8 @@ type config struct {
 		Driver string `toml:"driver"`
 		Port   string `toml:"port"`
 		Socket string `toml:"socket"`
-		Stripe struct {
-			Port string `toml:"port"`
-			Baud int    `toml:"baud"`
-		} `toml:"stripe"`
+
+		Stripe stripeConfig `toml:"stripe"`
 	} `toml:"reader"`
 
 	Keys keysConfig `toml:"keys"`
@@ -164,6 +164,7 @@ func defaults() config {
 	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
 	c.Log.Format = "text"
 	c.Reader.Driver, c.Reader.Socket, c.Reader.Stripe.Baud = "gempc", pcsc.Socket, 9600
+	c.Reader.Stripe.Driver, c.Reader.Stripe.IDs = textDriver, []hid.ID{}
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
@@ -213,7 +214,7 @@ func loadConfig(path string) (config, error) {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
-		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Reader.Stripe.Port, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -223,6 +224,7 @@ func loadConfig(path string) (config, error) {
 	if d, err := c.driver(); err == nil && d.path && !filepath.IsAbs(c.Reader.Port) {
 		c.Reader.Port = filepath.Join(abs, c.Reader.Port)
 	}
+	c.Reader.Stripe.resolve(abs)
 	if len(c.Socket) > maxSocketBytes {
 		return c, fmt.Errorf("config %s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
 			path, c.Socket, len(c.Socket), maxSocketBytes)
@@ -239,10 +241,10 @@ func (c *config) check() error {
 	switch {
 	case unknown != nil:
 		return unknown
-	case c.Reader.Stripe.Baud < 300 || c.Reader.Stripe.Baud > 115200:
-		return fmt.Errorf("reader.stripe.baud %d is no speed of a serial line: the reader's manual says which, mostly 9600", c.Reader.Stripe.Baud)
 	case c.Reader.Port == "":
 		return fmt.Errorf("reader.port is missing: %s", driver.named)
+	case a.Name == secure.SwipeSet || a.Name == secure.PadSet:
+		return fmt.Errorf("acquirer.name %q is the name of the stripe reader's or the PIN pad's keys: choose another", a.Name)
 	case a.Dialect != dialectNAC && a.Dialect != dialectV93:
 		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac and v93", a.Dialect)
 	case a.Address == "":
@@ -276,6 +278,9 @@ func (c *config) check() error {
 	}
 	if err := link.TPDUAnswer(a.TPDUAnswer).Check(); err != nil {
 		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
+	}
+	if err := c.Reader.Stripe.check(c.Development); err != nil {
+		return err
 	}
 	if err := c.Transcripts.check(c.Development); err != nil {
 		return err

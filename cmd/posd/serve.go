@@ -41,7 +41,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := honours(p, c.Reader.Stripe.Port != ""); err != nil {
+	if err := honours(p, c.Reader.Stripe.wanted()); err != nil {
 		return err
 	}
 	if err := c.rolesFit(p); err != nil {
@@ -82,7 +82,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return fmt.Errorf("reader: %w", err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	stripe, err := openStripe(c, log)
+	stripe, err := openStripe(c, disk.keys, log)
 	if err != nil {
 		return fmt.Errorf("reader.stripe: %w", err)
 	}

@@ -14,7 +14,6 @@ import (
 	"tillway/device"
 	"tillway/device/gempc"
 	"tillway/device/pcsc"
-	"tillway/device/swipe"
 	"tillway/device/transcript"
 	"tillway/emv"
 	"tillway/emv/contact"
@@ -63,14 +62,6 @@ func openReader(c config, log *slog.Logger) (device.Reader, error) {
 		return nil, err
 	}
 	return d.open(c, log)
-}
-
-// openStripe is the reader of stripes beside it; nil where the config names none.
-func openStripe(c config, log *slog.Logger) (device.Reader, error) {
-	if c.Reader.Stripe.Port == "" {
-		return nil, nil //nolint:nilnil // none is what was asked for
-	}
-	return swipe.Open(swipe.Config{Port: c.Reader.Stripe.Port, Baud: c.Reader.Stripe.Baud, Log: log})
 }
 
 // parts is what a terminal is assembled from: all that touches the world comes from outside.

@@ -221,3 +221,23 @@ func fuzzed(t *testing.T, b []byte, parse func([]byte) (pass, error)) {
 		}
 	}
 }
+
+// The udev rules name exactly the readers that the driver knows.
+func TestUdevRules(t *testing.T) {
+	rules, err := os.ReadFile("../../packaging/udev/70-tillway-stripe.rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, m := range makers() {
+		for _, id := range m.ids {
+			n++
+			if line := fmt.Sprintf(`KERNEL=="hidraw*", ATTRS{idVendor}=="%04x", ATTRS{idProduct}=="%04x", GROUP="dialout", MODE="0660"`, id.Vendor, id.Product); !strings.Contains(string(rules), line+"\n") {
+				t.Errorf("there is no line %s", line)
+			}
+		}
+	}
+	if got := strings.Count(string(rules), "\nKERNEL=="); got != n {
+		t.Errorf("%d lines for %d readers", got, n)
+	}
+}

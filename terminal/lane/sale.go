@@ -182,6 +182,7 @@ func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, err
 		p, err := l.present(wait)
 		switch {
 		case err == nil && p.Technology == device.MagStripe:
+			r.rec.ClearStripe = p.Clear
 			advice := l.swiped(r, p.Stripe)
 			if advice == "" {
 				return terminal.Presented, nil
@@ -190,7 +191,7 @@ func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, err
 			continue
 		case err == nil:
 			r.card = p.Card
-			r.rec.Entry = terminal.EnteredChip
+			r.rec.Entry, r.rec.ClearStripe = terminal.EnteredChip, false
 			r.note = fmt.Sprintf("ATR %X", p.ATR)
 			return terminal.Presented, nil
 		case wait.Err() != nil:
@@ -198,7 +199,8 @@ func (l *Lane) awaitCard(ctx, talk context.Context, r *run) (terminal.Event, err
 		case errors.Is(err, device.ErrClosed):
 			return "", fmt.Errorf("waiting for a card: %w", err)
 		case errors.Is(err, device.ErrMisread):
-			l.refuseSwipe(wait, r, terminal.PromptCardError, "The stripe was not read. Swipe the card again.")
+			l.cfg.Log.Warn("swipe not read", "err", err)
+			l.refuseSwipe(wait, r, terminal.PromptCardError, l.misread())
 			continue
 		case errors.Is(err, device.ErrMute):
 			r.chipFailed++

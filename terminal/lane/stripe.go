@@ -104,6 +104,9 @@ func (l *Lane) swiped(r *run, s magstripe.Swipe) (advice string) {
 		r.rec.Entry = terminal.EnteredFallback
 		r.note = fmt.Sprintf("stripe of a chip card, after %d tries of a chip that failed", r.chipFailed)
 	}
+	if r.rec.ClearStripe {
+		r.note += ", read in clear: a TEST"
+	}
 	return ""
 }
 
@@ -221,6 +224,17 @@ func (l *Lane) awaitAnother(ctx context.Context, r *run) terminal.Event {
 	r.chipFailed++
 	r.card, l.cardLeft = nil, true
 	return terminal.OtherInterface
+}
+
+// misread is what the cashier is told of a pass that was of no use: to swipe again, or what is wrong with the reader.
+func (l *Lane) misread() string {
+	if l.cfg.Stripe.Reader == nil {
+		return "The card was not read. Try again."
+	}
+	if cause := l.cfg.Stripe.Reader.Status().Cause; cause != "" {
+		return "The stripe reader is of no use now: " + cause + "."
+	}
+	return "The stripe was not read. Swipe the card again."
 }
 
 // refuseSwipe says why a swipe is not taken, and waits a moment, so that a reader that repeats itself is not asked without end.

@@ -104,7 +104,7 @@ type Card struct {
 	Scheme       string `json:"scheme,omitempty"`
 	PAN          string `json:"pan"` // all but the last four digits masked
 	AID          string `json:"aid,omitempty"`
-	Entry        string `json:"entry"`                  // "CHIP", "SWIPED", "FALLBACK", "NOT READ AGAIN"
+	Entry        string `json:"entry"`                  // "CHIP", "SWIPED", "FALLBACK", "NOT READ AGAIN"; ", TEST" behind a stripe that was read in clear
 	Verification string `json:"verification,omitempty"` // "NO CARDHOLDER VERIFICATION", …; empty where no card was read
 	Sign         bool   `json:"sign"`                   // the copy has a signature line
 }
@@ -313,6 +313,9 @@ func card(sale terminal.Sale) *Card {
 		return c
 	}
 	c.Entry, c.Verification = strings.ToUpper(line(string(sale.Entry))), verification(sale)
+	if sale.ClearStripe {
+		c.Entry += ", TEST"
+	}
 	return c
 }
 
