@@ -207,10 +207,7 @@ func (r Receipt) details() []block {
 func (r Receipt) Text(width int) string { return text(r.page(), width) }
 
 func text(page []block, width int) string {
-	if width == 0 {
-		width = DefaultWidth
-	}
-	width = min(max(width, MinWidth), MaxWidth)
+	width = columns(width)
 	var b strings.Builder
 	for _, k := range page {
 		for _, l := range k.lines(width) {
@@ -219,6 +216,13 @@ func text(page []block, width int) string {
 		}
 	}
 	return b.String()
+}
+
+func columns(width int) int {
+	if width == 0 {
+		width = DefaultWidth
+	}
+	return min(max(width, MinWidth), MaxWidth)
 }
 
 func (k block) lines(width int) []string {
@@ -372,7 +376,10 @@ func line(s string) string {
 }
 
 func clean(h Header) Header {
-	c := Header{Name: line(h.Name), Zone: h.Zone}
+	c := Header{Name: line(h.Name), Zone: h.Zone, NameArabic: line(h.NameArabic)}
+	for _, l := range h.LocationArabic {
+		c.LocationArabic = append(c.LocationArabic, line(l))
+	}
 	for _, l := range h.Location {
 		c.Location = append(c.Location, line(l))
 	}

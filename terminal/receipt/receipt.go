@@ -1,8 +1,8 @@
 // Package receipt draws a transaction's receipt. It is a pure function of its record and the merchant's header, so a
 // reprint tells the same as the first print, and besides what has become of it since. A Receipt is a model; Text and HTML lay it out, JSON is the model itself.
 //
-// No copy shows more of the card number than its last four digits, and none its expiry date. It is English; it prints
-// nothing itself and keeps nothing.
+// No copy shows more of the card number than its last four digits, and none its expiry date. Text and HTML are English; Page has
+// the Arabic beside it. It prints nothing itself and keeps nothing.
 // Sources: the schemes' published minimum receipt requirements (merchant and terminal, amount with currency, AID and
 // application name, cardholder verification, truncated PAN, no expiry date; a failed attempt carries its reason); EMV
 // 4.4 Book 4, 11.1 (application preferred name before label; the kernel has chosen already).
@@ -28,6 +28,9 @@ type Header struct {
 	Name     string         `json:"name"`
 	Location []string       `json:"location"`
 	Zone     *time.Location `json:"-"` // of the printed time; nil: as the record has it
+
+	NameArabic     string   `json:"name_arabic,omitempty"` // for pages in Arabic; empty: there is none
+	LocationArabic []string `json:"location_arabic,omitempty"`
 }
 
 // Copy says who gets the paper.
