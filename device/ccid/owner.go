@@ -138,7 +138,8 @@ func (o *owner) refresh(ctx context.Context) error {
 	if o.conn == nil {
 		return nil
 	}
-	if !o.greeted {
+	fresh := !o.greeted
+	if fresh {
 		if err := o.greet(ctx); err != nil {
 			return o.failed(ctx, err)
 		}
@@ -151,6 +152,9 @@ func (o *owner) refresh(ctx context.Context) error {
 		return o.failed(ctx, err)
 	}
 	o.settle()
+	if fresh && o.card == nil {
+		return o.release(ctx) // a program that died has left its card with power
+	}
 	return nil
 }
 

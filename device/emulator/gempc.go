@@ -274,17 +274,20 @@ func (g *GemPC) hear(b []byte) {
 			g.plan(0, nil)
 		case res.poweredUp:
 			g.plan(0, nil)
-		case res.powerOff:
-			g.plan(g.cfg.Hand.TakeOut, g.takeOut)
 		}
-		g.comeBack()
+		g.act()
 	}
 }
 
-// comeBack lets the hand put the card back a while after the driver was told that the slot is empty.
-func (g *GemPC) comeBack() {
-	if g.away != nil && g.due == nil && g.reader.emptyTold {
+// act has the hand decide what it does next, unless that is decided: it takes out a card that a terminal had and that has no power
+// any more, whatever took it, and puts it back a while after the driver was told that the slot is empty.
+func (g *GemPC) act() {
+	switch {
+	case g.due != nil:
+	case g.away != nil && g.reader.emptyTold:
 		g.plan(g.cfg.Hand.PutBack, g.putBack)
+	case g.reader.chip != nil && g.reader.tried && g.reader.wire == nil:
+		g.plan(g.cfg.Hand.TakeOut, g.takeOut)
 	}
 }
 
@@ -301,7 +304,7 @@ func (g *GemPC) plan(after time.Duration, move func()) {
 func (g *GemPC) takeOut() {
 	g.away = g.reader.chip
 	g.take()
-	g.comeBack()
+	g.act()
 }
 
 func (g *GemPC) putBack() {

@@ -44,7 +44,7 @@ type armed struct {
 type twin struct {
 	chip        Chip // nil: the slot is empty
 	wire        wire // nil: no power
-	transmitted bool // a TPDU was carried since the power came
+	tried       bool // to give it power since the card went in
 	carried     int  // TPDUs since the card went in; 0 is the answer to reset
 	faults      []armed
 	synchronous bool // card moves are told after the next command's echo only
@@ -61,7 +61,6 @@ type result struct {
 	out       []byte
 	unplug    bool
 	poweredUp bool // the card got power
-	powerOff  bool // the terminal took it away after using the card
 	left      bool // the card is no longer in the slot
 }
 
@@ -81,7 +80,7 @@ func (r *twin) insert(c Chip) []byte {
 	if r.chip != nil {
 		r.faults = nil // they were meant for the card that goes
 	}
-	r.chip, r.wire, r.carried, r.transmitted, r.emptyTold = c, nil, 0, false, false
+	r.chip, r.wire, r.carried, r.tried, r.emptyTold = c, nil, 0, false, false
 	if c != nil {
 		c.Reset()
 	}
@@ -89,13 +88,12 @@ func (r *twin) insert(c Chip) []byte {
 		r.moved = true
 		return nil
 	}
-	return r.move()
+	return r.move() // and perhaps nobody listens: the driver has been told when it has asked
 }
 
 func (r *twin) move() []byte {
 	r.moved = false
 	if r.chip == nil {
-		r.emptyTold = true
 		return []byte{ccid.NotifySlotChange, moveAway}
 	}
 	return []byte{ccid.NotifySlotChange, moveIn}
@@ -104,7 +102,7 @@ func (r *twin) move() []byte {
 // restart is the reader losing its power; the card stays in the slot.
 func (r *twin) restart() {
 	r.wire, r.synchronous, r.moved, r.parameters, r.protocol = nil, false, false, nil, 0
-	r.transmitted, r.lastAnswer = false, nil
+	r.lastAnswer = nil
 }
 
 func (r *twin) icc() ccid.ICC {
@@ -169,6 +167,7 @@ func (r *twin) carry(m ccid.Message, fault WireFault) result {
 	echo := frame(ccid.Append(nil, m))
 	if r.moved {
 		echo = append(echo, r.move()...)
+		r.emptyTold = r.chip == nil
 	}
 	if fault == FaultSlow && r.wire != nil {
 		r.wire.stall()
@@ -246,9 +245,8 @@ func (r *twin) answer(m ccid.Message, silent bool) (ccid.Message, result) {
 	case ccid.PowerOn:
 		return r.powerOn(m, silent)
 	case ccid.PowerOff:
-		res := result{powerOff: r.wire != nil && r.transmitted}
-		r.wire, r.transmitted = nil, false
-		return r.reply(ccid.SlotStatus, m, 1, nil), res // 1: the clock is stopped low
+		r.wire = nil
+		return r.reply(ccid.SlotStatus, m, 1, nil), result{} // 1: the clock is stopped low
 	case ccid.GetSlotStatus:
 		return r.reply(ccid.SlotStatus, m, 0, nil), result{}
 	case ccid.GetParameters, ccid.ResetParams, ccid.SetParameters:
@@ -263,6 +261,7 @@ func (r *twin) answer(m ccid.Message, silent bool) (ccid.Message, result) {
 
 func (r *twin) powerOn(m ccid.Message, silent bool) (ccid.Message, result) {
 	var atr []byte
+	r.tried = true
 	if r.chip != nil && !silent {
 		atr = answerToReset(r.chip, r.wire != nil)
 	}
@@ -271,7 +270,7 @@ func (r *twin) powerOn(m ccid.Message, silent bool) (ccid.Message, result) {
 		return r.failed(ccid.DataBlock, m, ccid.ICCMute), result{}
 	}
 	r.chip.Reset()
-	r.wire, r.transmitted, r.parameters = connect(r.chip, atr), false, nil
+	r.wire, r.parameters = connect(r.chip, atr), nil
 	if r.tell != nil {
 		r.tell(resetLine(atr))
 	}
@@ -317,7 +316,6 @@ func (r *twin) transfer(m ccid.Message, silent bool) (ccid.Message, result) {
 		return r.failed(ccid.DataBlock, m, ccid.ICCMute), result{}
 	}
 	r.carried++
-	r.transmitted = true
 	var answer []byte
 	if !silent {
 		answer = r.wire.exchange(m.Data)

@@ -43,7 +43,7 @@ func connect(t *testing.T, cfg emulator.GemPCConfig) *bench {
 	return &bench{t, twin, reader, cfg.Link}
 }
 
-const patience = 30 * time.Second // never reached by what works
+const patience = 10 * time.Second // never reached by what works
 
 // present gives a terminal that talks to the card in the slot.
 func (b *bench) present() *terminal {
@@ -75,6 +75,14 @@ func (b *bench) end() {
 	if err := b.reader.Release(ctx); err != nil {
 		b.Fatalf("Release: %v", err)
 	}
+	b.gone()
+}
+
+// gone waits until the card was taken out.
+func (b *bench) gone() {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
+	defer cancel()
 	if err := b.reader.AwaitRemoval(ctx); err != nil {
 		b.Fatalf("AwaitRemoval: %v", err)
 	}
@@ -147,6 +155,64 @@ func TestSalesWithAutomaticHand(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However a card lost its power, the hand takes it out: a terminal that asks for that waits for nothing else. Each row leaves a
+// card in the slot without power and without an order to take it off, or without a command since it came.
+func TestHandTakesOutWhatHasNoPower(t *testing.T) {
+	hand := emulator.Hand{TakeOut: time.Millisecond, PutBack: 50 * time.Millisecond}
+	spoiled := func(fault emulator.WireFault) func(*bench) {
+		return func(b *bench) {
+			if err := b.twin.FaultNext(fault, 1); err != nil {
+				b.Fatal(err)
+			}
+			p, err := b.reader.Present(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := p.Card.Transmit(b.Context(), []byte{0x00, 0xA4, 0x04, 0x00, 0x00}); err == nil {
+				b.Fatalf("%s: the card answers", fault)
+			}
+		}
+	}
+	for name, use := range map[string]func(*bench){
+		"the reader starts anew":    spoiled(emulator.FaultReset),
+		"an answer is damaged":      spoiled(emulator.FaultChecksum),
+		"the card hangs":            spoiled(emulator.FaultMute),
+		"no end of time requests":   spoiled(emulator.FaultStalled),
+		"the answer is lost":        spoiled(emulator.FaultLost),
+		"given up before a command": func(b *bench) { b.present() },
+		"the card is mute": func(b *bench) {
+			if err := b.twin.Insert(scripted{}); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := b.reader.Present(b.Context()); !errors.Is(err, device.ErrMute) {
+				b.Fatal(err)
+			}
+		},
+		"the terminal starts anew": func(b *bench) {
+			b.present().read(visa)
+			closeIt(b.T, b.reader)
+			var err error
+			if b.reader, err = gempc.Open(gempc.Config{Port: b.link, Patience: 200 * time.Millisecond}); err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { closeIt(b.T, b.reader) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := connect(t, emulator.GemPCConfig{Card: emulator.NewCard(ready(t, "credit")), Hand: hand})
+			use(b)
+			if name == "the terminal starts anew" { // which knows of no card to release
+				b.gone()
+			} else {
+				b.end()
+			}
+			if name != "the card is mute" {
+				b.present().read(visa)
+			}
+		})
+	}
 }
 
 // What somebody does with the card goes before what the hand was about to do.

@@ -4,7 +4,8 @@ import "time"
 
 // Hand is the customer's: what happens to the card without anybody's command.
 type Hand struct {
-	// TakeOut is how long after the terminal took the power off a card that it had used the card is taken out. 0: never.
+	// TakeOut is how long after a card that a terminal has powered, or tried to, lost its power the card is taken out, whether the
+	// terminal took the power off or something went wrong: whoever is asked to take a card out does. 0: never.
 	TakeOut time.Duration
 	// PutBack is how long after it was taken out, or left the slot by itself, the card is put back, counted from when the
 	// terminal has been told that the slot is empty: nobody swaps a card between two looks of a reader. 0: never.
