@@ -19,6 +19,7 @@ type Features struct {
 	AutoVoltage    bool // it chooses the card's voltage
 	AutoParameters bool // it sets protocol and speed by itself after a reset
 	MaxMessage     int  // longest message it takes, header included; 0 is MaxMessage
+	Untold         bool // movements are told late or never: a card that is found without its power has been taken out
 	PINPad         bool // it takes a PIN on keys of its own (PC_to_RDR_Secure, PIN verification)
 }
 

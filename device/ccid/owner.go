@@ -26,7 +26,7 @@ type owner struct {
 	next    time.Duration // until the owner looks by itself
 }
 
-// own is the owner's loop. It ends with the driver's life and closes the port.
+// own is the owner's loop. It ends with the driver's life and closes the connection.
 func (r *Reader) own() {
 	defer close(r.exited)
 	o := &r.owner
@@ -38,20 +38,15 @@ func (r *Reader) own() {
 		if o.conn != nil {
 			told = o.conn.Changed
 		}
+		looked := true
 		select {
 		case <-r.life.Done():
 			o.drop(device.ErrClosed)
 			return
 		case work := <-r.ops:
-			ctx, cancel := context.WithCancel(work.ctx)
-			stop := context.AfterFunc(r.life, cancel)
-			err := work.do(ctx)
-			stop()
-			cancel()
-			if err != nil && r.life.Err() != nil {
-				err = device.ErrClosed
-			}
-			work.result <- err
+			was := o.conn
+			r.carryOut(work)
+			looked = o.conn != nil || was != nil // to a working reader, work is a look; it does not put off looking for another
 		case <-timer.C:
 			o.look(r.life)
 		case <-told:
@@ -60,10 +55,26 @@ func (r *Reader) own() {
 			if !open {
 				plugged = nil
 			}
-			o.look(r.life)
+			if o.look(r.life); o.conn == nil {
+				o.look(r.life) // the one that was lost may be back already, and this was its only word
+			}
 		}
-		timer.Reset(o.next)
+		if looked {
+			timer.Reset(o.next)
+		}
 	}
+}
+
+// carryOut does somebody's work. It ends with the driver's life, too.
+func (r *Reader) carryOut(work op) {
+	ctx, cancel := context.WithCancel(work.ctx)
+	defer cancel()
+	defer context.AfterFunc(r.life, cancel)()
+	err := work.do(ctx)
+	if err != nil && r.life.Err() != nil {
+		err = device.ErrClosed
+	}
+	work.result <- err
 }
 
 // connect reaches the reader and publishes what comes of it.
@@ -288,6 +299,11 @@ func (o *owner) transmit(ctx context.Context, c *card, command []byte) ([]byte, 
 	if err == nil || errors.Is(err, iso7816.ErrCommand) {
 		return response, err
 	}
+	return nil, o.lost(ctx, err)
+}
+
+// lost ends the card, whose exchange has failed, and draws the conclusions for the reader.
+func (o *owner) lost(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
@@ -304,7 +320,7 @@ func (o *owner) transmit(ctx context.Context, c *card, command []byte) ([]byte, 
 		o.settle()
 		o.deactivate(ctx)
 	}
-	return nil, err
+	return err
 }
 
 // deactivate takes the power off a card whose session has failed (EMV Contact Interface Specification, 9.2.5 and 9.3.1: the

@@ -71,7 +71,7 @@ func (s *Slot) Moves() int { return s.moves }
 type CommandError struct {
 	Command byte // type of the command
 	Status  Status
-	Moved   bool // a card movement was told since the card was powered
+	Moved   bool // the card was moved since it was powered, or may have been
 }
 
 func (e *CommandError) Error() string {
@@ -81,7 +81,7 @@ func (e *CommandError) Error() string {
 // Unwrap is the error of package device that the failure amounts to.
 func (e *CommandError) Unwrap() error {
 	switch {
-	case e.Status.ICC == NoICC, e.Status.ICC == Inactive && e.Moved && e.Command == XfrBlock:
+	case e.Status.ICC == NoICC, e.Status.ICC == Inactive && e.Moved && (e.Command == XfrBlock || e.Command == secureMessage):
 		return device.ErrRemoved
 	case e.Status.Error == ICCMute:
 		return device.ErrMute
@@ -246,7 +246,7 @@ func (s *Slot) TransmitTPDU(ctx context.Context, tpdu []byte, waits byte) ([]byt
 // power in the slot; nil while it has it. It does no I/O.
 func (s *Slot) Gone() error {
 	switch {
-	case s.icc == NoICC, s.icc == Inactive && s.moved:
+	case s.icc == NoICC, s.icc == Inactive && (s.moved || s.features.Untold):
 		return device.ErrRemoved
 	case s.icc == Inactive:
 		return fmt.Errorf("%w: the card has lost its power", device.ErrProtocol)
@@ -257,7 +257,7 @@ func (s *Slot) Gone() error {
 // answers is the type of answer to each command (table 6.1-1).
 func answers(command byte) byte {
 	switch command {
-	case PowerOn, XfrBlock:
+	case PowerOn, XfrBlock, secureMessage:
 		return DataBlock
 	case SetParameters, GetParameters, ResetParams:
 		return Parameters
@@ -291,8 +291,8 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		}
 		if answer.Type == NotifySlotChange {
 			s.moved = true
-			s.moves++
-			if s.icc = Inactive; answer.Params[0]&1 == 0 {
+			if answer.Params[0]&1 == 0 {
+				s.moves++
 				s.icc, out = NoICC, true
 				limit = graceAfterMove
 			}
@@ -314,10 +314,13 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 			continue
 		}
 		if status.ICC <= NoICC {
+			if s.icc == Active && status.ICC == Inactive && s.moved && m.Type != PowerOff {
+				s.moves++ // its removal went unnoticed, its successor's coming did not
+			}
 			s.icc = status.ICC
 		}
 		if status.Command != Done {
-			return Message{}, &CommandError{m.Type, status, s.moved}
+			return Message{}, &CommandError{m.Type, status, s.moved || s.features.Untold}
 		}
 		if answer.Type != answers(m.Type) {
 			return Message{}, fmt.Errorf("command %02X: %w: answer of type %02X", m.Type, device.ErrProtocol, answer.Type)

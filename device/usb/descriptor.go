@@ -10,7 +10,7 @@ import (
 // Limits.
 const (
 	MaxConfiguration = 4096            // bytes of a configuration descriptor that are taken; readers have about 100
-	ControlTimeout   = 5 * time.Second // for one control transfer (USB 2.0, 9.2.6.4: 5 s with data)
+	ControlTimeout   = 2 * time.Second // for one control transfer; a device has 500 ms for each stage (USB 2.0, 9.2.6.4)
 )
 
 // ErrStall says that the device refused a request or stopped an endpoint (USB 2.0, 8.5.3.4).
