@@ -296,7 +296,7 @@ func (c *card) apdu(ctx context.Context, command []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes", iso7816.ErrCommand, len(command))
 	}
 	response, err := c.TransmitTPDU(ctx, command, 0)
-	if err == nil && (len(response) < 2 || len(response) > iso7816.MaxResponse) {
+	if err == nil && len(response) > iso7816.MaxResponse {
 		return nil, fmt.Errorf("%w: T=1 response of %d bytes", device.ErrProtocol, len(response))
 	}
 	return response, err
@@ -316,5 +316,9 @@ func wellFormed(command []byte) bool {
 func (c *card) TransmitTPDU(ctx context.Context, tpdu []byte, _ byte) ([]byte, error) {
 	within, cancel := context.WithTimeoutCause(ctx, c.reader.config.Patience, errPatience)
 	defer cancel()
-	return c.reader.talk.transmit(within, c.handle, c.protocol, tpdu)
+	answer, err := c.reader.talk.transmit(within, c.handle, c.protocol, tpdu)
+	if err == nil && len(answer) < 2 { // some of pcscd's drivers say it like that
+		return nil, fmt.Errorf("%d bytes in answer: %w", len(answer), codeNotTransacted)
+	}
+	return answer, err
 }

@@ -193,8 +193,8 @@ func (h *handle) reconnect(id, share, protocols, initialise uint32) uint32 {
 	case s.holder != 0 && s.holder != id:
 		return sharingViolation
 	}
-	h.event = 0
 	if initialise != leave {
+		h.event = resetByOther // until it has a protocol
 		answered := s.powerUp(initialise == warmReset)
 		for other, one := range s.handles {
 			if other != id && one.event == 0 {
@@ -218,7 +218,7 @@ func (h *handle) reconnect(id, share, protocols, initialise uint32) uint32 {
 	if s.holder == 0 && len(s.handles) > 1 {
 		return sharingViolation
 	}
-	s.holder = id
+	s.holder, h.event = id, 0
 	return 0
 }
 
