@@ -44,6 +44,8 @@ type config struct {
 		Port   string `toml:"port"`
 		Socket string `toml:"socket"`
 
+		Allow []string `toml:"allow"`
+
 		Stripe stripeConfig `toml:"stripe"`
 	} `toml:"reader"`
 
@@ -164,6 +166,7 @@ func defaults() config {
 	c.State, c.Socket, c.Profile = "state", "posd.sock", "kuwait"
 	c.Log.Format = "text"
 	c.Reader.Driver, c.Reader.Socket, c.Reader.Stripe.Baud = "gempc", pcsc.Socket, 9600
+	c.Reader.Allow = []string{}
 	c.Reader.Stripe.Driver, c.Reader.Stripe.IDs = textDriver, []hid.ID{}
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
@@ -241,7 +244,7 @@ func (c *config) check() error {
 	switch {
 	case unknown != nil:
 		return unknown
-	case c.Reader.Port == "":
+	case c.Reader.Port == "" && driver.named != "":
 		return fmt.Errorf("reader.port is missing: %s", driver.named)
 	case a.Name == secure.SwipeSet || a.Name == secure.PadSet:
 		return fmt.Errorf("acquirer.name %q is the name of the stripe reader's or the PIN pad's keys: choose another", a.Name)
@@ -278,6 +281,9 @@ func (c *config) check() error {
 	}
 	if err := link.TPDUAnswer(a.TPDUAnswer).Check(); err != nil {
 		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
+	}
+	if _, err := c.allowed(); err != nil {
+		return err
 	}
 	if err := c.Reader.Stripe.check(c.Development); err != nil {
 		return err

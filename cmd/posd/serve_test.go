@@ -73,7 +73,19 @@ func TestRefusesToStart(t *testing.T) {
 			func(t *testing.T, dir string) string {
 				return strings.Replace(base(t, dir), "[reader]", "[reader]\ndriver = \"abacus\"", 1)
 			},
-			[]string{"abacus", "gempc", "pcsc"},
+			[]string{"abacus", "gempc", "pcsc", "usb"},
+		},
+		"a USB reader by a number that is none": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "[reader]", "[reader]\ndriver = \"usb\"\nallow = [\"8e6:3437\"]", 1)
+			},
+			[]string{"reader.allow", "8e6:3437", "lsusb"},
+		},
+		"USB readers for a serial one": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "[reader]", "[reader]\nallow = [\"08e6:3437\"]", 1)
+			},
+			[]string{"reader.allow", "usb"},
 		},
 		"a reader of pcscd's without a name": {
 			func(t *testing.T, dir string) string {

@@ -15,6 +15,8 @@ import (
 	"tillway/device/gempc"
 	"tillway/device/pcsc"
 	"tillway/device/transcript"
+	"tillway/device/usb"
+	"tillway/device/usbccid"
 	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/iso8583/link"
@@ -26,7 +28,7 @@ import (
 // readerDriver is one kind of reader that posd drives.
 type readerDriver struct {
 	name  string
-	named string // what reader.port says of it, for whoever left that out
+	named string // what reader.port says of it, for whoever left that out; empty: it may be left out
 	path  bool   // reader.port is a path
 	open  func(c config, log *slog.Logger) (device.Reader, error)
 }
@@ -40,7 +42,39 @@ func readerDrivers() []readerDriver {
 		{"pcsc", "the card reader's name in pcscd, or a part of it (pos readers lists them)", false, func(c config, log *slog.Logger) (device.Reader, error) {
 			return pcsc.Open(pcsc.Config{Port: c.Reader.Port, Socket: c.Reader.Socket, Log: log})
 		}},
+		{"usb", "", false, openUSB},
 	}
+}
+
+// openUSB opens a reader on USB.
+func openUSB(c config, log *slog.Logger) (device.Reader, error) {
+	allow, err := c.allowed()
+	if err != nil {
+		return nil, err
+	}
+	return usbccid.Open(usbccid.Config{Bus: usb.NewHost(), Port: c.Reader.Port, Allow: allow, Log: log})
+}
+
+// allowed is what reader.allow lists, and refuses what is no id, and a port that no USB reader has.
+func (c *config) allowed() ([]usb.ID, error) {
+	if c.Reader.Driver != "usb" {
+		if len(c.Reader.Allow) > 0 {
+			return nil, errors.New(`reader.allow is of readers on USB: write reader.driver = "usb", or take it out`)
+		}
+		return nil, nil
+	}
+	if _, err := usbccid.ParsePort(c.Reader.Port); err != nil {
+		return nil, fmt.Errorf("reader.port: %w", err)
+	}
+	var all []usb.ID
+	for _, text := range c.Reader.Allow {
+		id, err := usb.ParseID(text)
+		if err != nil {
+			return nil, fmt.Errorf("reader.allow: %w", err)
+		}
+		all = append(all, id)
+	}
+	return all, nil
 }
 
 // driver is the one that the config names; its error names those that there are.
