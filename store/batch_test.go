@@ -355,3 +355,61 @@ func TestStanding(t *testing.T) {
 		s = f.open()
 	}
 }
+
+// A payment that its batch is settled without goes over into the next: it is counted there, and its card data goes with it.
+func TestPaymentGoesOver(t *testing.T) {
+	f := newFolder(t)
+	s := f.open()
+	newTeller(t, s, 1).do(terminal.Start, terminal.Presented, terminal.OfflineApproved)
+	d := due(t, s)[0]
+	move(t, s, &d, terminal.DebtTurn)
+	move(t, s, &d, terminal.DebtRefused)
+	first := openBatch(t, s)
+	first.do(terminal.BatchSettle)
+	items, err := s.Items(t.Context(), acquirer, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := terminal.GoOver(items, 2)
+	if len(over) != 1 || over[0].LeftOut != 1 || over[0].Batch != 2 {
+		t.Fatalf("%+v", over)
+	}
+	first.b.State = terminal.BatchTotalling
+	at := time.Date(2026, 3, 1, 23, 30, 0, 0, time.UTC)
+	row := terminal.Entry{Time: at, Kind: terminal.SaleEntry, From: terminal.Approved, Event: terminal.LeftOutEvent, Sale: &over[0]}
+	if err := s.Append(t.Context(), true, terminal.Entry{Time: at, Kind: terminal.BatchEntry, Event: string(terminal.BatchDrained), Batch: &first.b}, row); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and after a start
+		if st, err := s.Standing(t.Context(), acquirer); err != nil || st.Batch != 2 || st.Count != 1 || st.Sales != 0 || st.Sum != 10_525 {
+			t.Errorf("%+v (%v)", st, err)
+		}
+		for batch, want := range map[uint32]int{1: 0, 2: 1} {
+			if items, err := s.Items(t.Context(), acquirer, batch); err != nil || len(items) != want {
+				t.Errorf("batch %d: %+v (%v)", batch, items, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = f.open()
+	}
+	first.s = s
+	first.do(terminal.BatchInBalance)
+	if card, err := s.CardOf(t.Context(), 1); err != nil || card.PAN.Clear() != canary {
+		t.Errorf("its card: %v, %v", card, err)
+	}
+	if got, err := s.Parked(t.Context(), d.ID, true); err != nil || len(got.Message) == 0 {
+		t.Errorf("its message: %v", err)
+	}
+	if r, err := s.Verify(t.Context()); err != nil || len(r.Findings) != 0 {
+		t.Errorf("%+v (%v)", r.Findings, err)
+	}
+	if s.Quarantined() != 0 {
+		t.Error("something is in quarantine")
+	}
+	row.Sale.Batch = 1 // never back
+	if err := s.Append(t.Context(), true, row); err == nil {
+		t.Error("it went back")
+	}
+}

@@ -13,7 +13,7 @@ import (
 // sealed under it: from then on no copy of the database, however old, gives a card number of that batch.
 
 // leaveCards deletes a closed batch's card data, in the commit that closes it. Messages that are still owed stay sealed under its key; the
-// card data of pre-authorisations that stand is sealed anew under the key of the batch that sales go into now.
+// card data of payments that went over into a later batch, and of pre-authorisations that stand, is sealed anew under the key of the batch that sales go into now.
 func (s *Store) leaveCards(ctx context.Context, tx *sql.Tx, b *terminal.Batch) error {
 	key := batchKey(b.Acquirer, b.Number)
 	rows, err := tx.QueryContext(ctx, "SELECT id, sealed FROM card WHERE key = ? AND purpose = 'card'", key)
@@ -81,6 +81,8 @@ func (s *Store) held(ctx context.Context, tx *sql.Tx, id int64, closed *terminal
 		return false, err
 	case err != nil:
 		return true, nil // not sound, and no reason to lose what it may need
+	case sale.Batch > closed.Number: // it went over, and may be uploaded with the batch that it is in now
+		return true, nil
 	case sale.Kind != terminal.KindPreauth || sale.State != terminal.Approved || closed.Closed.Sub(sale.Started) > longestHold:
 		return false, nil
 	}

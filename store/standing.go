@@ -20,8 +20,10 @@ func (st *standing) take(sale *terminal.Sale) {
 	if sale.STAN == 0 {
 		return
 	}
-	if st.sales++; st.oldest.IsZero() || sale.Started.Before(st.oldest) {
-		st.oldest = sale.Started
+	if sale.LeftOut == 0 { // else the batch that it was made in has counted it
+		if st.sales++; st.oldest.IsZero() || sale.Started.Before(st.oldest) {
+			st.oldest = sale.Started
+		}
 	}
 	switch {
 	case sale.State != terminal.Approved:

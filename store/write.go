@@ -15,7 +15,7 @@ var errProjection = errors.New("does not follow from what is on disk")
 
 // statements are prepared once, on the one connection.
 type statements struct {
-	journal, newSale, sale, newDebt, debt, seal, erase, prove, audit *sql.Stmt
+	journal, newSale, sale, goOver, newDebt, debt, seal, erase, prove, audit *sql.Stmt
 }
 
 func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
@@ -29,6 +29,7 @@ func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, ''), ?, ?, ?)`},
 		{&st.sale, `UPDATE sale SET batch = ?, state = ?, final = ?, seq = ?, token = nullif(?, ''), minor = ?
 			WHERE id = ? AND acquirer = ? AND state = ? AND kind = ? AND about = ? AND final = 0`},
+		{&st.goOver, "UPDATE sale SET batch = ?1, seq = ?2 WHERE id = ?3 AND acquirer = ?4 AND state = ?5 AND kind = ?6 AND final <> 0 AND batch < ?1"},
 		{&st.newDebt, "INSERT INTO owed (" + owedColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&st.debt, "UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ? WHERE id = ? AND final = 0"},
 		{&st.seal, "INSERT INTO card (purpose, id, key, sealed) VALUES (?, ?, ?, ?)"},
@@ -85,10 +86,13 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, r *row) error {
 func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 	sale := r.sale
 	var err error
-	if r.from == terminal.Ready || r.from == "" {
+	switch {
+	case r.from == terminal.Ready || r.from == "":
 		_, err = exec(ctx, tx, s.stmt.newSale, int64(sale.ID), sale.Acquirer, sale.Batch,
 			string(sale.State), sale.State.Final(), sale.Key, r.seq, sale.Token, string(sale.Kind), sale.CapturedMinor(), int64(sale.Of))
-	} else {
+	case r.event == terminal.LeftOutEvent:
+		err = one(exec(ctx, tx, s.stmt.goOver, sale.Batch, r.seq, int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind)))
+	default:
 		err = one(exec(ctx, tx, s.stmt.sale, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
 			sale.Token, sale.CapturedMinor(), int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind), int64(sale.Of)))
 	}

@@ -39,7 +39,7 @@ const (
 
 // Prove makes the proof of a batch from its record and its transactions.
 func Prove(b Batch, items []Item) Proof {
-	p := Proof{Batch: b, Findings: slices.Clone(b.Findings), LeftOut: LeftOut(items), Result: resultOf(b)}
+	p := Proof{Batch: b, Findings: slices.Clone(b.Findings), LeftOut: append(slices.Clone(b.LeftOut), LeftOut(items)...), Result: resultOf(b)}
 	journal, batch, host := TotalsOf(Counted(items)), b.Totals, b.Host
 	if b.Fixed.IsZero() {
 		batch = journal

@@ -80,13 +80,14 @@ type Sale struct {
 	Kind      Kind         `json:"kind"`
 	State     State        `json:"state"`
 	Acquirer  string       `json:"acquirer"`
-	Batch     uint32       `json:"batch"`             // 1 to 999999
-	Amount    money.Amount `json:"amount"`            // what the card is asked to pay: with tip and cash
-	Tip       money.Amount `json:"tip,omitzero"`      // of it
-	Cashback  money.Amount `json:"cashback,omitzero"` // of it
-	Approved  money.Amount `json:"approved,omitzero"` // where the host approved less than Amount (partial approval): what it approved
-	Of        SaleID       `json:"of,omitempty"`      // the earlier transaction that this one is about
-	By        string       `json:"by,omitempty"`      // who asked for it, where they were logged in
+	Batch     uint32       `json:"batch"`              // 1 to 999999
+	LeftOut   uint32       `json:"left_out,omitempty"` // the batch that it was made in, where that was settled without it, and it went over into Batch
+	Amount    money.Amount `json:"amount"`             // what the card is asked to pay: with tip and cash
+	Tip       money.Amount `json:"tip,omitzero"`       // of it
+	Cashback  money.Amount `json:"cashback,omitzero"`  // of it
+	Approved  money.Amount `json:"approved,omitzero"`  // where the host approved less than Amount (partial approval): what it approved
+	Of        SaleID       `json:"of,omitempty"`       // the earlier transaction that this one is about
+	By        string       `json:"by,omitempty"`       // who asked for it, where they were logged in
 	Reference string       `json:"reference,omitempty"`
 	Key       string       `json:"key,omitempty"`
 	Started   time.Time    `json:"started"`

@@ -116,6 +116,7 @@ type Batch struct {
 	Traces      uint64    `json:"traces,omitempty"`       // trace numbers that were given out before it was opened, or TracesUnknown
 
 	Totals   []TotalsLine `json:"totals,omitempty"`   // from Totalling on: ours
+	Counted  []SaleRange  `json:"counted,omitempty"`  // the sales that they count: what an upload shows, in this order, whatever can be read later
 	Host     []TotalsLine `json:"host,omitempty"`     // the host's, where it says them
 	STAN     uint32       `json:"stan,omitempty"`     // of the totals message that is or was with the host
 	Attempts int          `json:"attempts,omitempty"` // of the message that is due
@@ -125,6 +126,41 @@ type Batch struct {
 	Reason    string       `json:"reason,omitempty"`    // why it still waits, one sentence
 	Code      string       `json:"rc,omitempty"`        // DE 39 of the last answer
 	Findings  []Difference `json:"findings,omitempty"`  // what the upload or the proof found
+	LeftOut   []Difference `json:"left_out,omitempty"`  // payments that its totals were fixed without, and that went over into the next batch
+}
+
+// SaleRange is sales from the first to the last, both of them in it.
+type SaleRange [2]SaleID
+
+// Ranges are the sales of items in ascending order, as ranges: a record that is written with every step of an upload stays short.
+func Ranges(items []Item) (all []SaleRange) {
+	for _, i := range items {
+		if n := len(all); n > 0 && all[n-1][1]+1 == i.Sale.ID {
+			all[n-1][1] = i.Sale.ID
+			continue
+		}
+		all = append(all, SaleRange{i.Sale.ID, i.Sale.ID})
+	}
+	return all
+}
+
+// ToUpload are the transactions that the totals of a batch counted, in their order. One that cannot be read any more is there with its number
+// alone: every other keeps its place. A batch of before that was on record has those that are counted now.
+func (b Batch) ToUpload(items []Item) (all []Item) {
+	if len(b.Counted) == 0 {
+		return Counted(items)
+	}
+	for _, r := range b.Counted {
+		for id := r[0]; id <= r[1]; id++ {
+			at := slices.IndexFunc(items, func(i Item) bool { return i.Sale.ID == id })
+			if at < 0 {
+				all = append(all, Item{Sale: Sale{ID: id}})
+				continue
+			}
+			all = append(all, items[at])
+		}
+	}
+	return all
 }
 
 // MaxFindings is how many findings a batch's record names: it is written anew with every step of an upload, and bounded.

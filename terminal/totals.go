@@ -104,6 +104,27 @@ func ParkedItems(items []Item) []Difference {
 	return all
 }
 
+// LeftOutEvent is the event of the journal row that takes a payment over into the next batch. It is no event of the sale's own table: the
+// sale stays what it is.
+const LeftOutEvent = "LeftOut"
+
+// GoOver are the payments of a batch that its totals leave out and that the host may still be told of, as they stand in the next batch: what
+// is sent of them from then on names that one, because a host takes nothing more for a batch that is closed. Number, time and reference stay,
+// by which the host knows them again.
+func GoOver(items []Item, next uint32) []Sale {
+	var all []Sale
+	for _, i := range items {
+		tells := slices.ContainsFunc(i.Debts, func(d Debt) bool { return d.Kind != ReversalDebt && !d.State.Final() })
+		if i.Missing() == "" || i.Sale.State != Approved || !i.Sale.Kind.Captured() || i.Void != 0 || !tells {
+			continue
+		}
+		s := i.Sale
+		s.LeftOut, s.Batch = cmp.Or(s.LeftOut, s.Batch), next
+		all = append(all, s)
+	}
+	return all
+}
+
 // TotalsOf is what transactions come to, a line for each scheme, in the schemes' order by name.
 func TotalsOf(items []Item) []TotalsLine {
 	var lines []TotalsLine

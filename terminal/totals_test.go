@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,5 +154,26 @@ func TestFindingsAreBounded(t *testing.T) {
 	b.Find(Compare(items, ours, host)...)
 	if n := len(b.Findings); n != MaxFindings+1 || !strings.HasPrefix(b.Findings[n-1].Why, "there are more findings") {
 		t.Errorf("%d findings, the last %+v", n, b.Findings[n-1])
+	}
+}
+
+// What an upload shows is what the totals counted, in that order: what can be read later or no more changes nobody's place.
+func TestUploadKeepsItsPlaces(t *testing.T) {
+	item := func(id SaleID) Item { return Item{Sale: Sale{ID: id, Kind: KindSale, State: Approved}} }
+	b := Batch{Counted: Ranges([]Item{item(1), item(2), item(4)})}
+	if len(b.Counted) != 2 || b.Counted[0] != (SaleRange{1, 2}) || b.Counted[1] != (SaleRange{4, 4}) {
+		t.Fatalf("%v", b.Counted)
+	}
+	var ids []SaleID
+	for _, i := range b.ToUpload([]Item{item(1), item(3), item(4)}) { // 2 is in quarantine now, and 3 was then
+		if ids = append(ids, i.Sale.ID); (i.Sale.State == "") != (i.Sale.ID == 2) {
+			t.Errorf("%+v", i)
+		}
+	}
+	if !slices.Equal(ids, []SaleID{1, 2, 4}) {
+		t.Errorf("%v", ids)
+	}
+	if all := (Batch{}).ToUpload([]Item{item(1), item(3)}); len(all) != 2 {
+		t.Errorf("of before: %v", all)
 	}
 }

@@ -65,7 +65,7 @@ func (j *memoryJournal) writeBatch(r memoryRow) error {
 func (j *memoryJournal) leave(b *terminal.Batch) {
 	held := map[string]bool{}
 	for id, s := range j.sales {
-		if s.head.Kind == terminal.KindPreauth && s.head.State == terminal.Approved {
+		if s.head.Batch > b.Number || s.head.Kind == terminal.KindPreauth && s.head.State == terminal.Approved {
 			held[sealedName("card", int64(id))] = true //nolint:gosec // sale numbers stay below 2^63
 		}
 	}
@@ -149,8 +149,10 @@ func (j *memoryJournal) Standing(_ context.Context, acquirer string) (terminal.S
 		if h.Acquirer != acquirer || h.Batch != b.Number || h.STAN == 0 || !h.State.Final() {
 			continue
 		}
-		if out.Sales++; out.Oldest.IsZero() || h.Started.Before(out.Oldest) {
-			out.Oldest = h.Started
+		if h.LeftOut == 0 {
+			if out.Sales++; out.Oldest.IsZero() || h.Started.Before(out.Oldest) {
+				out.Oldest = h.Started
+			}
 		}
 		switch {
 		case h.State != terminal.Approved:

@@ -259,6 +259,9 @@ func (c *checker) owed(m wireMessage) {
 		if asked := c.asking[int64(o.sale.ID)]; c.parked[asked] { //nolint:gosec // sale numbers stay below 2^63
 			c.say("%s of STAN %s left while the reversal of %s, of the same sale, was parked", m.mti, m.stan, asked)
 		}
+		if c.over[m.said[60]] {
+			c.say("%s of STAN %s left for batch %s, whose totals were fixed", m.mti, m.stan, m.said[60])
+		}
 		if o.advice.id == 0 || minor(m.amount) != o.sale.taken() {
 			c.say("advice %s says %s, and is owed as %v of a sale of %d", m.stan, m.amount, o.advice, o.sale.taken())
 		}
@@ -393,7 +396,11 @@ func (c *checker) books() {
 	}
 	known := map[string]bool{}
 	for stan, o := range c.owners {
-		key := fmt.Sprintf("%06d/%s", o.sale.Batch, stan)
+		batch := o.sale.Batch
+		if o.advice.id == 0 && o.sale.LeftOut != 0 { // the request stays where it was made
+			batch = o.sale.LeftOut
+		}
+		key := fmt.Sprintf("%06d/%s", batch, stan)
 		known[key] = true
 		id, e := int64(o.sale.ID), c.bank.entries[key] //nolint:gosec // sale numbers stay below 2^63
 		gone := voided[id] || unsure[id] && e != nil && e.state == "voided"

@@ -33,6 +33,7 @@ type savedSale struct {
 	Kind     string     `json:"kind"`
 	State    string     `json:"state"`
 	Batch    uint32     `json:"batch"`
+	LeftOut  uint32     `json:"left_out"`
 	Amount   savedMoney `json:"amount"`
 	Key      string     `json:"key"`
 	STAN     uint32     `json:"stan"`

@@ -153,7 +153,7 @@ func (j *memoryJournal) write(r memoryRow) error {
 
 func (j *memoryJournal) writeSale(r memoryRow) error {
 	id, was := r.sale.ID, j.sales[r.sale.ID]
-	if (was == nil) != (r.from == terminal.Ready || r.from == "") || (was != nil && (was.head.State != r.from || was.head.State.Final())) {
+	if (was == nil) != (r.from == terminal.Ready || r.from == "") || (was != nil && (was.head.State != r.from || was.head.State.Final() != (r.event == terminal.LeftOutEvent))) {
 		return errMemory
 	}
 	if was == nil && r.sale.Key != "" {

@@ -280,7 +280,7 @@ func (o *Owner) settleOpen(ctx context.Context, b terminal.Batch, d terminal.Bat
 	switch {
 	case err != nil:
 		return b, fmt.Errorf("%w: %w", errJournal, err)
-	case len(items) == 0:
+	case !slices.ContainsFunc(items, func(i terminal.Item) bool { return i.Sale.LeftOut == 0 || i.Missing() == "" }): // what went over alone is nothing to tell
 		return b, terminal.ErrEmptyBatch
 	}
 	if parked := terminal.ParkedItems(items); len(parked) > 0 && !d.LeaveParked {

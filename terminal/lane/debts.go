@@ -193,7 +193,10 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 	var messages [][]byte
 	var whose []int
 	for i, d := range debts {
-		message, err := o.cfg.Dialect.Repeat(d.Message, d.Attempts)
+		message, err := o.message(ctx, d)
+		if errors.Is(err, errJournal) {
+			return nil, err
+		}
 		if err != nil {
 			results[i] = debtResult{event: terminal.DebtRefused, reason: "its message cannot be built: " + err.Error(), unsent: true}
 			continue
@@ -208,6 +211,25 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 		results[whose[n]] = o.debtResult(&debts[whose[n]], a)
 	}
 	return results, nil
+}
+
+// message is a debt's message for its next sending: as the dialect repeats it and, of a payment that its batch was settled without, naming
+// the batch that it is in now. A reversal names the batch of the request that it takes back. Errors: errJournal, or the dialect's.
+func (o *Owner) message(ctx context.Context, d terminal.Debt) ([]byte, error) {
+	first := d.Message
+	if d.Kind != terminal.ReversalDebt {
+		s, err := o.cfg.Journal.Sale(ctx, d.Sale)
+		switch {
+		case errors.Is(err, terminal.ErrNoSale), errors.Is(err, terminal.ErrQuarantined): // its word goes out all the same
+		case err != nil:
+			return nil, fmt.Errorf("%w: sale %s: %w", errJournal, d.Sale, err)
+		case s.LeftOut != 0:
+			if first, err = o.cfg.Dialect.InBatch(first, s.Batch); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return o.cfg.Dialect.Repeat(first, d.Attempts)
 }
 
 // putOffTries is how often word of a sale, or a kept request, is sent before "not now" counts as a no. A host that gives a true repeat its

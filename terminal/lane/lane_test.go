@@ -373,6 +373,10 @@ func (words) AnswerMAC(answer []byte) (terminal.Authentication, error) {
 	return terminal.Authentication{Data: []byte(data), MAC: []byte(mac), Stray: terminal.Stray{MTI: "answer", Code: data}}, nil
 }
 func (words) Repeat(first []byte, _ int) ([]byte, error) { return first, nil }
+func (words) InBatch(message []byte, batch uint32) ([]byte, error) {
+	return fmt.Appendf(nil, "%s in %d", message, batch), nil
+}
+
 func (words) Network(r terminal.NetworkRequest) ([]byte, error) {
 	return []byte(map[terminal.NetworkKind]string{terminal.SignOn: "signon", terminal.KeyExchange: "keys", terminal.OrderDone: "done", terminal.Echo: "echo"}[r.Kind]), nil
 }

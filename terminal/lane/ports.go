@@ -121,6 +121,10 @@ type Dialect interface {
 	// changes only what the dialect says (an MTI, or nothing).
 	Repeat(first []byte, attempt int) ([]byte, error)
 
+	// InBatch is a kept advice or request as it names another batch than the one that it was composed in: nothing else of it changes. Any
+	// other message, and one that names none, comes back as it is.
+	InBatch(message []byte, batch uint32) ([]byte, error)
+
 	// Network composes a message of network management: the sign-on that a fresh connection starts with, what asks for
 	// session keys, and the word that an order of the host is carried out. nil for a sign-on that the dialect does not have.
 	Network(req terminal.NetworkRequest) ([]byte, error)

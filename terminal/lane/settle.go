@@ -77,8 +77,10 @@ func (o *Owner) batches(ctx context.Context) ([]terminal.Batch, error) {
 	return all, nil
 }
 
-// batchStep takes the table's row for a batch and an event; change says what else becomes of its record.
-func (o *Owner) batchStep(ctx context.Context, b *terminal.Batch, event terminal.BatchEvent, reason string, change func(*terminal.Batch)) error {
+// batchStep takes the table's row for a batch and an event; change says what else becomes of its record, and more is committed with it.
+func (o *Owner) batchStep(
+	ctx context.Context, b *terminal.Batch, event terminal.BatchEvent, reason string, change func(*terminal.Batch), more ...terminal.Entry,
+) error {
 	row, err := terminal.NextBatch(o.table, b.State, event)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (o *Owner) batchStep(ctx context.Context, b *terminal.Batch, event terminal
 	}
 	record := after
 	e := terminal.Entry{Time: now, Kind: terminal.BatchEntry, Event: string(event), Batch: &record, Note: after.Reason}
-	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, e); err != nil {
+	if err := o.cfg.Journal.Append(context.WithoutCancel(ctx), true, append([]terminal.Entry{e}, more...)...); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	o.cfg.Log.Info("batch", "batch", b.Number, "from", b.State, "event", event, "to", after.State, "reason", after.Reason)
@@ -131,10 +133,31 @@ func (o *Owner) drained(ctx context.Context, b *terminal.Batch) (next time.Durat
 		o.cfg.Log.Error("settlement: no trace number", "err", err)
 		return o.cfg.RetryMax, nil
 	}
+	counted := terminal.Counted(items)
 	return 0, o.batchStep(ctx, b, terminal.BatchDrained, "", func(b *terminal.Batch) {
-		b.Fixed, b.Totals = o.cfg.Clock(), terminal.TotalsOf(terminal.Counted(items))
-		b.STAN, b.Attempts, b.Traces = stan(n), 0, n
-	})
+		b.Fixed, b.Totals, b.LeftOut = o.cfg.Clock(), terminal.TotalsOf(counted), bounded(terminal.LeftOut(items))
+		b.Counted, b.STAN, b.Attempts, b.Traces = terminal.Ranges(counted), stan(n), 0, n
+	}, o.goOver(items, b.Number)...)
+}
+
+// goOver takes what the totals leave out, and the host may still be told of, into the next batch.
+func (o *Owner) goOver(items []terminal.Item, number uint32) (entries []terminal.Entry) {
+	now := o.cfg.Clock()
+	for _, s := range terminal.GoOver(items, number+1) {
+		s.Updated = now
+		entries = append(entries, terminal.Entry{
+			Time: now, Kind: terminal.SaleEntry, From: s.State, Event: terminal.LeftOutEvent, Sale: &s,
+			Note: fmt.Sprintf("batch %d is settled without it", number),
+		})
+	}
+	return entries
+}
+
+// bounded is as many differences as a record names.
+func bounded(all []terminal.Difference) []terminal.Difference {
+	var b terminal.Batch
+	b.Find(all...)
+	return b.Findings
 }
 
 // reversalFirst says that a reversal waits: it goes before any request, and before totals.
@@ -256,7 +279,7 @@ func (o *Owner) uploadNext(ctx context.Context, b *terminal.Batch) (next time.Du
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", errJournal, err)
 		}
-		o.upload = upload{b.Number, terminal.Counted(items)}
+		o.upload = upload{b.Number, b.ToUpload(items)}
 	}
 	n, err := o.cfg.Traces.Next(ctx) // of the message behind this one
 	if err != nil {
@@ -306,6 +329,9 @@ func (o *Owner) uploaded(ctx context.Context, b *terminal.Batch, i terminal.Item
 
 func (o *Owner) composeUpload(ctx context.Context, i terminal.Item, b *terminal.Batch) ([]byte, error) {
 	s := i.Sale
+	if s.Kind == "" {
+		return nil, terminal.ErrQuarantined
+	}
 	card, err := o.cfg.Journal.CardOf(ctx, s.ID)
 	switch {
 	case errors.Is(err, terminal.ErrNoCard), errors.Is(err, terminal.ErrQuarantined):

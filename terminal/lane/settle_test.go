@@ -394,3 +394,67 @@ func TestWhatDiffersIsNamedOnce(t *testing.T) {
 		}
 	})
 }
+
+// left is a terminal with two offline approvals, of which the bank refuses the word of the first for good; the batch is settled without it.
+func left(t *testing.T) (*bench, *answers) {
+	t.Helper()
+	a := &answers{}
+	a.set("advice 000001", "30")
+	b, _ := filled(t, 2, a)
+	b.wire.mu.Lock()
+	b.wire.answer = func(m string) (string, bool, error) {
+		if strings.HasPrefix(m, "totals") {
+			return "balanced", true, nil
+		}
+		return a.answer(m)
+	}
+	b.wire.mu.Unlock()
+	b.wire.set(false, nil)
+	b.owner.Poke()
+	pass(time.Minute)
+	leave := wanted
+	leave.LeaveParked = true
+	if _, err := b.lane.DecideBatch(t.Context(), leave); err != nil {
+		t.Fatal(err)
+	}
+	pass(time.Minute)
+	if got := events(b); got != "Settle Drained InBalance" {
+		t.Fatalf("it is %s", got)
+	}
+	return b, a
+}
+
+// A payment that its batch is settled without goes over into the next: sent again, its word names that one, whose totals count it.
+func TestPaymentThatIsLeftOutGoesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, a := left(t)
+		defer b.end()
+		s, err := b.journal.Sale(t.Context(), 1)
+		if err != nil || s.Batch != 2 || s.LeftOut != 1 || s.State != terminal.Approved || s.STAN != 1 {
+			t.Fatalf("%+v (%v)", s, err)
+		}
+		for _, e := range b.rows() {
+			if e.Event == string(terminal.BatchDrained) && (len(e.Batch.LeftOut) != 1 || e.Batch.LeftOut[0].Sale != 1 || len(e.Batch.Counted) != 1 || e.Batch.Counted[0] != terminal.SaleRange{2, 2}) {
+				t.Errorf("%+v", e.Batch)
+			}
+		}
+		if _, err := b.lane.DecideBatch(t.Context(), wanted); !errors.Is(err, terminal.ErrEmptyBatch) {
+			t.Errorf("a batch that has nothing else: %v", err)
+		}
+		a.forget()
+		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if _, err := b.lane.DecideBatch(t.Context(), wanted); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		b.wantWire("advice 000001", "advice 000002", "totals 000001 1", "advice 000001 in 2", "totals 000002 2")
+		for _, e := range b.rows() {
+			if e.Event == string(terminal.BatchDrained) && e.Batch.Number == 2 && terminal.SumLines(e.Batch.Totals).SalesSum != 1000 {
+				t.Errorf("%+v", e.Batch)
+			}
+		}
+	})
+}

@@ -395,3 +395,36 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("settings with defaults left out: %v", err)
 	}
 }
+
+// An advice or a kept request that names another batch is otherwise as it was; a reversal names its request's for ever.
+func TestInBatch(t *testing.T) {
+	d := dialect(t, nil)
+	for name, moves := range map[string]bool{"advice-offline-0220": true, "advice-completion-0220": true, "deferred-0200": true, "reversal-0400": false, "upload-0320": false} {
+		first := wire(t, golden(t, name))
+		there, err := d.InBatch(first, 43)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := d.Codec().Unpack(there)
+		if got, _ := m.Get(60); err != nil || (got == "000043") != moves || bytes.Equal(there, first) == moves {
+			t.Errorf("%s: DE 60 %q (%v)", name, got, err)
+		}
+		was, err := d.Codec().Unpack(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 2; n <= 64; n++ {
+			a, _ := was.Get(n)
+			b, _ := m.Get(n)
+			if n != 60 && a != b {
+				t.Errorf("%s: DE %d changes", name, n)
+			}
+		}
+		if _, err := d.InBatch(first, 0); moves && !errors.Is(err, nac.ErrRequest) {
+			t.Errorf("%s in no batch: %v", name, err)
+		}
+	}
+	if _, err := d.InBatch(nil, 2); !errors.Is(err, nac.ErrRequest) {
+		t.Errorf("nothing: %v", err)
+	}
+}

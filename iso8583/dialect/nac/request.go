@@ -256,6 +256,23 @@ func (d *Dialect) message(mti string, fields map[int]string) *iso8583.Message {
 	return m
 }
 
+// InBatch is an advice, or a request that was kept, naming another batch in DE 60. All else stays: by number, times and reference the host knows
+// it again. Other messages come back as they are. Error: ErrRequest.
+func (d *Dialect) InBatch(message []byte, number uint32) ([]byte, error) {
+	m, err := d.codec.Unpack(message)
+	if err != nil {
+		return nil, fmt.Errorf("%w: in another batch: %w", ErrRequest, err)
+	}
+	if mti := m.MTI(); !m.Has(batch) || (mti != adviceRequest && mti != saleRequest) {
+		return slices.Clone(message), nil
+	}
+	if number < 1 || number > maxNumber {
+		return nil, fmt.Errorf("%w: DE 60: %d is no batch number: 1 to %d", ErrRequest, number, maxNumber)
+	}
+	m.Set(batch, fmt.Sprintf("%06d", number))
+	return d.pack(m)
+}
+
 // Repeat is a kept message for its next sending, the first being attempt 1: unchanged, or from the second sending on with the
 // message type of a repeat (0401, 0221), where the settings say so. Everything but the message type stays. Errors: ErrRequest when
 // first is no message that is kept.

@@ -421,3 +421,46 @@ func TestRepeat(t *testing.T) {
 		}
 	}
 }
+
+// An advice or a kept request that names another batch is otherwise as it was; a reversal names its request's for ever, and an acquirer
+// without batch numbers has nothing to change.
+func TestInBatch(t *testing.T) {
+	d := dialect(t, nil)
+	for name, moves := range map[string]bool{"advice-1220": true, "completion-1220": true, "deferred-1200": true, "reversal-1420": false} {
+		first := wire(t, golden(t, name))
+		there, err := d.InBatch(first, 43)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := d.Codec().Unpack(there)
+		if got, _ := m.Get(60); err != nil || (got == "000043") != moves || bytes.Equal(there, first) == moves {
+			t.Errorf("%s: DE 60 %q (%v)", name, got, err)
+		}
+		was, err := d.Codec().Unpack(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 2; n <= 128; n++ {
+			a, _ := was.Get(n)
+			b, _ := m.Get(n)
+			if n != 60 && a != b {
+				t.Errorf("%s: DE %d changes", name, n)
+			}
+		}
+		if _, err := d.InBatch(first, 0); moves && !errors.Is(err, v93.ErrRequest) {
+			t.Errorf("%s in no batch: %v", name, err)
+		}
+	}
+	none := dialect(t, func(s *v93.Settings) { s.BatchField = -1 })
+	if first := wire(t, golden(t, "advice-1220")); true {
+		if m, err := d.Codec().Unpack(first); err == nil {
+			m.Delete(60)
+			if first, err = none.Codec().Pack(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if there, err := none.InBatch(first, 43); err != nil || !bytes.Equal(there, first) {
+			t.Errorf("without batch numbers: %v", err)
+		}
+	}
+}

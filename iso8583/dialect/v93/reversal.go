@@ -100,6 +100,23 @@ func typeOf(req terminal.Request) string {
 	return financialRequest
 }
 
+// InBatch is an advice, or a request that was kept, naming another batch in the settings' BatchField. All else stays: by number, times and
+// reference the host knows it again. Other messages, and those of an acquirer without such a field, come back as they are. Error: ErrRequest.
+func (d *Dialect) InBatch(message []byte, number uint32) ([]byte, error) {
+	m, err := d.codec.Unpack(message)
+	if err != nil {
+		return nil, fmt.Errorf("%w: in another batch: %w", ErrRequest, err)
+	}
+	field, mti := d.settings.BatchField, m.MTI()
+	if field < 0 || !m.Has(field) || (mti != financialAdvice && mti != financialRequest) {
+		return slices.Clone(message), nil
+	}
+	if err := setNumber(m, field, number); err != nil {
+		return nil, err
+	}
+	return d.pack(m)
+}
+
 // Repeat is an advice, a reversal, totals or a request that was kept for their next sending, the first being attempt 1: with the
 // repeat's message type from the second sending on, or unchanged where the settings say so. Everything but the message type stays.
 // Errors: ErrRequest when first is none of these; a request with a track or a PIN block is never sent twice.
