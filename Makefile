@@ -27,6 +27,7 @@ deps: ## install what is missing to build (says what and why first)
 build: deps ## every command into bin/
 	@mkdir -p bin
 	$(GOBUILD) -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GOBUILD) -o bin/ ./cmd/pos
 	CGO_ENABLED=0 GOEXPERIMENT=$(SECRET) $(GOBUILD) -o bin/ ./cmd/keyd
 
 run: build ## build, start host simulator, reader emulator and terminal, and stay up

@@ -147,7 +147,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	}{
 		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.receipt(), a.settle(), a.reports(), a.login(), a.logout())},
 		{"look", "To look into it:", []*cobra.Command{a.status(), a.queue(), a.show(), a.why(), a.journal(), a.transcript()}},
-		{"run", "To run the terminal:", []*cobra.Command{a.users(), a.audit(), a.keysCommand()}},
+		{"run", "To run the terminal:", []*cobra.Command{a.users(), a.audit(), a.keysCommand(), a.readers()}},
 		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

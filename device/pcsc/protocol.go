@@ -49,10 +49,11 @@ const (
 
 // readerState is one reader as pcscd tells it.
 type readerState struct {
-	name   string
-	events uint32 // counts insertions and removals
-	bits   uint32
-	atr    []byte
+	name    string
+	events  uint32 // counts insertions and removals
+	bits    uint32
+	sharing uint32 // how many programs have it; all ones: one, exclusively
+	atr     []byte
 }
 
 func (s readerState) cardIn() bool { return s.bits&statePresent != 0 }
@@ -89,7 +90,7 @@ func parseStates(b []byte) ([]readerState, error) {
 		case end < 0:
 			return nil, fmt.Errorf("pcscd names a reader without an end of the name")
 		}
-		s := readerState{name: string(b[:end]), events: order.Uint32(b[maxName:]), bits: order.Uint32(b[maxName+4:])}
+		s := readerState{name: string(b[:end]), events: order.Uint32(b[maxName:]), bits: order.Uint32(b[maxName+4:]), sharing: order.Uint32(b[maxName+8:])}
 		n := order.Uint32(b[atrAt+maxATR+3:])
 		if n > maxATR { // pcscd writes 0xFFFFFFFF in places when it has none
 			n = 0

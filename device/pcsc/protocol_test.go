@@ -12,7 +12,7 @@ func tableOf(all ...readerState) []byte {
 	for i, s := range all {
 		b := table[i*stateSize:]
 		copy(b, nameField(s.name))
-		copy(b[maxName:], words(s.events, s.bits, 0))
+		copy(b[maxName:], words(s.events, s.bits, s.sharing))
 		copy(b[atrAt:], s.atr)
 		copy(b[atrAt+maxATR+3:], words(uint32(len(s.atr)), 0)) //nolint:gosec // a test's
 	}
@@ -100,7 +100,7 @@ func FuzzStates(f *testing.F) {
 		}
 		for i := range all {
 			a, b := all[i], again[i]
-			if a.name != b.name || a.bits != b.bits || a.events != b.events || !bytes.Equal(a.atr, b.atr) || len(a.atr) > maxATR {
+			if a.name != b.name || a.bits != b.bits || a.events != b.events || a.sharing != b.sharing || !bytes.Equal(a.atr, b.atr) || len(a.atr) > maxATR {
 				t.Fatalf("%+v became %+v", a, b)
 			}
 		}
