@@ -78,8 +78,12 @@ func clearSocket(ctx context.Context, path string) error {
 
 // serveControl answers until the context ends, and waits for the orders that are being carried out.
 func serveControl(ctx context.Context, l net.Listener, d *desk) error {
+	return serveHTTP(ctx, l, d.handler())
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{
-		Handler:           d.handler(),
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		MaxHeaderBytes:    16 << 10,
@@ -101,7 +105,7 @@ func serveControl(ctx context.Context, l net.Listener, d *desk) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("control: %w", err)
+	return fmt.Errorf("%s: %w", l.Addr(), err)
 }
 
 func (d *desk) handler() http.Handler {
@@ -140,7 +144,7 @@ func noBrowser(next http.Handler) http.Handler {
 }
 
 func (d *desk) status(w http.ResponseWriter) {
-	s, err := d.reader.Status()
+	s, err := d.reader.State()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return

@@ -10,27 +10,43 @@ import (
 	"time"
 
 	"tillway/device/emulator"
+	"tillway/device/emulator/escpos"
 )
 
-// desk is where orders to the virtual reader are carried out, wherever they come from: command line, script or control
-// socket. An order is one line.
+// desk is where orders to the virtual devices are carried out, wherever they come from: command line, script, control
+// socket or page. An order is one line.
 type desk struct {
-	reader *emulator.GemPC
-	stripe *emulator.StripeReader // nil: none
-	log    *exchangeLog
+	reader  slot
+	stripe  swiper          // nil: none
+	printer *escpos.Printer // nil: none
+	usb     usbPorts        // empty: nothing is on USB
+	log     *exchangeLog
+	pages   watching
 
 	mu    sync.Mutex
 	cards map[string]*emulator.Card // each name is one card: its counters go on when it is inserted again
 }
 
+func newDesk() *desk {
+	return &desk{reader: noSlot{}, log: &exchangeLog{}, cards: map[string]*emulator.Card{}}
+}
+
+// swiper is a stripe reader, whatever wire there is behind it.
+type swiper interface{ Swipe(tracks string) error }
+
 // orders is what a line can say.
 const orders = `insert CARD       put a card into the slot: a ready one's name or a profile's file
 remove            take it out
-unplug            take the reader off the machine
-replug            bring it back
+unplug [DEVICE]   take the reader, or that USB device, off the machine
+replug [DEVICE]   bring it back
 fault KIND [N]    something goes wrong at the N-th exchange from now (1: the next)
 fault KIND @N     the same, counted from the card's insertion (@0: the answer to reset)
+usb DEVICE KIND ENDPOINT [N]
+                  something goes wrong on USB at the N-th transfer from now: usb reader stall 81 2
 swipe STRIPE      swipe a card: a ready stripe's name, or its tracks from % or ;
+printer paper N   N rows of dots are left on the roll; endless: no end; 0: it is out
+printer cover X   the cover is open or shut
+printer power X   the power is off or on
 wait DURATION     do nothing for a while, such as 500ms`
 
 var errOrder = errors.New("order not understood")
@@ -56,10 +72,18 @@ func (d *desk) do(ctx context.Context, line string) error {
 		return d.reader.Unplug()
 	case verb == "replug" && len(rest) == 0:
 		return d.reader.Replug()
+	case verb == "unplug" && len(rest) == 1:
+		return d.usb.unplug(rest[0])
+	case verb == "replug" && len(rest) == 1:
+		return d.usb.replug(rest[0])
 	case verb == "fault" && len(rest) > 0:
 		return d.fault(rest)
+	case verb == "usb" && len(rest) >= 3:
+		return d.usb.fault(rest)
 	case verb == "swipe" && len(rest) > 0:
 		return d.swipe(strings.Join(rest, " "))
+	case verb == "printer" && len(rest) == 2:
+		return d.orderPrinter(rest[0], rest[1])
 	case verb == "wait" && len(rest) == 1:
 		return pause(ctx, rest[0])
 	}
@@ -69,7 +93,7 @@ func (d *desk) do(ctx context.Context, line string) error {
 // swipe sends a ready stripe by its name, or the tracks themselves.
 func (d *desk) swipe(what string) error {
 	if d.stripe == nil {
-		return fmt.Errorf("%w: there is no stripe reader: start readeremu with --stripe PATH", errOrder)
+		return fmt.Errorf("%w: there is no stripe reader: start readeremu with --stripe", errOrder)
 	}
 	if !strings.HasPrefix(what, "%") && !strings.HasPrefix(what, ";") {
 		tracks, _, err := emulator.ReadyStripe(what)
@@ -79,6 +103,31 @@ func (d *desk) swipe(what string) error {
 		what = tracks
 	}
 	return d.stripe.Swipe(what)
+}
+
+// maxRows bounds a roll of paper: 100 m of it.
+const maxRows = 800_000
+
+// orderPrinter does what a hand does to a printer.
+func (d *desk) orderPrinter(part, how string) error {
+	if d.printer == nil {
+		return fmt.Errorf("%w: there is no printer: start readeremu usb with --printer", errOrder)
+	}
+	switch rows, err := strconv.Atoi(how); {
+	case part == "paper" && how == "endless":
+		d.printer.LoadPaper(-1, 0)
+	case part == "paper" && err == nil && rows >= 0 && rows <= maxRows:
+		d.printer.LoadPaper(rows, rows/2)
+	case part == "cover" && (how == "open" || how == "shut"):
+		d.printer.OpenCover(how == "open")
+	case part == "power" && how == "off":
+		d.printer.SwitchOff()
+	case part == "power" && how == "on":
+		d.printer.SwitchOn()
+	default:
+		return fmt.Errorf("%w: printer %.20s %.20s", errOrder, part, how)
+	}
+	return nil
 }
 
 // A hand takes a moment to change cards, and a reader looks a few times a second: a card goes in only when the driver has
@@ -97,7 +146,7 @@ func (d *desk) insert(ctx context.Context, card *emulator.Card) error {
 	look := time.NewTicker(lookEach)
 	defer look.Stop()
 	for {
-		state, err := d.reader.Status()
+		state, err := d.reader.State()
 		if err != nil {
 			return err
 		}
@@ -134,16 +183,12 @@ func (d *desk) fault(words []string) error {
 	if last := words[len(words)-1]; len(words) > 1 && strings.Trim(last, "@0123456789") == "" {
 		at, words = last, words[:len(words)-1]
 	}
-	kind := emulator.WireFault(strings.Join(words, " "))
 	number, absolute := strings.CutPrefix(at, "@")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 || n > 1_000_000 || n == 0 && !absolute {
 		return fmt.Errorf("%w: exchange %.20q", errOrder, at)
 	}
-	if absolute {
-		return d.reader.Fault(kind, n)
-	}
-	return d.reader.FaultNext(kind, n)
+	return d.reader.Fault(strings.Join(words, " "), n, !absolute)
 }
 
 func pause(ctx context.Context, text string) error {
@@ -172,41 +217,4 @@ func (d *desk) play(ctx context.Context, script string) error {
 		}
 	}
 	return nil
-}
-
-// exchangeLog keeps the last lines of what card and reader said to each other.
-type exchangeLog struct {
-	mu    sync.Mutex
-	lines []logLine
-	next  int
-}
-
-type logLine struct {
-	N    int    `json:"n"`
-	Line string `json:"line"`
-}
-
-const keptLines = 2000
-
-func (l *exchangeLog) add(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.next++
-	l.lines = append(l.lines, logLine{l.next, line})
-	if len(l.lines) > keptLines {
-		l.lines = l.lines[len(l.lines)-keptLines:]
-	}
-}
-
-// after gives the lines with a number above n.
-func (l *exchangeLog) after(n int) []logLine {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	out := []logLine{}
-	for _, line := range l.lines {
-		if line.N > n {
-			out = append(out, line)
-		}
-	}
-	return out
 }

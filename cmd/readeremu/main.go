@@ -1,6 +1,7 @@
-// Command readeremu plays the other end of a reader driver's wire: a serial GemPC Twin on a pseudo-terminal with a virtual
-// test card in its slot. Cards are inserted and removed, the reader is unplugged and told to misbehave, from its command
-// line, a script or a local control socket. It also offers a card by itself over TCP, for the kernel's developers.
+// Command readeremu plays the other end of every wire that a reader driver speaks: a serial GemPC Twin on a pseudo-terminal, a
+// virtual slot of PC/SC, USB devices for a real kernel, each with a virtual test card in it. Cards are inserted, removed and
+// swiped, readers are unplugged and told to misbehave, from its command line, a script, a local control socket or a
+// local page. It also offers a card by itself over TCP, for the kernel's developers.
 //
 // It is a tool for tests and demonstrations; nothing of the terminal depends on it.
 package main
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errs)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(gempcCommand(), cardCommand(), cardsCommand(), ctlCommand())
+	root.AddCommand(gempcCommand(), vpcdCommand(), usbCommand(), cardCommand(), cardsCommand(), ctlCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone

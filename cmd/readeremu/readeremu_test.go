@@ -67,13 +67,13 @@ func say(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 // tell gives an order through the control socket and returns the state.
-func (p *program) tell(order ...string) emulator.GemPCStatus {
+func (p *program) tell(order ...string) state {
 	p.t.Helper()
 	code, out, errs := say(p.t, append([]string{"ctl", "--control", filepath.Join(p.dir, "r.ctl")}, order...)...)
 	if code != exitDone {
 		p.t.Fatalf("%v: %d %s", order, code, errs)
 	}
-	var s emulator.GemPCStatus
+	var s state
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
 		p.t.Fatalf("%v: %s: %v", order, out, err)
 	}
@@ -335,7 +335,8 @@ func FuzzOrder(f *testing.F) {
 		if len(words) == 2 && (words[0] == "wait" || words[0] == "insert" && strings.ContainsAny(words[1], "/.")) {
 			return // neither wait long nor read files
 		}
-		d := &desk{reader: reader, log: &exchangeLog{}, cards: map[string]*emulator.Card{}}
+		d := newDesk()
+		d.reader = gempcSlot{reader}
 		err := d.do(t.Context(), line)
 		state, closed := reader.Status()
 		if closed != nil {
