@@ -161,17 +161,18 @@ func (f PINFormat) String() string {
 
 // PINRequest asks for one PIN.
 type PINRequest struct {
-	Set     string
-	PAN     PAN           // 8 to 19 digits
-	Amount  string        // as the customer shall read it, like "KWD 10.525"; at most 32 bytes
-	Retry   bool          // the PIN before was wrong
-	Tries   int           // tries left, where the issuer said; below 0: not known
-	Min     int           // digits, 4 to 12; 0: 4
-	Max     int           // digits, Min to 12; 0: 12
-	Bypass  bool          // an empty PIN and Enter, or the bypass key, is allowed
-	Format  PINFormat     // of an online PIN
-	Timeout time.Duration // of the whole entry, more than 0 and at most 5 minutes
-	Card    *CardPIN      // set: the PIN is for the card, not the host
+	Set      string
+	PAN      PAN           // 8 to 19 digits
+	Amount   string        // as the customer shall read it, like "KWD 10.525"; at most 32 bytes
+	Language string        // of the customer, two letters (ISO 639-1); empty or unknown to the pad: English
+	Retry    bool          // the PIN before was wrong
+	Tries    int           // tries left, where the issuer said; below 0: not known
+	Min      int           // digits, 4 to 12; 0: 4
+	Max      int           // digits, Min to 12; 0: 12
+	Bypass   bool          // an empty PIN and Enter, or the bypass key, is allowed
+	Format   PINFormat     // of an online PIN
+	Timeout  time.Duration // of the whole entry, more than 0 and at most 5 minutes
+	Card     *CardPIN      // set: the PIN is for the card, not the host
 
 	// Progress, where set, is told how many digits are entered; never which. It must not block.
 	Progress func(digits int)
@@ -289,7 +290,8 @@ type Status struct {
 	Storage    string // how they lie on disk, and what that protects against
 	Warnings   []string
 	Production bool
-	OnScreen   string // socket of the on-screen PIN; empty when off
+	OnScreen   string    // socket of the on-screen PIN; empty when off
+	Pad        *PadState // nil: no pad that enciphers by itself
 	Pending    []string
 	Keys       []KeyStatus
 }

@@ -316,6 +316,7 @@ func (c *Client) EnterPIN(ctx context.Context, q PINRequest) (p PINResult, err e
 		w.text(q.Set)
 		w.text(string(q.PAN))
 		w.text(q.Amount)
+		w.text(q.Language)
 		w.yes(q.Retry)
 		w.u32(uint32(int32(q.Tries)))
 		w.u8(byte(q.Min))

@@ -67,6 +67,7 @@ type Options struct {
 
 	Production bool     // refuse published keys and the on-screen PIN
 	Keypad     Keypad   // where PINs are entered; nil: ErrNoPad
+	Pad        Pad      // or a pad that enciphers them itself, in a Keypad's place; the caller closes it, after the module
 	OnScreen   string   // socket of the on-screen keypad, where Keypad is one
 	Where      string   // what Status says of the process
 	Weak       []string // sets whose acquirers may send less than a key block of version B, D or E
@@ -144,7 +145,13 @@ func Start(ctx context.Context, o Options) (f *File, err error) {
 	if err != nil {
 		return f, err
 	}
-	return f, f.compare(ctx, fresh)
+	if err := f.compare(ctx, fresh); err != nil {
+		return f, err
+	}
+	if o.Pad != nil {
+		o.Pad.Pair(f)
+	}
+	return f, nil
 }
 
 // read fills the arena from the files. fresh says that the module's content had to be made.

@@ -13,9 +13,10 @@ import (
 
 // Bounds of a PIN entry.
 const (
-	maxAmount  = 32
-	maxEntry   = 5 * time.Minute
-	maxPresses = 256 // keys pressed in one entry
+	maxAmount   = 32
+	maxLanguage = 2
+	maxEntry    = 5 * time.Minute
+	maxPresses  = 256 // keys pressed in one entry
 )
 
 // check bounds a request and fills in what it leaves open.
@@ -31,6 +32,8 @@ func (r *PINRequest) check() error {
 		return fmt.Errorf("set %q: %w", r.Set, ErrName)
 	case r.Card == nil && !digits(string(r.PAN), 8, 19):
 		return ErrPAN
+	case len(r.Language) > maxLanguage:
+		return fmt.Errorf("language of %d letters: %w", len(r.Language), ErrRequest)
 	case len(r.Amount) > maxAmount || r.Timeout <= 0 || r.Timeout > maxEntry || r.Format > Format4:
 		return fmt.Errorf("amount of %d bytes, %v to enter: %w", len(r.Amount), r.Timeout, ErrRequest)
 	case r.Min < x9.MinPIN || r.Max > x9.MaxPIN || r.Min > r.Max:
@@ -51,10 +54,10 @@ func (f *File) EnterPIN(ctx context.Context, r PINRequest) (PINResult, error) {
 		return PINResult{}, err
 	}
 	defer f.leave()
-	if f.options.Keypad == nil {
+	if f.options.Keypad == nil && f.options.Pad == nil {
 		return PINResult{}, ErrNoPad
 	}
-	if r.Card == nil {
+	if r.Card == nil && f.options.Pad == nil {
 		if err := f.canEncipher(&r); err != nil {
 			return PINResult{}, err
 		}
@@ -64,6 +67,9 @@ func (f *File) EnterPIN(ctx context.Context, r PINRequest) (PINResult, error) {
 		defer func() { <-f.pin }()
 	default:
 		return PINResult{}, ErrBusy
+	}
+	if f.options.Pad != nil {
+		return f.enterAtPad(ctx, r)
 	}
 	pin, err := f.memory.alloc(x9.MaxPIN)
 	if err != nil {

@@ -421,7 +421,7 @@ func (s *Server) status(ctx context.Context, w *writer) error {
 }
 
 func (s *Server) enterPIN(ctx context.Context, id uint32, r *reader, w *writer) error {
-	q := PINRequest{Set: r.text(maxName), PAN: PAN(r.text(19)), Amount: r.text(maxAmount), Retry: r.yes(), Tries: int(int32(r.u32()))}
+	q := PINRequest{Set: r.text(maxName), PAN: PAN(r.text(19)), Amount: r.text(maxAmount), Language: r.text(maxLanguage), Retry: r.yes(), Tries: int(int32(r.u32()))}
 	q.Min, q.Max, q.Bypass, q.Format, q.Timeout = int(r.u8()), int(r.u8()), r.yes(), PINFormat(r.u8()), time.Duration(r.u64())
 	if r.yes() {
 		q.Card = &CardPIN{Modulus: r.bytes(x9.MaxCardKey), Exponent: r.bytes(3)}

@@ -22,6 +22,10 @@ func (f *File) Status(ctx context.Context) (Status, error) {
 	if f.options.OnScreen != "" {
 		s.Warnings = append(s.Warnings, "on-screen PIN is on: for development only, never for a real card's PIN")
 	}
+	if f.options.Pad != nil {
+		state := f.options.Pad.State()
+		s.Pad = &state
+	}
 	if !erasing {
 		s.Warnings = append(s.Warnings, "built without GOEXPERIMENT=runtimesecret: copies of keys may stay in memory after use")
 	}
