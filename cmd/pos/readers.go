@@ -140,7 +140,7 @@ func usbReaders(devices []usb.Info) []foundReader {
 		if !says && !known {
 			continue
 		}
-		one := foundReader{Driver: "usb", Port: d.ID.String(), Name: name, State: "free"}
+		one := foundReader{Driver: "usb", Port: d.String(), Name: name, State: "free"}
 		if count[d.ID] > 1 {
 			one.Port = d.Path // two of a kind: their sockets tell them apart
 		}
