@@ -21,6 +21,9 @@ async function order(line) {
   }
 }
 
+// absent is what it means that nothing is behind the reader.
+const absent = { gempc: "unplugged", vpcd: "no pcscd has it", usb: "no kernel has it" };
+
 // show tells the reader's state.
 function show(s) {
   const plugged = s.port !== "";
@@ -31,7 +34,7 @@ function show(s) {
   byId("armed").textContent = s.armed;
   let condition = "card in: " + card;
   let lamp = "in";
-  if (!plugged) { condition = s.kind === "gempc" ? "unplugged" : "nobody has it"; lamp = "out"; }
+  if (!plugged) { condition = absent[s.kind] || "no card reader"; lamp = "out"; }
   else if (!s.card) { condition = "plugged in, no card"; lamp = "empty"; }
   if (byId("condition").textContent !== condition) byId("condition").textContent = condition;
   byId("lamp").className = "lamp " + lamp;
