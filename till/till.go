@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
@@ -94,6 +94,34 @@ type Transcripts interface {
 	Transcript(ctx context.Context, id terminal.SaleID) ([]byte, error)
 }
 
+// Who sent a Message.
+const (
+	FromTerminal = "terminal"
+	FromHost     = "host"
+)
+
+// Message is one message between terminal and host, masked as pos decode iso8583 masks it.
+type Message struct {
+	Time   time.Time         `json:"time"` // when its exchange had ended
+	From   string            `json:"from"` // FromTerminal or FromHost
+	MTI    string            `json:"mti,omitempty"`
+	STAN   uint32            `json:"stan"`
+	Bytes  int               `json:"bytes"`
+	Fields map[string]string `json:"fields,omitempty"` // by number
+	Note   string            `json:"note,omitempty"`   // why there are no fields
+}
+
+// Messages are the last that went between terminal and host.
+type Messages interface {
+	// Messages are those with one of the traces that went from a moment on, oldest first; nil where none are remembered.
+	Messages(traces []uint32, since time.Time) []Message
+}
+
+// SaleMessages is the answer to GET /v1/sales/{id}/messages.
+type SaleMessages struct {
+	Messages []Message `json:"messages"`
+}
+
 // Config is what the till is made of. Every field is needed.
 type Config struct {
 	Lane    Lane
@@ -103,6 +131,7 @@ type Config struct {
 	Header  receipt.Header
 
 	Transcripts Transcripts
+	Messages    Messages
 
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
@@ -198,6 +227,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/sales/{id}/receipt", people.Receipt, h.receipt},
 		{"GET /v1/sales/{id}/why", people.Journal, h.why},
 		{"GET /v1/sales/{id}/transcript", people.Journal, h.transcript},
+		{"GET /v1/sales/{id}/messages", people.Journal, h.messages},
 		{"GET /v1/journal", people.Journal, h.journal},
 		{"GET /v1/status", people.Status, h.status},
 		{"GET /v1/kernel", people.Status, h.kernel},

@@ -3,6 +3,7 @@ package till
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"tillway/emv"
@@ -104,4 +105,33 @@ func (h *handler) transcript(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.text(w, http.StatusOK, "application/json", text)
+}
+
+// messages are those of a sale and of what it owed: its trace and theirs, since it began.
+func (h *handler) messages(w http.ResponseWriter, r *http.Request) {
+	sale, err := h.find(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	rows, err := h.cfg.Journal.SaleRows(r.Context(), sale.ID)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	var traces []uint32
+	if sale.STAN != 0 {
+		traces = append(traces, sale.STAN)
+	}
+	for _, row := range rows {
+		if row.Debt != nil && row.Debt.STAN != 0 && !slices.Contains(traces, row.Debt.STAN) {
+			traces = append(traces, row.Debt.STAN)
+		}
+	}
+	out := SaleMessages{Messages: []Message{}}
+	for _, m := range h.cfg.Messages.Messages(traces, sale.Started) {
+		m.Time = h.local(m.Time)
+		out.Messages = append(out.Messages, m)
+	}
+	h.answer(w, http.StatusOK, out)
 }

@@ -127,6 +127,14 @@ func (s *stage) Confirm(_ context.Context, id terminal.SaleID, meant bool, _ str
 	return nil
 }
 
+// Messages is till.Messages: what was asked for comes back in a message, so that a test sees it.
+func (s *stage) Messages(traces []uint32, since time.Time) (found []till.Message) {
+	for _, trace := range traces {
+		found = append(found, till.Message{Time: since, From: till.FromTerminal, MTI: "0200", STAN: trace, Bytes: 180, Fields: map[string]string{"2": "476173******0119"}})
+	}
+	return found
+}
+
 func (s *stage) Transcript(_ context.Context, id terminal.SaleID) ([]byte, error) {
 	if id != s.sale.ID {
 		return nil, till.ErrNoTranscript
@@ -360,8 +368,8 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		CAKeys:      till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
-		Transcripts: s,
-		Kernel:      receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
+		Transcripts: s, Messages: s,
+		Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
 	})}
 	ended := make(chan struct{})
 	go func() {

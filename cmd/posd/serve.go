@@ -96,12 +96,13 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	wire := newMessages(disk.transcripts, time.Now)
 	s, err := assemble(ctx, parts{
 		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
 		hosts: c.Acquirer.ways(trust), certificates: trust.certificates,
 		jitter: func(most time.Duration) time.Duration { return mathrand.N(most + 1) }, //nolint:gosec // spreads tills in time, guards nothing
 		clock:  time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit, room: roomIn(c.State),
-		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, profileText: profileText,
+		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, messages: wire, profileText: profileText,
 	})
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	handler := till.New(till.Config{
-		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Log: log,
+		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
 		Kinds:  s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},

@@ -127,6 +127,8 @@ type parts struct {
 
 	room func(context.Context) (uint64, error) // bytes free where the journal is; nil: not looked at
 
+	messages *messages // nil: none are remembered
+
 	tap func(lane.Link) lane.Link // what the acquirer's messages pass on their way to the link; nil: nothing
 
 	cardTalk time.Duration
@@ -218,9 +220,9 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		},
 		Log: p.log,
 	})
-	var line lane.Link = session
+	line := p.messages.record(session, dialect.Codec())
 	if p.tap != nil {
-		line = p.tap(session)
+		line = p.tap(line)
 	}
 	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
