@@ -24,12 +24,13 @@ type PINEntry struct {
 // through this program.
 type PINVerifier interface {
 	// VerifyPIN has the reader ask for a PIN and send it to the card in VERIFY as a plaintext PIN block (Book 3, 6.5.12). It
-	// returns the card's status. Errors: ErrNoPINPad, ErrPINCancelled, ErrPINTimeout, those of device.Card.
+	// returns the card's status. Errors: ErrPINEntry, ErrNoPINPad, ErrPINCancelled, ErrPINTimeout, those of device.Card.
 	VerifyPIN(ctx context.Context, entry PINEntry) (sw [2]byte, err error)
 }
 
 // How a PIN entry ends without a PIN.
 var (
+	ErrPINEntry     = errors.New("no such PIN entry: 4 to 12 digits, in 1 to 255 seconds") // the caller's mistake: nothing was sent
 	ErrPINCancelled = errors.New("PIN entry cancelled")
 	ErrPINTimeout   = errors.New("PIN entry timed out")
 )
@@ -40,7 +41,7 @@ const secureMessage byte = 0x69
 // VerifyPIN is PINVerifier's.
 func (c *card) VerifyPIN(ctx context.Context, entry PINEntry) (sw [2]byte, err error) {
 	if entry.Least < 4 || entry.Most > 12 || entry.Least > entry.Most || entry.Timeout < time.Second || entry.Timeout > 255*time.Second {
-		return sw, fmt.Errorf("ccid: %d to %d digits in %v is no PIN entry", entry.Least, entry.Most, entry.Timeout)
+		return sw, fmt.Errorf("%w: %d to %d digits in %v", ErrPINEntry, entry.Least, entry.Most, entry.Timeout)
 	}
 	err = c.reader.call(ctx, func(ctx context.Context) (err error) {
 		o := &c.reader.owner

@@ -352,6 +352,9 @@ func hostError(err error, info Info) error {
 		{gousb.TransferError, device.ErrProtocol},
 		{gousb.ErrorIO, device.ErrProtocol},
 	} {
+		if errors.Is(err, row.of) && errors.Is(row.is, device.ErrUnplugged) {
+			return gone(info)
+		}
 		if errors.Is(err, row.of) {
 			return fmt.Errorf("%w: %s: %w", row.is, named(info), err)
 		}

@@ -155,6 +155,7 @@ func (r *Reader) serve(m message) (unplug bool) {
 		if r.contacts != nil {
 			r.contacts.Stall()
 		}
+	default: // the command is carried out
 	}
 	a := r.carry(m, fault == emulator.FaultMute)
 	r.spoil(m, a, fault)
@@ -189,6 +190,7 @@ func (r *Reader) spoil(m message, a reply, fault emulator.WireFault) {
 	case emulator.FaultLost:
 		r.busy = &m
 		return
+	default: // happened before, or is the card's
 	}
 	r.put(m, a)
 }
