@@ -342,12 +342,12 @@ func TestVerifyPIN(t *testing.T) {
 		block []byte
 		want  error
 	}{
-		"four digits":        {usbreader.TPDU, t0, func() (string, bool) { return "1234", true }, entry, []byte{0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, nil},
-		"five, short APDU":   {usbreader.ShortAPDU, t1, func() (string, bool) { return "98765", true }, entry, []byte{0x25, 0x98, 0x76, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF}, nil},
-		"cancelled":          {usbreader.ShortAPDU, t0, func() (string, bool) { return "", false }, entry, nil, ccid.ErrPINCancelled},
-		"no keys":            {usbreader.ShortAPDU, t0, nil, entry, nil, ccid.ErrNoPINPad},
-		"blocks of our own":  {usbreader.TPDU, t1, func() (string, bool) { return "1234", true }, entry, nil, ccid.ErrNoPINPad},
-		"an entry of three":  {usbreader.TPDU, t0, func() (string, bool) { return "1234", true }, ccid.PINEntry{Least: 3, Most: 12, Timeout: time.Second}, nil, ccid.ErrPINEntry},
+		"four digits":       {usbreader.TPDU, t0, func() (string, bool) { return "1234", true }, entry, []byte{0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, nil},
+		"five, short APDU":  {usbreader.ShortAPDU, t1, func() (string, bool) { return "98765", true }, entry, []byte{0x25, 0x98, 0x76, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF}, nil},
+		"cancelled":         {usbreader.ShortAPDU, t0, func() (string, bool) { return "", false }, entry, nil, ccid.ErrPINCancelled},
+		"no keys":           {usbreader.ShortAPDU, t0, nil, entry, nil, ccid.ErrNoPINPad},
+		"blocks of our own": {usbreader.TPDU, t1, func() (string, bool) { return "1234", true }, entry, nil, ccid.ErrNoPINPad},
+		"an entry of three": {usbreader.TPDU, t0, func() (string, bool) { return "1234", true }, ccid.PINEntry{Least: 3, Most: 12, Timeout: time.Second}, nil, ccid.ErrPINEntry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
