@@ -11,6 +11,7 @@ import (
 
 	"tillway/device/emulator"
 	"tillway/device/emulator/escpos"
+	"tillway/device/emulator/pinpad"
 )
 
 // desk is where orders to the virtual devices are carried out, wherever they come from: command line, script, control
@@ -19,6 +20,7 @@ type desk struct {
 	reader  slot
 	stripe  swiper          // nil: none
 	printer *escpos.Printer // nil: none
+	pad     *pinpad.Pad     // nil: none
 	usb     usbPorts        // empty: nothing is on USB
 	log     *exchangeLog
 	pages   watching
@@ -44,6 +46,8 @@ fault KIND @N     the same, counted from the card's insertion (@0: the answer to
 usb DEVICE KIND ENDPOINT [N]
                   something goes wrong on USB at the N-th transfer from now: usb reader stall 81 2
 swipe STRIPE      swipe a card: a ready stripe's name, or its tracks from % or ;
+pin KEYS          press the PIN pad's keys at the next prompt: digits, and enter behind them; or
+                  cancel, bypass. At once: tamper (its keys are gone), mute, talk
 printer paper N   N rows of dots are left on the roll; endless: no end; 0: it is out
 printer cover X   the cover is open or shut
 printer power X   the power is off or on
@@ -82,10 +86,15 @@ func (d *desk) do(ctx context.Context, line string) error {
 		return d.usb.fault(rest)
 	case verb == "swipe" && len(rest) > 0:
 		return d.swipe(strings.Join(rest, " "))
+	case verb == "pin" && len(rest) == 1:
+		return d.orderPad(rest[0])
 	case verb == "printer" && len(rest) == 2:
 		return d.orderPrinter(rest[0], rest[1])
 	case verb == "wait" && len(rest) == 1:
 		return pause(ctx, rest[0])
+	}
+	if words[0] == "pin" {
+		return fmt.Errorf("%w: pin takes one word", errOrder)
 	}
 	return fmt.Errorf("%w: %.80q; there are\n%s", errOrder, line, orders)
 }

@@ -9,11 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillway/device/emulator"
+	"tillway/device/emulator/pinpad"
 )
 
 type gempcFlags struct {
 	playFlags
-	link, stripe string
+	pad                  padFlags
+	link, stripe, pinpad string
 }
 
 func gempcCommand() *cobra.Command {
@@ -32,6 +34,8 @@ func gempcCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.link, "link", "", "path of the serial port to make (required)")
 	fl.StringVar(&f.stripe, "stripe", "", "path of the serial port of a stripe reader to make beside it; default: none")
+	fl.StringVar(&f.pinpad, "pinpad", "", "path of the serial port of a PIN pad to make beside it; default: none")
+	f.pad.add(fl)
 	f.add(fl, "PATH of the link and .ctl")
 	return cmd
 }
@@ -65,6 +69,16 @@ func runGemPC(ctx context.Context, f gempcFlags, out, errs io.Writer) (err error
 		}
 		defer func() { _ = stripe.Close() }()
 		p.stripe = stripe
+	}
+	if f.pinpad != "" {
+		cfg, err := f.pad.config()
+		if err != nil {
+			return usageError{err}
+		}
+		if p.pad, err = pinpad.Start(f.pinpad, cfg); err != nil {
+			return err
+		}
+		defer func() { _ = p.pad.Close() }()
 	}
 	return p.serve(ctx, out, fmt.Sprintf("GemPC Twin ready at %s (card %s, hand %s, control %s)", f.link, f.card, f.hand, f.control))
 }

@@ -141,7 +141,11 @@ func TestOrders(t *testing.T) {
 func TestSwipe(t *testing.T) {
 	dir := shortDir(t)
 	link := filepath.Join(dir, "s")
-	p := start(t, dir, "gempc", "--link", filepath.Join(dir, "r"), "--stripe", link)
+	p := start(t, dir, "gempc", "--link", filepath.Join(dir, "r"), "--stripe", link, "--pinpad", filepath.Join(dir, "p"))
+	if _, err := os.Lstat(filepath.Join(dir, "p")); err != nil {
+		t.Error(err)
+	}
+	p.tell("pin", "1234")
 	port, err := os.OpenFile(link, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,10 @@ import (
 
 type usbFlags struct {
 	playFlags
+	pad                    padFlags
 	reader, stripe, listen string
-	printer, attach        bool
+	printer, pinpad        bool
+	attach                 bool
 	noInterrupt            bool
 }
 
@@ -27,11 +29,11 @@ func usbCommand() *cobra.Command {
 	var f usbFlags
 	cmd := &cobra.Command{
 		Use:   "usb",
-		Short: "USB devices: a CCID reader, a stripe reader, a printer; for a real kernel, until it is stopped",
+		Short: "USB devices: a CCID reader, a stripe reader, a printer, a PIN pad; for a real kernel, until it is stopped",
 		Long: "Plays USB devices and hands them to a Linux kernel by USB/IP: with --attach to this machine's own\n" +
 			"(root, and the module vhci_hcd), else to the usbip tool:\n\n" +
 			"  usbip list -r 127.0.0.1 && usbip attach -r 127.0.0.1 -b 1-1\n\n" +
-			"The devices are called reader, stripe and printer.\n\n" + ordersComeFrom + orders,
+			"The devices are called reader, stripe, printer and pinpad.\n\n" + ordersComeFrom + orders,
 		Args: atMost(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runUSB(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -41,6 +43,8 @@ func usbCommand() *cobra.Command {
 	fl.StringVar(&f.reader, "reader", "short", "level of the CCID reader: tpdu, short, extended; or none")
 	fl.BoolVar(&f.noInterrupt, "no-interrupt", false, "the CCID reader has no interrupt endpoint: it has to be asked whether a card is in")
 	fl.StringVar(&f.stripe, "stripe", "", "model of a HID stripe reader: magtek or idtech; default: none")
+	fl.BoolVar(&f.pinpad, "pinpad", false, "a PIN pad behind a serial port (CDC-ACM) too")
+	f.pad.add(fl)
 	fl.BoolVar(&f.printer, "printer", false, "an ESC/POS printer too")
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:3240", "where to wait for usbip, a loopback address")
 	fl.BoolVar(&f.attach, "attach", false, "plug into this machine's kernel in place of waiting for usbip")
@@ -81,8 +85,15 @@ func runUSB(ctx context.Context, f usbFlags, out, errs io.Writer) (err error) {
 		defer func() { err = errors.Join(err, closing()) }()
 		parts = append(parts, play)
 	}
+	if f.pinpad {
+		closing, err := p.addPad(f.pad)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = closing() }()
+	}
 	if len(p.usb) == 0 {
-		return usageError{errors.New("nothing to play: --reader, --stripe or --printer")}
+		return usageError{errors.New("nothing to play: --reader, --stripe, --printer or --pinpad")}
 	}
 	where, carry, err := p.export(ctx, f)
 	if err != nil {

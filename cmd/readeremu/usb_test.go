@@ -33,8 +33,8 @@ func usbipList(t *testing.T, address string) string {
 // TestUSB: three devices, each with its order, and what is unplugged is not in the list.
 func TestUSB(t *testing.T) {
 	dir := shortDir(t)
-	p := start(t, dir, "usb", "--stripe", "magtek", "--printer", "--listen", "127.0.0.1:0", "--control", filepath.Join(dir, "r.ctl"))
-	found := regexp.MustCompile(`at (127\.0\.0\.1:\d+): 1-1 reader, 1-2 stripe, 1-3 printer \(card credit`).FindStringSubmatch(p.ready)
+	p := start(t, dir, "usb", "--stripe", "magtek", "--printer", "--pinpad", "--listen", "127.0.0.1:0", "--control", filepath.Join(dir, "r.ctl"))
+	found := regexp.MustCompile(`at (127\.0\.0\.1:\d+): 1-1 reader, 1-2 stripe, 1-3 printer, 1-4 pinpad \(card credit`).FindStringSubmatch(p.ready)
 	if found == nil {
 		t.Fatalf("%q, %s", p.ready, p.errs)
 	}
@@ -50,14 +50,14 @@ func TestUSB(t *testing.T) {
 	p.tell("usb", "reader", "stall", "82", "2")
 	p.tell("usb", "1-3", "mute", "02")
 	p.tell("swipe", "stripe")
-	for _, order := range []string{"printer paper 100", "printer cover open", "printer cover shut", "printer power off", "printer power on", "printer paper endless"} {
+	for _, order := range []string{"printer paper 100", "printer cover open", "printer cover shut", "printer power off", "printer power on", "printer paper endless", "pin 1234", "pin cancel", "pin mute", "pin talk"} {
 		p.tell(strings.Fields(order)...)
 	}
-	if list := usbipList(t, found[1]); list[11] != 3 || !strings.Contains(list, "1-2\x00") {
+	if list := usbipList(t, found[1]); list[11] != 4 || !strings.Contains(list, "1-2\x00") {
 		t.Errorf("%d devices", list[11])
 	}
 	p.tell("unplug", "stripe")
-	if list := usbipList(t, found[1]); list[11] != 2 || strings.Contains(list, "1-2\x00") {
+	if list := usbipList(t, found[1]); list[11] != 3 || strings.Contains(list, "1-2\x00") {
 		t.Errorf("%d devices without the stripe reader", list[11])
 	}
 	p.tell("replug", "stripe")
@@ -68,11 +68,13 @@ func TestUSB(t *testing.T) {
 	}
 	for _, order := range []string{
 		"usb reader sulk 81", "usb reader late 02", "usb scanner stall 81", "usb reader stall x1", "usb reader stall 81 0", "usb reader stall 81 1 1",
-		"unplug scanner", "replug", "printer paper 1x", "printer paper 99999999", "printer ink low", "fault refused 1",
+		"unplug scanner", "replug", "printer paper 1x", "printer paper 99999999", "printer ink low", "fault refused 1", "pin 12x4", "pin 1234 1234", "pin",
 	} {
 		args := append([]string{"ctl", "--control", filepath.Join(dir, "r.ctl")}, strings.Fields(order)...)
 		if code, _, errs := say(t, args...); code != exitError || !strings.HasPrefix(errs, "readeremu: ") {
 			t.Errorf("%s: %d %q", order, code, errs)
+		} else if strings.HasPrefix(order, "pin ") && strings.Contains(errs, "12") {
+			t.Errorf("what was typed is said again: %q", errs)
 		}
 	}
 	if code, errs := p.stop(); code != exitDone || errs != "" {
@@ -193,6 +195,7 @@ func TestRefusedWires(t *testing.T) {
 		{exitUsage, "loopback", []string{"usb", "--listen", "127.0.0.1:0", "--control", control, "--page", "0.0.0.0:80"}},
 		{exitUsage, "no level", []string{"usb", "--reader", "huge", "--listen", "127.0.0.1:0", "--control", control}},
 		{exitUsage, "--stripe is one of", []string{"usb", "--stripe", "verifone", "--listen", "127.0.0.1:0", "--control", control}},
+		{exitUsage, "--pad-pairing", []string{"usb", "--pinpad", "--pad-pairing", "XY", "--listen", "127.0.0.1:0", "--control", control}},
 		{exitUsage, "nothing to play", []string{"usb", "--reader", "none", "--listen", "127.0.0.1:0", "--control", control}},
 		{exitError, "--fault", []string{"usb", "--listen", "127.0.0.1:0", "--control", control, "--fault", "sulk"}},
 	} {
