@@ -118,14 +118,11 @@ func (s *Store) Items(ctx context.Context, acquirer string, batch uint32) ([]ter
 			}
 		}
 	}
-	for i := range items {
-		if v := &items[i].Sale; v.Kind == terminal.KindVoid && v.State == terminal.Approved {
-			if of, ok := at[v.Of]; ok {
-				items[of].Void = v.ID
-			}
-		}
+	if err := s.itemDebts(ctx, items, at, acquirer, batch); err != nil {
+		return nil, err
 	}
-	return items, s.itemDebts(ctx, items, at, acquirer, batch)
+	terminal.TakeBack(items)
+	return items, nil
 }
 
 // itemDebts adds what was ever owed for a batch's sales. A debt in quarantine counts as one that the host has not got.

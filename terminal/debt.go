@@ -12,6 +12,14 @@ const (
 	DeferredDebt DebtKind = "deferred" // a request that is kept: the host may still decline it, and it is parked then
 )
 
+// Words is what is owed, as a person reads it.
+func (k DebtKind) Words() string {
+	if k == DeferredDebt {
+		return "kept request"
+	}
+	return string(k)
+}
+
 // DebtState is where a debt stands.
 type DebtState string
 

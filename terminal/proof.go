@@ -134,12 +134,13 @@ type Report struct {
 
 // Tally counts what is no part of the totals.
 type Tally struct {
-	Voids    int   `json:"voids"` // payments that were taken back
-	VoidsSum int64 `json:"voids_sum"`
-	Held     int   `json:"held"` // pre-authorisations and their increments that no completion of the batch has ended
-	HeldSum  int64 `json:"held_sum"`
-	Declined int   `json:"declined"`
-	Reversed int   `json:"reversed"`
+	Voids     int   `json:"voids"` // payments that were taken back
+	VoidsSum  int64 `json:"voids_sum"`
+	Held      int   `json:"held"` // pre-authorisations and their increments that no completion of the batch has ended
+	HeldSum   int64 `json:"held_sum"`
+	Declined  int   `json:"declined"`
+	Cancelled int   `json:"cancelled"`
+	Reversed  int   `json:"reversed"`
 }
 
 // MakeReport makes the report of a batch, at an instant.
@@ -158,6 +159,8 @@ func MakeReport(b Batch, items []Item, at time.Time) Report {
 		switch s := i.Sale; {
 		case s.State == Declined:
 			r.Tally.Declined++
+		case s.State == Cancelled:
+			r.Tally.Cancelled++
 		case s.State == Reversed:
 			r.Tally.Reversed++
 		case s.State != Approved:

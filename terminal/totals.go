@@ -97,11 +97,27 @@ func ParkedItems(items []Item) []Difference {
 	for _, i := range items {
 		for _, d := range i.Debts {
 			if d.State == Parked {
-				all = append(all, Difference{Sale: i.Sale.ID, STAN: d.STAN, Amount: i.Sale.Taken(), Why: fmt.Sprintf("its %s is parked: %s", d.Kind, d.Reason)})
+				all = append(all, Difference{Sale: i.Sale.ID, STAN: d.STAN, Amount: i.Sale.Taken(), Why: fmt.Sprintf("its %s is parked: %s", d.Kind.Words(), d.Reason)})
 			}
 		}
 	}
 	return all
+}
+
+// TakeBack says of each transaction of a batch which void took it back. A void that the host was to be told of, and that it refused or was
+// never told of, took nothing back: the host has what it was about. One that is still owed stands.
+func TakeBack(items []Item) {
+	at := map[SaleID]int{}
+	for i := range items {
+		at[items[i].Sale.ID] = i
+	}
+	for _, v := range items {
+		refused := slices.ContainsFunc(v.Debts, func(d Debt) bool { return d.Kind == AdviceDebt && (d.State == Parked || d.State == WrittenOff) })
+		of, ok := at[v.Sale.Of]
+		if ok && v.Sale.Kind == KindVoid && v.Sale.State == Approved && !refused {
+			items[of].Void = v.Sale.ID
+		}
+	}
 }
 
 // LeftOutEvent is the event of the journal row that takes a payment over into the next batch. It is no event of the sale's own table: the

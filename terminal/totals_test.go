@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tillway/money"
 )
@@ -175,5 +176,29 @@ func TestUploadKeepsItsPlaces(t *testing.T) {
 	}
 	if all := (Batch{}).ToUpload([]Item{item(1), item(3)}); len(all) != 2 {
 		t.Errorf("of before: %v", all)
+	}
+}
+
+// A void that the host is told of takes a payment back until the host has refused it, or was never told: then the host has the payment.
+func TestVoidThatTheHostRefused(t *testing.T) {
+	for state, stands := range map[DebtState]bool{Owed: true, Acknowledged: true, Parked: false, WrittenOff: false} {
+		items := []Item{
+			{Sale: Sale{ID: 1, Kind: KindSale, State: Approved}},
+			{Sale: Sale{ID: 2, Kind: KindVoid, State: Approved, Of: 1}, Debts: []Debt{{Kind: AdviceDebt, State: state}}},
+			{Sale: Sale{ID: 3, Kind: KindSale, State: Approved}},
+			{Sale: Sale{ID: 4, Kind: KindVoid, State: Reversed, Of: 3}, Debts: []Debt{{Kind: ReversalDebt, State: Acknowledged}}},
+		}
+		TakeBack(items)
+		if (items[0].Void == 2) != stands || items[2].Void != 0 || len(Counted(items)) != map[bool]int{true: 1, false: 2}[stands] {
+			t.Errorf("%s: %+v", state, items)
+		}
+	}
+}
+
+// A report counts what was cancelled beside what was declined and reversed.
+func TestTallyOfCancelled(t *testing.T) {
+	items := []Item{{Sale: Sale{ID: 1, State: Cancelled}}, {Sale: Sale{ID: 2, State: Declined}}, {Sale: Sale{ID: 3, State: Cancelled}}}
+	if got := MakeReport(Batch{}, items, time.Time{}).Tally; got.Cancelled != 2 || got.Declined != 1 || got.Reversed != 0 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -100,12 +100,12 @@ func (a *Access) judge(ctx context.Context, c caller, action people.Action) erro
 	case people.LogIn:
 		a.noteRefusal(ctx, c, action)
 		return request(http.StatusUnauthorized, "log_in", "This needs a log-in",
-			"Log in with pos login NAME, then do it again.", "%s is for: %s", action, roleWords(a.cfg.Policy.Needs(action)))
+			"Log in with pos login NAME, then do it again.", "%s: that is for: %s", action.Words(), roleWords(a.cfg.Policy.Needs(action)))
 	case people.Refused:
 	}
 	a.noteRefusal(ctx, c, action)
 	return request(http.StatusForbidden, "not_allowed", "This is not for your role",
-		"Ask somebody of a role that may do it.", "%s (%s) asked for %s, which is for: %s", c.name, c.role, action, roleWords(a.cfg.Policy.Needs(action)))
+		"Ask somebody of a role that may do it.", "%s (%s) asked to %s, which is for: %s", c.name, c.role, action.Words(), roleWords(a.cfg.Policy.Needs(action)))
 }
 
 func roleWords(roles []people.Role) string {

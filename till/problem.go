@@ -48,7 +48,7 @@ func problems() []problemRow {
 		{terminal.ErrAgreementDue, http.StatusConflict, "signature_due", "The sale waits for a word", "Give it: whether the signature matches, or the rest is paid in another way. A no is how the sale is given up now: it is reversed."},
 		{terminal.ErrConfirm, http.StatusConflict, "no_warning", "Nothing of this sale is to be confirmed", "Look at the sale: it waits for no such answer, or has had it."},
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
-		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Put that right and start again. Nothing was sent."},
+		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Nothing was sent. Where the order itself was wrong, give it anew."},
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
 		{terminal.ErrNoDebt, http.StatusNotFound, "no_such_debt", "There is no such debt", "Look its number up with pos queue. One that is settled is in the journal of its sale: pos why."},
 		{terminal.ErrNotParked, http.StatusConflict, "not_parked", "The debt is not parked", "The terminal sends it by itself; pos queue send makes it try now."},

@@ -70,7 +70,7 @@ func TestSignatureCommandIsStrict(t *testing.T) {
 	}
 	w, s := &wire{}, newStage(t, saleOf(t, terminal.Approved))
 	defer w.serve(t, s)()
-	if got := posRun(t, w, nil, "signature", "1042", "matches"); got.code != 2 || !strings.Contains(got.errOut, "no signature of this sale") {
+	if got := posRun(t, w, nil, "signature", "1042", "matches"); got.code != 2 || !strings.Contains(got.errOut, "waits for no signature") {
 		t.Errorf("exit %d: %s", got.code, got.errOut)
 	}
 }

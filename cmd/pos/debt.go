@@ -25,14 +25,6 @@ func debtPath(id, rest string) (string, error) {
 	return fmt.Sprintf("/v1/queue/%d/%s", n, rest), nil
 }
 
-// debtWord is what is owed, in words.
-func debtWord(k terminal.DebtKind) string {
-	if k == terminal.DeferredDebt {
-		return "kept request"
-	}
-	return string(k)
-}
-
 // writtenOff says what a debt that is given up leaves for a person to do.
 func writtenOff(k terminal.DebtKind) string {
 	switch k {
@@ -57,7 +49,7 @@ func (a *app) printQueue(q till.Queue, now time.Time) {
 	}
 	a.printf("%d waiting, %d parked%s, the oldest since %s (%s)\n", q.Waiting, q.Parked, ofMoney(q.Sum), q.Oldest.Format(clockLayout), age)
 	for _, d := range q.Debts {
-		a.printf("%6d  %s of %s %s, %s%s, STAN %06d, since %s, %s, %s\n", d.ID, debtWord(d.Kind), cmp.Or(kindWord(d.SaleKind), "transaction"), d.Sale, d.Amount.Format(),
+		a.printf("%6d  %s of %s %s, %s%s, STAN %06d, since %s, %s, %s\n", d.ID, d.Kind.Words(), cmp.Or(kindWord(d.SaleKind), "transaction"), d.Sale, d.Amount.Format(),
 			approvedBy(d.Way), d.STAN, d.Since.Format(clockLayout), d.State, sentTimes(d.Attempts))
 		wait := d.Waits
 		if d.State == terminal.Owed && d.NotBefore.After(now) {
@@ -121,7 +113,7 @@ refused: pos queue shows the bank's response code.`,
 			if a.json {
 				return a.printJSON(d)
 			}
-			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, debtWord(d.Kind), d.Sale)
+			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, d.Kind.Words(), d.Sale)
 			return nil
 		},
 	}
@@ -150,7 +142,7 @@ what else is owed of the same sale waits with it.`,
 			if a.json {
 				return a.printJSON(d)
 			}
-			a.printf("Debt %d, the %s of sale %s, is parked: pos queue retry sends it again.\n", d.ID, debtWord(d.Kind), d.Sale)
+			a.printf("Debt %d, the %s of sale %s, is parked: pos queue retry sends it again.\n", d.ID, d.Kind.Words(), d.Sale)
 			return nil
 		},
 	}
@@ -184,7 +176,7 @@ say how in the note; it stays in the journal with your name.`,
 			if a.json {
 				return a.printJSON(d)
 			}
-			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, debtWord(d.Kind), d.Sale)
+			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, d.Kind.Words(), d.Sale)
 			a.printf("No money was moved. %s\n", writtenOff(d.Kind))
 			return nil
 		},

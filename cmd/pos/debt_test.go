@@ -76,7 +76,7 @@ func TestWrittenOffInWords(t *testing.T) {
 			t.Errorf("%s: %q", kind, got)
 		}
 	}
-	if got := debtWord(terminal.DeferredDebt) + debtWord(terminal.AdviceDebt) + debtWord(""); got != "kept requestadvice" {
+	if got := terminal.DeferredDebt.Words() + terminal.AdviceDebt.Words() + terminal.DebtKind("").Words(); got != "kept requestadvice" {
 		t.Error(got)
 	}
 }

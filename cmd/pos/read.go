@@ -148,7 +148,7 @@ func about(row terminal.EntryKind, kind terminal.Kind, debt terminal.DebtKind) s
 	case row == terminal.SaleEntry && kind != "":
 		return kindWord(kind)
 	case row == terminal.DebtEntry && debt != "":
-		return "debt (" + debtWord(debt) + ")"
+		return "debt (" + debt.Words() + ")"
 	}
 	return string(row)
 }

@@ -117,7 +117,10 @@ func (a *app) settled(ctx context.Context, cl *client, batch uint32, wait time.D
 	path := "/v1/settle?batch=" + strconv.FormatUint(uint64(batch), 10)
 	for said := ""; ; {
 		if err := cl.get(ctx, path, &slip); err != nil {
-			return slip, err
+			if !errors.Is(err, errLost) {
+				return slip, err
+			}
+			return slip, fmt.Errorf("batch %d was being settled, and goes on when posd runs again: pos settle then waits for it, pos report z --batch %d shows what came of it: %w", batch, batch, err)
 		}
 		p := slip.Report.Proof
 		if p.Result != terminal.ProofPending {

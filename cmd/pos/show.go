@@ -141,7 +141,7 @@ func (a *app) printOwed(ctx context.Context, cl *client, path string, sale termi
 	label := "Reversal"
 	for _, s := range slices.Backward(w.Steps) {
 		if s.Kind == terminal.DebtEntry {
-			if word := debtWord(s.Debt); word != "" {
+			if word := s.Debt.Words(); word != "" {
 				label = strings.ToUpper(word[:1]) + word[1:]
 			}
 			a.printf("%-11s %s since %s\n", label, oneLine(s.To), s.Time.Format(clockLayout))

@@ -115,24 +115,15 @@ func (j *memoryJournal) Items(_ context.Context, acquirer string, batch uint32) 
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, terminal.Item{Sale: sale, Void: j.voided(h)})
+		items = append(items, terminal.Item{Sale: sale})
 		for _, d := range j.debts {
 			if d.Sale == id {
 				items[len(items)-1].Debts = append(items[len(items)-1].Debts, d.Debt)
 			}
 		}
 	}
+	terminal.TakeBack(items)
 	return items, nil
-}
-
-// voided is the void of the same batch that took a sale back.
-func (j *memoryJournal) voided(of *terminal.Sale) terminal.SaleID {
-	for _, id := range slices.Backward(j.ids()) {
-		if v := j.sales[id].head; v.Kind == terminal.KindVoid && v.State == terminal.Approved && v.Of == of.ID && v.Batch == of.Batch && v.STAN != 0 {
-			return id
-		}
-	}
-	return 0
 }
 
 func (j *memoryJournal) Standing(_ context.Context, acquirer string) (terminal.Standing, error) {

@@ -66,8 +66,21 @@ func (l *Lane) agreement(ctx context.Context, r *run) terminal.Event {
 	return terminal.NotAgreed
 }
 
-// question is what the cashier has to agree to, and how.
-func (r *run) question() (terminal.Prompt, string) {
+// question is what the cashier has to agree to, how, and how long it stands.
+func (r *run) question(wait time.Duration) (prompt terminal.Prompt, advice string) {
+	prompt, advice = r.asksFor()
+	return prompt, advice + " Without an answer within " + inWords(wait) + " nothing is charged."
+}
+
+// inWords is a time as a cashier reads it.
+func inWords(d time.Duration) string {
+	if d%time.Minute != 0 || d == 0 {
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%d min", int(d.Minutes()))
+}
+
+func (r *run) asksFor() (terminal.Prompt, string) {
 	const signature = "Print the merchant copy and have it signed. Take the card out, compare the signature with the card's, and say whether it matches."
 	s := r.rec
 	if s.Approved.Minor == 0 {

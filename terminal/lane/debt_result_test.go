@@ -132,3 +132,25 @@ func TestDuplicateOfARepeat(t *testing.T) {
 		}
 	}
 }
+
+// A completion names all that is authorised: what was held first, and what increments have added.
+func TestOriginalOfACompletion(t *testing.T) {
+	kwd := money.Currency{Code: "KWD", Numeric: 414, Exponent: 3}
+	e := &earlier{
+		sale:  terminal.Sale{ID: 1, Kind: terminal.KindPreauth, State: terminal.Approved, Amount: money.New(10_000, kwd)},
+		about: []terminal.Sale{{ID: 2, Kind: terminal.KindIncrement, State: terminal.Approved, Of: 1, Amount: money.New(5_000, kwd)}},
+	}
+	if got := e.original().Amount; got != money.New(15_000, kwd) {
+		t.Error(got)
+	}
+}
+
+// The same key with another code of the telephone is another order.
+func TestForcedSaleWithAnotherCode(t *testing.T) {
+	old := terminal.Sale{ID: 1, Kind: terminal.KindForced, AuthCode: "A12345"}
+	for code, same := range map[string]bool{"A12345": true, "B12345": false} {
+		if err := sameOrder(old, terminal.Order{Kind: terminal.KindForced, AuthCode: code}); (err == nil) != same {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}

@@ -121,6 +121,9 @@ func (l *Lane) told(ctx context.Context, e *earlier) error {
 func (e *earlier) original() terminal.Original {
 	o := e.sale.Original()
 	o.RRN, o.AuthCode = cmp.Or(e.ack.RRN, o.RRN), cmp.Or(o.AuthCode, e.ack.AuthCode)
+	if e.sale.Kind == terminal.KindPreauth { // with what increments have added: that is what is authorised
+		o.Amount.Minor += e.sum(terminal.KindIncrement)
+	}
 	return o
 }
 

@@ -154,7 +154,7 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (r *run, known bool
 }
 
 func sameOrder(old terminal.Sale, o terminal.Order) error {
-	same := old.Kind == o.Kind && old.Of == o.Of && old.Reference == o.Reference
+	same := old.Kind == o.Kind && old.Of == o.Of && old.Reference == o.Reference && (o.Kind != terminal.KindForced || old.AuthCode == o.AuthCode)
 	if same && old.Kind == terminal.KindVoid { // its amounts are those of what it takes back
 		return nil
 	}

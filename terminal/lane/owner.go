@@ -401,7 +401,8 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 	left, err := o.reversals(ctx, true)
 	if q.behind && left == "" && err == nil {
 		if left, err = o.all(ctx); left != "" && err == nil {
-			return notSent("everything that is owed must reach the bank first: "+left, "What waits for the bank has to arrive there first (pos queue)."), nil
+			front, err := o.inFront(ctx)
+			return notSent("everything that is owed must reach the bank first: "+left, front), err
 		}
 	}
 	switch {
@@ -429,6 +430,18 @@ func (o *Owner) request(ctx context.Context, q question) (Reply, error) {
 		r.Response.Advice.Do, r.Response.Advice.MayRetry = "The terminal gets new keys from the bank. Try again in a moment.", true
 	}
 	return r, nil
+}
+
+// inFront says to the cashier what has to reach the bank before a request about an earlier transaction. The error is the journal's.
+func (o *Owner) inFront(ctx context.Context) (string, error) {
+	due, err := o.owed(ctx)
+	switch {
+	case err != nil || len(due) == 0:
+		return "What waits for the bank has to arrive there first (pos queue).", err
+	case len(due) == 1:
+		return fmt.Sprintf("The %s of sale %s has to reach the bank first (pos queue).", due[0].Kind.Words(), due[0].Sale), nil
+	}
+	return fmt.Sprintf("The %s of sale %s has to reach the bank first, and %d behind it (pos queue).", due[0].Kind.Words(), due[0].Sale, len(due)-1), nil
 }
 
 // rest is what an owner does between requests: look after the connection, and send what is due. What the host is to be told

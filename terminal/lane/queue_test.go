@@ -232,7 +232,7 @@ func TestRequestAfterTheQueue(t *testing.T) {
 		b, _ := filled(t, 3, a)
 		defer b.end()
 		b.wire.set(false, nil)
-		if r := b.owner.Request(t.Context(), []byte("void"), keysOfAny, true); r.Event != terminal.NotSent || !strings.Contains(r.Detail, "pos queue") {
+		if r := b.owner.Request(t.Context(), []byte("void"), keysOfAny, true); r.Event != terminal.NotSent || r.Detail != "The advice of sale 2 has to reach the bank first, and 1 behind it (pos queue)." {
 			t.Errorf("%+v", r)
 		}
 		a.forget()

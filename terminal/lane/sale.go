@@ -158,7 +158,7 @@ func (l *Lane) show(r *run) {
 			prompt, advice = terminal.PromptWrongPIN, r.rec.Outcome.Happened+" "+r.rec.Outcome.Do
 		}
 	case terminal.AgreementOnline, terminal.AgreementOffline:
-		prompt, advice = r.question()
+		prompt, advice = r.question(l.cfg.AgreementWait)
 	case terminal.Ready:
 	}
 	if r.rec.State.Final() && !r.rec.Kind.WithoutCard() {

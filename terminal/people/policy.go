@@ -42,6 +42,20 @@ const (
 	Audit Action = "audit" // the audit log: list and verify
 )
 
+// Words is the action as it goes on behind "asked to".
+func (a Action) Words() string {
+	if w, ok := map[Action]string{
+		Status: "see the status", Sell: "sell", Refund: "refund", RefundFree: "refund without a sale", Void: "void", Preauth: "pre-authorise",
+		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
+		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
+		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
+		CloseBatch: "close a batch by hand", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
+	}[a]; ok {
+		return w
+	}
+	return string(a)
+}
+
 // Anyone in a list of roles is also somebody who has not logged in.
 const Anyone Role = "anyone"
 

@@ -6,7 +6,7 @@ import "strings"
 // are those of the Gulf's receipts; a native reader has yet to go through them.
 var arabic = map[string]string{
 	// Kinds of transaction.
-	"SALE": "شراء", "REFUND": "استرداد", "VOID": "إلغاء", "PRE-AUTHORISATION": "تفويض مسبق", "INCREMENT": "زيادة تفويض",
+	"SALE": "شراء", "FORCED SALE": "شراء بتفويض هاتفي", "REFUND": "استرداد", "VOID": "إلغاء", "PRE-AUTHORISATION": "تفويض مسبق", "INCREMENT": "زيادة تفويض",
 	"COMPLETION": "إتمام تفويض", "BALANCE": "استعلام رصيد",
 
 	// Labels.

@@ -162,6 +162,9 @@ func (s BatchSlip) totals() []block {
 	if t.Declined > 0 {
 		p = append(p, block{pair, "DECLINED", fmt.Sprint(t.Declined)})
 	}
+	if t.Cancelled > 0 {
+		p = append(p, block{pair, "CANCELLED", fmt.Sprint(t.Cancelled)})
+	}
 	if t.Reversed > 0 {
 		p = append(p, block{pair, "REVERSED", fmt.Sprint(t.Reversed)})
 	}

@@ -20,7 +20,7 @@ type phrases struct {
 
 var kinds = map[terminal.Kind]phrases{
 	terminal.KindSale:       {title: "SALE", undone: "NOT CHARGED", charges: true, held: true},
-	terminal.KindForced:     {title: "SALE", undone: "NOT CHARGED", charges: true},
+	terminal.KindForced:     {title: "FORCED SALE", undone: "NOT CHARGED", charges: true},
 	terminal.KindRefund:     {title: "REFUND", done: "PAID BACK TO THE CARD", undone: "NOT PAID BACK", of: "OF SALE"},
 	terminal.KindVoid:       {title: "VOID", amount: "AMOUNT TAKEN BACK", done: "THE EARLIER TRANSACTION IS VOID", undone: "THE EARLIER TRANSACTION STANDS", of: "OF TRANSACTION"},
 	terminal.KindPreauth:    {title: "PRE-AUTHORISATION", amount: "AMOUNT HELD", done: "NO MONEY HAS BEEN TAKEN", undone: "NOTHING IS HELD", held: true},
