@@ -96,11 +96,26 @@ func TestPageOrders(t *testing.T) {
 	p, link, address := paged(t)
 	profile := filepath.Join(filepath.Dir(link), "mine.toml")
 	write(t, profile, "like = \"credit\"\nname = \"mine\"\n")
-	for order, want := range map[string]int{
-		"insert debit": 200, "fault mute 3": 200, "remove": 200, "unplug": 200, "replug": 200, "swipe stripe": 200,
-		"insert " + profile: 400, "insert platinum": 400, "wait 1ms": 400, "dance": 400, "fault sulk 1": 400, "printer paper 0": 400,
-		strings.Repeat("x", maxOrder+1): 400,
+	for _, row := range []struct {
+		order string
+		want  int
+	}{
+		{"insert debit", 200},
+		{"fault mute 3", 200},
+		{"remove", 200},
+		{"unplug", 200},
+		{"unplug", 400},
+		{"replug", 200},
+		{"swipe stripe", 200},
+		{"insert " + profile, 400},
+		{"insert platinum", 400},
+		{"wait 1ms", 400},
+		{"dance", 400},
+		{"fault sulk 1", 400},
+		{"printer paper 0", 400},
+		{strings.Repeat("x", maxOrder+1), 400},
 	} {
+		order, want := row.order, row.want
 		code, _, text := request(t, "POST", "http://"+address+"/v1/do", order, map[string]string{"Origin": "http://" + address})
 		if code != want || strings.Count(strings.TrimSpace(text), "\n") != 0 {
 			t.Errorf("%.40q: %d %q, want %d", order, code, text, want)
