@@ -172,6 +172,55 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// A user whom polkit lets in, but not at cards, is told so at the first card.
+func TestNoAccessToCards(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "pcscd.comm")
+	server, err := pcscd.Listen(pcscd.Config{Socket: socket, NoCards: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	server.AddReader(readerName).Insert(chip{[]byte{0x3B, 0x60, 0, 0}, nil, answerOK})
+	r := start(Config{Port: "pcd", Socket: socket}, quick)
+	defer func() { _ = r.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.Present(ctx)
+		ended <- err
+	}()
+	becomes(t, r, device.CardFailed, "polkit needs a rule")
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A pcscd that owes an answer for too long is given up; what it says later is nobody's, and the next card is another matter.
+func TestPatience(t *testing.T) {
+	p := newPeer(t)
+	r := start(Config{Port: "pcd", Socket: p.socket, Patience: pcscd.LostAfter / 4}, quick)
+	defer func() { _ = r.Close() }()
+	p.Insert([]byte{0x3B, 0x60, 0, 0}, answerOK)
+	presented, err := r.Present(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.slot.Disturb(pcscd.Lost, 1)
+	if _, err := presented.Card.Transmit(t.Context(), []byte{0, 0xA4, 0, 0}); !errors.Is(err, device.ErrTimeout) || !strings.Contains(err.Error(), "systemctl restart pcscd") {
+		t.Errorf("%v", err)
+	}
+	if _, err := presented.Card.Transmit(t.Context(), []byte{0, 0xA4, 0, 0}); err == nil {
+		t.Error("the card answers after that")
+	}
+	if presented, err = r.Present(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := presented.Card.Transmit(t.Context(), []byte{0, 0xA4, 0, 0}); err != nil || !bytes.Equal(answer, []byte{0x90, 0}) {
+		t.Errorf("%X, %v", answer, err)
+	}
+}
+
 // A card that was answered with T=1 by pcscd's own choice is taken back to the protocol that it offers first (EMV Contact Interface
 // Specification, 8.3.3.4): T=0, with T=1 as its second.
 func TestFirstProtocol(t *testing.T) {
@@ -200,6 +249,9 @@ func TestLog(t *testing.T) {
 		p.Replug()
 	}
 	becomes(t, r, device.NoCard, "")
+	if err := r.Close(); err != nil { // what is due is logged then
+		t.Fatal(err)
+	}
 	lost, found := strings.Count(b.String(), "reader absent"), strings.Count(b.String(), "reader connected")
 	if lost < 3 || lost > 4 || found != 4 {
 		t.Errorf("lost %d, found %d:\n%s", lost, found, b.String())

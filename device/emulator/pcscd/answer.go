@@ -59,6 +59,9 @@ func (s *Server) answer(c *client, command uint32, body []byte) (answer []byte, 
 		c.waiting = false
 		return make([]byte, 8), 0, true
 	case cmdConnect:
+		if s.config.NoCards {
+			return nil, 0, false
+		}
 		s.connect(c, body)
 	default:
 		return s.withHandle(c, command, body, send)

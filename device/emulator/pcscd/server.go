@@ -39,6 +39,7 @@ type Config struct {
 	Socket   string            // path to listen at
 	Minor    uint32            // of the protocol's version 4; 0: 4, as pcsc-lite 1.9.9 has
 	Refuse   bool              // lets nobody in, as pcscd does where polkit says so
+	NoCards  bool              // lets nobody at a card, as it does where polkit says that
 	Complain func(line string) // about a client that breaks the protocol; nil: nobody
 }
 
