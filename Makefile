@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb test-pcsc clean
+.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ test-usb: deps-usb ## readers, cables and cards in a virtual machine: the real p
 
 test-pcsc: deps ## the PC/SC driver against Debian's pcscd, libccid, vsmartcard and opensc; installs them; needs root
 	@GO='$(GO)' sh make/test-pcsc.sh
+
+ARCHES ?= amd64 arm64
+release: deps ## posd, keyd and pos for linux/amd64 and linux/arm64 into dist/, with checksums
+	@GO='$(GO)' ARCHES='$(ARCHES)' sh make/release.sh
 
 bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
 	@$(GO) run -buildvcs=false ./cmd/bench
