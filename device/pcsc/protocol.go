@@ -23,6 +23,7 @@ const (
 	newestMinor    = 5 // one message more, which is not used here; the rest is as in 4
 	scopeSystem    = 2
 	shareExclusive = 1
+	shareShared    = 2
 	shareDirect    = 3 // of the reader: no card need be there, none is reset
 	protocolT0     = 1
 	protocolT1     = 2

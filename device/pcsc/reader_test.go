@@ -161,14 +161,24 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(t, r, device.CardIn, "")
-	if _, err := other.connect(t.Context(), readerName, 2, protocolT0); !errors.Is(err, device.ErrBusy) {
+	if _, err := other.connect(t.Context(), readerName, shareShared, protocolT0); !errors.Is(err, device.ErrBusy) {
 		t.Errorf("shared beside us: %v", err)
 	}
 	if err := r.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.connect(t.Context(), readerName, 2, protocolT0); err != nil {
+	// What another program does with a card that it shares is not disturbed.
+	handle, err = other.connect(t.Context(), readerName, shareShared, protocolT0)
+	if err != nil {
 		t.Errorf("shared after us: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*quick.retry)
+	defer cancel()
+	if _, err := r.Present(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a card that another program shares: %v", err)
+	}
+	if _, err := other.transmit(t.Context(), handle, protocolT0, []byte{0, 0xA4, 0, 0, 0}); err != nil {
+		t.Errorf("the other program's card: %v", err)
 	}
 }
 

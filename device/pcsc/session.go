@@ -164,11 +164,10 @@ func (r *Reader) present(ctx context.Context) (device.Presented, error) {
 // errNotEMV says that the card's answer to reset is none that EMV accepts.
 var errNotEMV = errors.New("answer to reset refused")
 
-// activate opens a handle and resets the card cold, and once more warm when EMV refuses its answer; a mute card is tried cold once more
-// (EMV Contact Interface Specification, 8.4). The handle is opened without touching the card, so that a reset can follow whatever
-// pcscd thinks of the card's first answer.
+// activate takes the reader and resets the card cold, and once more warm when EMV refuses its answer; a mute card is tried cold once more
+// (EMV Contact Interface Specification, 8.4).
 func (r *Reader) activate(ctx context.Context, state readerState) (*card, iso7816.ATR, error) {
-	handle, err := r.talk.connect(ctx, state.name, shareDirect, 0)
+	handle, err := r.take(ctx, state)
 	if err != nil {
 		return nil, iso7816.ATR{}, err
 	}
@@ -192,6 +191,16 @@ func (r *Reader) activate(ctx context.Context, state readerState) (*card, iso781
 		c.t0 = iso7816.NewT0(c)
 	}
 	return c, atr, nil
+}
+
+// take opens a handle. It asks for the whole reader first, because a reset would pass another program's card by without a question;
+// where pcscd cannot make anything of the card's first answer, it opens one without touching the card, so that a reset can follow.
+func (r *Reader) take(ctx context.Context, state readerState) (handle uint32, err error) {
+	handle, err = r.talk.connect(ctx, state.name, shareExclusive, preferred(state.atr))
+	if errors.Is(err, codeProtoMismatch) || errors.Is(err, device.ErrMute) {
+		return r.talk.connect(ctx, state.name, shareDirect, 0)
+	}
+	return handle, err
 }
 
 // preferred is the protocol of an answer to reset that pcscd has read already: the one it offers first. pcscd would take T=1 wherever it is
