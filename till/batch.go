@@ -105,29 +105,33 @@ func (h *handler) settlement(w http.ResponseWriter, r *http.Request) {
 
 // xReport is what the batch holds that sales go into. It changes nothing.
 func (h *handler) xReport(w http.ResponseWriter, r *http.Request) {
-	h.slip(w, r, receipt.DrawReport, func(ctx context.Context, n uint32) (terminal.Batch, error) {
-		all, err := h.cfg.Journal.Batches(ctx, h.cfg.Acquirer)
-		for _, b := range all {
-			if n == b.Number || n == 0 && b.Fixed.IsZero() {
-				return b, err
-			}
+	h.slip(w, r, receipt.DrawReport, h.xBatch)
+}
+
+func (h *handler) xBatch(ctx context.Context, n uint32) (terminal.Batch, error) {
+	all, err := h.cfg.Journal.Batches(ctx, h.cfg.Acquirer)
+	for _, b := range all {
+		if n == b.Number || n == 0 && b.Fixed.IsZero() {
+			return b, err
 		}
-		if err == nil && n != 0 {
-			err = terminal.ErrNoBatch
-		}
-		return terminal.Batch{Acquirer: h.cfg.Acquirer, Number: 1, State: terminal.BatchOpen}, err // nothing was ever sold: the first one
-	})
+	}
+	if err == nil && n != 0 {
+		err = terminal.ErrNoBatch
+	}
+	return terminal.Batch{Acquirer: h.cfg.Acquirer, Number: 1, State: terminal.BatchOpen}, err // nothing was ever sold: the first one
 }
 
 // zReport is what a batch held when its totals were fixed: the last that was closed, or the one that is asked for.
 func (h *handler) zReport(w http.ResponseWriter, r *http.Request) {
-	h.slip(w, r, receipt.DrawReport, func(ctx context.Context, n uint32) (terminal.Batch, error) {
-		b, err := h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, n)
-		if err == nil && b.Fixed.IsZero() {
-			err = terminal.ErrBatchState
-		}
-		return b, err
-	})
+	h.slip(w, r, receipt.DrawReport, h.zBatch)
+}
+
+func (h *handler) zBatch(ctx context.Context, n uint32) (terminal.Batch, error) {
+	b, err := h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, n)
+	if err == nil && b.Fixed.IsZero() {
+		err = terminal.ErrBatchState
+	}
+	return b, err
 }
 
 // slip draws the paper of the batch that find finds.
@@ -150,15 +154,26 @@ func (h *handler) slip(
 		h.fail(w, r, err)
 		return
 	}
-	items, err := h.cfg.Journal.Items(r.Context(), b.Acquirer, b.Number)
+	slip, err := h.batchSlip(r.Context(), b, draw)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
+	h.paper(w, slip, format, width)
+}
+
+// batchSlip draws the paper of a batch.
+func (h *handler) batchSlip(
+	ctx context.Context, b terminal.Batch, draw func(terminal.Report, receipt.Header, string, string) receipt.BatchSlip,
+) (receipt.BatchSlip, error) {
+	items, err := h.cfg.Journal.Items(ctx, b.Acquirer, b.Number)
+	if err != nil {
+		return receipt.BatchSlip{}, err
+	}
 	if b = h.localBatch(b); b.Currency.Code == "" {
 		b.Currency = h.cfg.Currency
 	}
-	h.paper(w, draw(terminal.MakeReport(b, items, h.local(time.Now())), h.cfg.Header, h.cfg.MerchantID, h.cfg.TerminalID), format, width)
+	return draw(terminal.MakeReport(b, items, h.local(time.Now())), h.cfg.Header, h.cfg.MerchantID, h.cfg.TerminalID), nil
 }
 
 func (h *handler) localBatch(b terminal.Batch) terminal.Batch {

@@ -156,6 +156,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
 		Keys:     keys,
 		Open:     c.Access.cfg.Policy.Open,
+		Printer:  h.printerStatus(),
 	})
 }
 
@@ -286,8 +287,12 @@ func (h *handler) kernel(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	h.paper(w, h.kernelSlip(), format, width)
+}
+
+func (h *handler) kernelSlip() receipt.KernelSlip {
 	c := h.cfg
-	h.paper(w, receipt.DrawKernel(c.Kernel, c.Header, c.MerchantID, c.TerminalID, c.Version, time.Now()), format, width)
+	return receipt.DrawKernel(c.Kernel, c.Header, c.MerchantID, c.TerminalID, c.Version, time.Now())
 }
 
 // layout reads format and width of the query.
@@ -324,23 +329,8 @@ func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, wid
 	if q.Get("original") == "true" && (last != nil && last.ID == sale.ID || !sale.State.Final()) {
 		duplicate = false
 	}
-	if rec, err = receipt.Draw(sale, h.cfg.Header, copied, duplicate); err != nil {
-		return rec, format, width, err
-	}
-	if duplicate {
-		later, err := h.since(r.Context(), sale)
-		if err != nil && !unknown(err) {
-			return rec, format, width, err
-		}
-		rec = rec.Since(later, err == nil)
-	}
-	if sale.Of == 0 {
-		return rec, format, width, nil
-	}
-	if of, err := h.cfg.Journal.Sale(r.Context(), sale.Of); err == nil { // in quarantine, or lost: its number is on the receipt all the same
-		rec = rec.About(of)
-	}
-	return rec, format, width, nil
+	rec, err = h.drawn(r.Context(), sale, copied, duplicate)
+	return rec, format, width, err
 }
 
 func (h *handler) journal(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"tillway/terminal"
 	"tillway/terminal/receipt"
@@ -78,7 +79,7 @@ func (h *handler) problem(r *http.Request, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	for _, row := range append(problems(), problemsOfPeople()...) {
+	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfPrinter()) {
 		if errors.Is(err, row.err) {
 			return &Problem{Title: row.title, Status: row.status, Code: row.code, Do: row.do, Detail: err.Error()}
 		}

@@ -6,7 +6,7 @@
 // GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
-// POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
+// GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
@@ -133,6 +133,9 @@ type Config struct {
 	Transcripts Transcripts
 	Messages    Messages
 
+	Printer     Printer // nil: there is no receipt printer
+	PrinterName string  // driver and port
+
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
 
@@ -157,6 +160,7 @@ type Status struct {
 	Terminal Terminal          `json:"terminal"`
 	Snapshot terminal.Snapshot `json:"snapshot"`
 	Keys     *terminal.Health  `json:"keys,omitempty"` // the acquirer's, in the secure module; absent where none are wanted
+	Printer  *PrinterStatus    `json:"printer,omitempty"`
 	Open     bool              `json:"open,omitempty"` // anybody may sell without logging in: for development
 }
 
@@ -247,6 +251,11 @@ func New(cfg Config) http.Handler {
 		{"POST /v1/settle/{batch}/close", people.CloseBatch, h.closeBatch},
 		{"GET /v1/report/x", people.Report, h.xReport},
 		{"GET /v1/report/z", people.Report, h.zReport},
+		{"GET /v1/printer", people.Status, h.printer},
+		{"POST /v1/printer/print", "", h.print},
+		{"POST /v1/printer/resume", people.Print, h.resumePrinter},
+		{"POST /v1/printer/drop", people.Print, h.dropPrint},
+		{"POST /v1/drawer", people.Drawer, h.drawer},
 		{"POST /v1/login", "", h.logIn},
 		{"POST /v1/logout", "", h.logOut},
 		{"POST /v1/secret", "", h.ownSecret},

@@ -145,9 +145,9 @@ the folder of this program, else /run/tillway/posd.sock.`,
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.receipt(), a.settle(), a.reports(), a.login(), a.logout())},
+		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.receipt(), a.print(), a.drawer(), a.settle(), a.reports(), a.login(), a.logout())},
 		{"look", "To look into it:", []*cobra.Command{a.status(), a.queue(), a.show(), a.why(), a.journal(), a.transcript(), a.bundle()}},
-		{"run", "To run the terminal:", []*cobra.Command{a.users(), a.audit(), a.keysCommand(), a.readers()}},
+		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.audit(), a.keysCommand(), a.readers()}},
 		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

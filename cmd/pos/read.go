@@ -303,6 +303,9 @@ func (a *app) printStatus(st till.Status) {
 	if s.Stripe != nil {
 		a.printf("Stripes   %s\n", health(*s.Stripe))
 	}
+	if st.Printer != nil {
+		a.printf("Printer   %s\n", printerLine(*st.Printer))
+	}
 	a.printf("Host      %s\n", link(s.Host))
 	if st.Keys != nil {
 		a.printf("Keys      %s\n", health(*st.Keys))

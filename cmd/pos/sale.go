@@ -280,10 +280,19 @@ func (s *selling) finish(ctx context.Context, sale terminal.Sale) error {
 		s.app.printf("%s", text)
 	}
 	s.app.tell(strings.TrimSpace(receipt.Reason(sale.Outcome) + " " + sale.Outcome.Do))
+	s.paper(ctx)
 	if sale.Twin != 0 && sale.State == terminal.Approved {
 		s.app.tell(fmt.Sprintf("LOOK: the same card paid the same amount a moment ago, in sale %s. If this was one purchase, take one back: pos void %s", sale.Twin, sale.ID))
 	}
 	return outcome(sale)
+}
+
+// paper tells the cashier why a receipt does not come out. It keeps nobody waiting: what is right is not said.
+func (s *selling) paper(ctx context.Context) {
+	var st till.Status
+	if err := s.client.get(ctx, "/v1/status", &st); err == nil && st.Printer != nil && !st.Printer.Ready && st.Printer.Cause != "" {
+		s.app.tell("PRINTER: " + oneLine(st.Printer.Cause) + ". The receipt is printed when that is put right; the sale is not affected.")
+	}
 }
 
 // outcome is the exit status of a final state.

@@ -49,6 +49,8 @@ type config struct {
 		Stripe stripeConfig `toml:"stripe"`
 	} `toml:"reader"`
 
+	Printer printerConfig `toml:"printer"`
+
 	Keys keysConfig `toml:"keys"`
 	PIN  pinConfig  `toml:"pin"`
 
@@ -169,6 +171,7 @@ func defaults() config {
 	c.Reader.Allow = []string{}
 	c.Reader.Stripe.Driver, c.Reader.Stripe.IDs = textDriver, []hid.ID{}
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
+	c.Printer = defaultPrinter()
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", dialectNAC
@@ -228,6 +231,9 @@ func loadConfig(path string) (config, error) {
 		c.Reader.Port = filepath.Join(abs, c.Reader.Port)
 	}
 	c.Reader.Stripe.resolve(abs)
+	if c.Printer.isFile() && !filepath.IsAbs(c.Printer.Port) {
+		c.Printer.Port = filepath.Join(abs, c.Printer.Port)
+	}
 	if len(c.Socket) > maxSocketBytes {
 		return c, fmt.Errorf("config %s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
 			path, c.Socket, len(c.Socket), maxSocketBytes)
@@ -289,6 +295,9 @@ func (c *config) check() error {
 		return err
 	}
 	if err := c.Transcripts.check(c.Development); err != nil {
+		return err
+	}
+	if err := c.Printer.check(); err != nil {
 		return err
 	}
 	return a.checkHosts()

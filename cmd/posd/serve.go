@@ -125,17 +125,27 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	handler := till.New(till.Config{
+	local := till.Config{
 		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
-		Header: receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone},
-		Kinds:  s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		Header: receipt.Header{
+			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone,
+			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
+		},
+		Kinds: s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
-	})
+	}
+	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if printing != nil {
+		local.Printer, local.PrinterName = printing.spool, printing.printer.Name()
+	}
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	return runAll(ctx, s, disk, events, ln, handler, log)
+	return runAll(ctx, s, disk, events, printing, ln, till.New(local), log)
 }
 
 // owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
@@ -149,7 +159,7 @@ func owedElsewhere(debts []terminal.Debt, acquirer string) error {
 }
 
 // runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.
-func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, ln net.Listener, h http.Handler, log *slog.Logger) error {
+func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing *printing, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
@@ -163,6 +173,13 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, ln net.Li
 	})
 	wg.Go(func() { d.housekeeping(ctx, s.lane, log) })
 	wg.Go(func() { events.audit(ctx, d.journal, log) })
+	if printing != nil {
+		wg.Go(func() {
+			if err := printing.run(ctx); err != nil { // money does not wait for paper
+				log.Error("no receipts are printed any more: stop and start posd when that is put right", "err", err)
+			}
+		})
+	}
 	var moduleErr error
 	wg.Go(func() {
 		if moduleErr = watchModule(ctx, d.keys); moduleErr != nil {

@@ -27,6 +27,8 @@ const (
 	EventKeys    Event = "keys"       // something was done with keys
 	EventDebt    Event = "debt"       // somebody decided about a debt that the host had refused
 	EventRefund  Event = "refund"     // somebody asked for a refund that is of no sale
+	EventDrawer  Event = "drawer"     // the cash drawer was opened: by somebody, or for cash back
+	EventPrint   Event = "print"      // somebody gave up a paper that waited for the printer
 	EventBatch   Event = "batch"      // somebody wanted a batch settled, or closed it by hand
 	EventRefused Event = "refused"    // a command without the role for it
 	EventRow     Event = "quarantine" // a row on disk does not authenticate

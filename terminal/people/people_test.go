@@ -324,6 +324,8 @@ func TestPolicy(t *testing.T) {
 		{people.WriteOff, "s", "s"},
 		{people.Report, "cs", "-csta"},
 		{people.Settle, "s", "-csta"},
+		{people.Print, "cst", "-csta"},
+		{people.Drawer, "s", "s"},
 		{people.CloseBatch, "s", "s"},
 		{people.Keys, "ta", "ta"},
 		{people.Users, "a", "a"},
@@ -356,7 +358,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 23 {
+	if len(people.Actions()) != 25 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {

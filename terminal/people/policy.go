@@ -35,6 +35,9 @@ const (
 	Report   Action = "report"    // what a batch holds, and how its settlement stands
 	Settle   Action = "settle"    // settle a batch, or call it off
 
+	Print  Action = "print"  // the receipt printer: test it, go on after a stop, give a waiting paper up
+	Drawer Action = "drawer" // open the cash drawer without a sale
+
 	CloseBatch Action = "close_batch" // close a batch by hand that the host disputes
 
 	Keys  Action = "keys"  // key loading, destruction, decommissioning
@@ -87,6 +90,8 @@ func needs() []need {
 		{WriteOff, []Role{Supervisor}, false},
 		{Report, []Role{Cashier, Supervisor}, true},
 		{Settle, []Role{Supervisor}, true},
+		{Print, []Role{Cashier, Supervisor, Technician}, true},
+		{Drawer, []Role{Supervisor}, false},
 		{CloseBatch, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
 		{Users, []Role{Administrator}, false},
@@ -105,8 +110,8 @@ func Actions() []Action {
 
 // Policy is the profile's table of who may do what. The zero value allows nobody anything.
 type Policy struct {
-	// Open lets everybody at the terminal sell, cancel, look, send and settle without logging in: for development. Refunds of no sale,
-	// writing off, closing a batch by hand, keys, people and the audit log ask for their role all the same.
+	// Open lets everybody at the terminal sell, cancel, look, send, print and settle without logging in: for development. Refunds of no sale,
+	// writing off, opening the drawer, closing a batch by hand, keys, people and the audit log ask for their role all the same.
 	Open bool
 
 	Idle    time.Duration // a session without a request ends after it
@@ -134,7 +139,7 @@ func DefaultPolicy() Policy {
 }
 
 // With is the policy with another list of roles for an action. What only some may ever do stays theirs: refunds of no
-// sale, writing off, closing a batch by hand, people, keys and the audit log are for no cashier and never for anyone, and somebody must be
+// sale, writing off, opening the drawer, closing a batch by hand, people, keys and the audit log are for no cashier and never for anyone, and somebody must be
 // able to administer.
 func (p Policy) With(a Action, roles []Role) (Policy, error) {
 	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })

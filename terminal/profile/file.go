@@ -11,6 +11,7 @@ type file struct {
 	Force     any `toml:"force_online"`
 
 	Merchant    merchant      `toml:"merchant"`
+	Receipt     receiptTable  `toml:"receipt"`
 	Terminal    terminalTable `toml:"terminal"`
 	Transaction transactions  `toml:"transactions"`
 	Offline     offline       `toml:"offline"`
@@ -25,8 +26,17 @@ type file struct {
 type merchant struct {
 	Name     any `toml:"name"`
 	Location any `toml:"location"`
+
+	NameArabic     any `toml:"name_arabic"`
+	LocationArabic any `toml:"location_arabic"`
+
 	Category any `toml:"category"`
 	Acquirer any `toml:"acquirer_id"`
+}
+
+type receiptTable struct {
+	Language any `toml:"language"`
+	Copies   any `toml:"copies"`
 }
 
 type terminalTable struct {

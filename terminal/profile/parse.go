@@ -194,6 +194,7 @@ func (c *checker) profile(f file) Profile {
 	p.Country = c.country(c.or("country", f.Country, int64(defaultCountry)))
 	p.Zone = c.zone(c.or("time_zone", f.TimeZone, "UTC"))
 	p.Merchant = c.merchant(f.Merchant)
+	p.Receipt = c.receipt(f.Receipt)
 	p.Terminal = c.terminal(f.Terminal)
 	p.Transactions = c.transactions(f.Transaction, p.Currency)
 	p.Offline = c.offline(f.Offline, p.Currency, p.Terminal.Type)
@@ -251,6 +252,7 @@ func (c *checker) merchant(f merchant) Merchant {
 	for _, line := range m.Location {
 		c.text("merchant.location", line, 1, 40)
 	}
+	m.NameArabic, m.LocationArabic = c.arabic(f, len(m.Location))
 	if len(m.Acquirer) > 11 || strings.Trim(m.Acquirer, "0123456789") != "" {
 		c.refuse("merchant.acquirer_id", "%q is not up to 11 digits", m.Acquirer)
 	}

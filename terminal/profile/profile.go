@@ -31,6 +31,7 @@ var ready embed.FS
 type Profile struct {
 	Name         string
 	Merchant     Merchant
+	Receipt      Receipt
 	Terminal     Terminal
 	Currency     money.Currency
 	Country      uint16         // ISO 3166-1 numeric: 414
@@ -66,8 +67,18 @@ const (
 type Merchant struct {
 	Name     string   // 9F4E and the receipt's head
 	Location []string // lines of the receipt's head: what tells one branch from another
-	Category uint16   // 9F15
-	Acquirer string   // 9F01, digits, may be empty
+
+	NameArabic     string   // the same for receipts in Arabic, may be empty
+	LocationArabic []string // as many lines as Location has, or none
+
+	Category uint16 // 9F15
+	Acquirer string // 9F01, digits, may be empty
+}
+
+// Receipt is what is printed of a sale, where there is a printer.
+type Receipt struct {
+	Language string   // "en", "ar" or "both"
+	Copies   []string // "customer", "merchant": in the order in which they are printed
 }
 
 // Terminal is the machine.

@@ -34,6 +34,8 @@ type roles struct {
 	WriteOff any `toml:"write_off"`
 	Report   any `toml:"report"`
 	Settle   any `toml:"settle"`
+	Print    any `toml:"print"`
+	Drawer   any `toml:"drawer"`
 	Close    any `toml:"close_batch"`
 	Keys     any `toml:"keys"`
 	Users    any `toml:"users"`
@@ -65,6 +67,8 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.WriteOff, r.WriteOff},
 		{people.Report, r.Report},
 		{people.Settle, r.Settle},
+		{people.Print, r.Print},
+		{people.Drawer, r.Drawer},
 		{people.CloseBatch, r.Close},
 		{people.Keys, r.Keys},
 		{people.Users, r.Users},

@@ -69,12 +69,16 @@ func (s *Spool) call(ctx context.Context, do func(context.Context) error) error 
 	a := ask{do, make(chan error, 1)}
 	select {
 	case s.asks <- a:
+	case <-s.over:
+		return ErrOver
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case err := <-a.done:
 		return err
+	case <-s.over:
+		return ErrOver
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -82,7 +86,10 @@ func (s *Spool) call(ctx context.Context, do func(context.Context) error) error 
 
 // Add has a paper printed that somebody asked for. When it returns without an error the job is on disk. Error: ErrFull.
 func (s *Spool) Add(ctx context.Context, j Job) (id uint64, err error) {
-	err = s.call(ctx, func(context.Context) error {
+	err = s.call(ctx, func(ctx context.Context) error {
+		if err := s.follow(ctx); err != nil { // behind the sales that ended before
+			return err
+		}
 		if len(s.kept.Jobs) >= maxJobs {
 			return ErrFull
 		}

@@ -19,6 +19,7 @@ var (
 	ErrNoPrinter   = errors.New("no receipt printer is configured")
 	ErrUnconfirmed = errors.New("the printer has not confirmed") // what a Printer's error wraps when the paper may well be right
 	ErrFull        = errors.New("too many papers wait for the printer")
+	ErrOver        = errors.New("nothing is printed any more: see the log of the terminal, and start it again")
 	ErrJob         = errors.New("there is no such paper")
 )
 
@@ -115,7 +116,8 @@ type Status struct {
 // Spool is one printer's. Run does the work; all else may be called from any goroutine.
 type Spool struct {
 	cfg  Config
-	asks chan ask // to the goroutine of Run
+	asks chan ask      // to the goroutine of Run
+	over chan struct{} // closed when Run has ended
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -133,7 +135,7 @@ type ask struct {
 
 // Open reads the spool's file. Where there is none it begins with the sales that end from now on.
 func Open(cfg Config) (*Spool, error) {
-	s := &Spool{cfg: cfg, asks: make(chan ask)}
+	s := &Spool{cfg: cfg, asks: make(chan ask), over: make(chan struct{})}
 	found, err := read(cfg.Path)
 	switch {
 	case err != nil:
@@ -182,6 +184,7 @@ func (s *Spool) tell(err error) {
 
 // Run prints until ctx ends. Its error is the disk's: what is not on disk is not printed.
 func (s *Spool) Run(ctx context.Context) error {
+	defer close(s.over)
 	news := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()

@@ -134,7 +134,7 @@ func (o onPaper) Print(ctx context.Context, page []receipt.Block) error {
 func (o onPaper) Kick(ctx context.Context) error { return o.Printer.Kick(ctx, escpos.Pin2) }
 
 func (s *shop) draw(_ context.Context, j Job, duplicate bool) ([]receipt.Block, error) {
-	switch j.What {
+	switch j.What { //nolint:exhaustive // the rest is not asked for here
 	case Test:
 		return []receipt.Block{{Layout: receipt.Big, Text: "TEST"}}, nil
 	case Slip:
@@ -260,7 +260,7 @@ func TestPaperRunsOut(t *testing.T) {
 
 // The daemon is killed at any moment: each receipt is whole on paper, once without DUPLICATE at most.
 func TestKilledAnywhere(t *testing.T) {
-	for after := time.Duration(0); after < 60; after++ {
+	for after := range time.Duration(60) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newShop(t, virtual.Config{})
 			_, stop := s.run(receipt.Customer)
