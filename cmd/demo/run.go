@@ -13,6 +13,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
+// readerPage is where the virtual reader's local page is.
+const readerPage = "127.0.0.1:8588"
+
 // stayUp is `demo run`.
 func stayUp(ctx context.Context, programs, folder, config string) error {
 	folder, err := filepath.Abs(folder)
@@ -33,6 +36,9 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 		if err := free(ctx, address); err != nil {
 			return err
 		}
+	}
+	if free(ctx, readerPage) == nil { // another stack may have it; this one does without then
+		s.page = readerPage
 	}
 	defer s.end()
 	if err := s.startAll(ctx); err != nil {
@@ -89,6 +95,9 @@ In another window:
 
 Configuration, profile, journal and logs are in %[2]s. Ctrl-C ends everything.
 `, bin, folder, s.folder)
+	if s.page != "" {
+		text += fmt.Sprintf("Cards are put in, swiped and made to fail by hand at http://%s/, which shows what card and terminal say.\n", s.page)
+	}
 	if folder != "run" {
 		text += fmt.Sprintf("That is another folder than run: give pos --socket %[1]s/posd.sock, and readeremu ctl --control %[1]s/reader.ctl.\n", s.folder)
 	}

@@ -74,6 +74,10 @@ func TestHostOf(t *testing.T) {
 // TestNext: who runs the stack in a folder of their own is told how to reach it there.
 func TestNext(t *testing.T) {
 	s := fake(t, nil)
+	s.page = readerPage
+	if said := s.next(); !strings.Contains(said, "http://"+readerPage+"/") {
+		t.Errorf("no word of the page: %s", said)
+	}
 	if said := s.next(); !strings.Contains(said, "--socket "+s.path("posd.sock")) || !strings.Contains(said, "--control "+s.path("reader.ctl")) {
 		t.Errorf("it said %s", said)
 	}

@@ -25,6 +25,7 @@ type stack struct {
 	keys       string // what keys the host gives its terminals; empty is the host's own default
 	hand       string // what the emulated customer does by itself
 	stripe     bool   // there is a stripe reader too
+	page       string // host:port of the virtual reader's local page; empty: none
 	running    []*program
 }
 
@@ -70,6 +71,9 @@ func (s *stack) startReader(ctx context.Context) error {
 	args := []string{"gempc", "--link", s.path("reader"), "--card", "credit", "--hand", s.hand, "--control", s.path("reader.ctl")}
 	if s.stripe {
 		args = append(args, "--stripe", s.path("stripe"))
+	}
+	if s.page != "" {
+		args = append(args, "--page", s.page)
 	}
 	return s.start(ctx, "readeremu", args...)
 }
