@@ -61,6 +61,7 @@ The first line is the reader of the terminal that runs, its condition, and when 
 		},
 	}
 	c.Flags().StringVar(&socket, "pcscd", pcsc.Socket, "socket of pcscd")
+	c.AddCommand(a.readersRecord())
 	return c
 }
 

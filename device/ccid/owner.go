@@ -91,7 +91,11 @@ func (r *Reader) connect() {
 		return
 	}
 	o.conn, o.next = conn, conn.Poll
-	o.slot = NewSlot(conn.Transport, r.config.Patience)
+	transport := conn.Transport
+	if r.config.Tap != nil {
+		transport = tapped{transport, r.config.Tap}
+	}
+	o.slot = NewSlot(transport, r.config.Patience)
 	o.slot.features = conn.Features
 	o.greeted, o.moves = false, 0
 	if status := r.Status(); status.Condition == "" {

@@ -29,7 +29,10 @@ type ReaderConfig struct {
 	Plugged <-chan struct{} // a value: readers came or went, look now; nil where nobody tells
 	Reopen  time.Duration   // how often a reader that is not there is looked for
 	Retry   time.Duration   // how often one is that is there and cannot be used
-	Silent  string          // why a reader that is there does not answer, and what to do
+	// Tap, when there, is told each message. It must not block, nor keep b. It sees card data: it is for recordings.
+	Tap func(out bool, b []byte)
+
+	Silent string // why a reader that is there does not answer, and what to do
 }
 
 // Connection is a reader that was reached. The Reader that reached it closes it.

@@ -27,6 +27,27 @@ type Config struct {
 	// Patience is the longest silence of a reader that owes an answer, the card's own waiting time not included;
 	// 0 means ccid.DefaultPatience.
 	Patience time.Duration
+
+	// Tap, when there, is told each piece of bytes that goes over the line, in its order: out to the reader, or in. It must not
+	// block, nor keep b. It sees card data: it is for recordings.
+	Tap func(out bool, b []byte)
+}
+
+// tapped is a line whose bytes are told to somebody.
+type tapped struct {
+	line
+	tap func(out bool, b []byte)
+}
+
+func (l tapped) Read(ctx context.Context, b []byte) (int, error) {
+	n, err := l.line.Read(ctx, b)
+	l.tap(false, b[:n])
+	return n, err
+}
+
+func (l tapped) Write(ctx context.Context, b []byte) error {
+	l.tap(true, b)
+	return l.line.Write(ctx, b)
 }
 
 // Open starts the driver. A port that is not there, or may not be opened, is no error: Status says why and Present
@@ -49,6 +70,9 @@ func start(config Config, open func() (line, error)) *ccid.Reader {
 			line, err := open()
 			if err != nil {
 				return nil, err
+			}
+			if config.Tap != nil {
+				line = tapped{line, config.Tap}
 			}
 			return &ccid.Connection{Transport: &wire{line: line}, Greet: greet, Poll: pollEvery, Close: line.Close}, nil
 		},

@@ -33,6 +33,9 @@ type Config struct {
 	// 0 means ccid.DefaultPatience.
 	Patience time.Duration
 
+	// Tap, when there, is told each message. It must not block, nor keep b. It sees card data: it is for recordings.
+	Tap func(out bool, b []byte)
+
 	Poll time.Duration // how often a slot without interrupt endpoint is looked at; 0 is the driver's own choice
 }
 
@@ -49,7 +52,7 @@ func Open(config Config) (*Reader, error) {
 	life, end := context.WithCancel(context.Background())
 	c := connector{config: config, choice: choice}
 	return &Reader{end: end, Reader: ccid.NewReader(ccid.ReaderConfig{
-		Driver: "usb", Port: config.Port, Log: config.Log, Patience: config.Patience, Connect: c.connect,
+		Driver: "usb", Port: config.Port, Log: config.Log, Patience: config.Patience, Tap: config.Tap, Connect: c.connect,
 		Plugged: config.Bus.Changes(life), Reopen: reopenEvery, Retry: retryEvery,
 		Silent: "the card reader is on the bus, but does not answer: unplug it and plug it in again",
 	})}, nil
