@@ -95,10 +95,10 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	reason := q.By + " has it sent again"
-	switch q.Event {
-	case terminal.DebtWrittenOff:
+	if q.Event == terminal.DebtWrittenOff {
 		reason = "written off by " + q.By + ": " + q.Note
-	case terminal.DebtPut:
+	}
+	if q.Event == terminal.DebtPut {
 		reason = "put aside by " + q.By
 		if d.Reason != "" {
 			reason += ": " + d.Reason
