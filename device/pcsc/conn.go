@@ -30,7 +30,7 @@ type conn struct {
 
 // dial connects and agrees on the protocol's version.
 func dial(ctx context.Context, socket string) (*conn, error) {
-	within, cancel := context.WithTimeout(ctx, greetWait)
+	within, cancel := context.WithTimeoutCause(ctx, greetWait, errDeaf)
 	defer cancel()
 	n, err := (&net.Dialer{}).DialContext(within, "unix", socket)
 	if err != nil {
@@ -62,8 +62,8 @@ func (c *conn) greet(ctx context.Context) error {
 		}
 		major, theirs := order.Uint32(answer), order.Uint32(answer[4:])
 		if major != protocolMajor || theirs <= minor || theirs > newestMinor {
-			return fmt.Errorf("%w: pcscd speaks version %d.%d of its protocol, this driver %d.%d to %d.%d: use the pcscd of pcsc-lite 1.9.9 or another of those versions",
-				device.ErrProtocol, major, theirs, protocolMajor, protocolMinor, protocolMajor, newestMinor)
+			return &trouble{fmt.Sprintf("pcscd speaks version %d.%d of its protocol, this driver %d.%d to %d.%d: install the pcscd of pcsc-lite 1.9.9, or another of those versions",
+				major, theirs, protocolMajor, protocolMinor, protocolMajor, newestMinor), device.ErrProtocol}
 		}
 		minor = theirs
 	}

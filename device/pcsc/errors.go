@@ -71,22 +71,31 @@ func (c Code) Unwrap() []error {
 	return []error{device.ErrProtocol}
 }
 
+// trouble is an error in a technician's words alone; what it means is told to programs.
+type trouble struct {
+	text  string
+	means error
+}
+
+func (t *trouble) Error() string { return t.text }
+func (t *trouble) Unwrap() error { return t.means }
+
 // errRefused says that pcscd closed the connection without a word, which it does to users that its policy does not let in.
-var errRefused = fmt.Errorf("%w: pcscd lets this user not in: polkit needs a rule for org.debian.pcsc-lite.access_pcsc and access_card "+
-	"(firmware-notes/pc-sc.md has one)", device.ErrPermission)
+var errRefused = &trouble{"pcscd does not let this user in: polkit needs a rule for org.debian.pcsc-lite.access_pcsc and access_card " +
+	"(firmware-notes/pc-sc.md has one)", device.ErrPermission}
 
 // errGone says that pcscd ended while it owed an answer.
-var errGone = fmt.Errorf("%w: pcscd has ended: systemctl start pcscd.socket", device.ErrUnplugged)
+var errGone = &trouble{"pcscd has ended: systemctl start pcscd.socket", device.ErrUnplugged}
 
 // dialError says why pcscd's socket could not be connected to, and what to do.
 func dialError(socket string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: pcscd is not running (%s): systemctl start pcscd.socket", device.ErrUnplugged, socket)
+		return &trouble{fmt.Sprintf("pcscd is not running (%s): systemctl start pcscd.socket", socket), device.ErrUnplugged}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %s may not be opened: let posd's user connect to it", device.ErrPermission, socket)
+		return &trouble{fmt.Sprintf("%s may not be opened: let posd's user connect to it", socket), device.ErrPermission}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%w: pcscd does not take connections: systemctl restart pcscd", device.ErrTimeout)
+		return &trouble{"pcscd does not take connections: systemctl restart pcscd", device.ErrTimeout}
 	}
-	return fmt.Errorf("%w: pcscd's socket %s: %w", device.ErrUnplugged, socket, err)
+	return &trouble{fmt.Sprintf("pcscd's socket %s: %v", socket, err), device.ErrUnplugged}
 }

@@ -134,6 +134,20 @@ func TestOddDaemons(t *testing.T) {
 	}
 }
 
+// A pcscd that takes the connection and then says nothing is named as what it is.
+func TestDeafDaemon(t *testing.T) {
+	near, far := net.Pipe()
+	defer func() { _ = far.Close() }()
+	go func() { _, _ = far.Read(make([]byte, 100)) }()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errDeaf)
+	defer cancel()
+	c := &conn{net: near}
+	defer c.close()
+	if err := c.greet(ctx); !errors.Is(err, device.ErrTimeout) || !strings.Contains(err.Error(), "systemctl restart pcscd") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Another program that has the reader is named as the cause, and waited for.
 func TestBusy(t *testing.T) {
 	p := newPeer(t)

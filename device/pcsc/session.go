@@ -112,7 +112,7 @@ func (r *Reader) release(ctx context.Context) error {
 }
 
 // errPatience says that pcscd owed an answer for too long.
-var errPatience = fmt.Errorf("%w: pcscd does not answer: unplug the reader, or systemctl restart pcscd", device.ErrTimeout)
+var errPatience = &trouble{"pcscd does not answer: unplug the reader, or systemctl restart pcscd", device.ErrTimeout}
 
 // present powers the card in the slot. Errors: errNoCard, errLater, device.ErrMute, the context's.
 func (r *Reader) present(ctx context.Context) (device.Presented, error) {

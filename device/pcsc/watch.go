@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"tillway/device"
@@ -13,6 +12,7 @@ import (
 // What Status says where there is no reader, besides what pick and dial say.
 var (
 	errStarting = errors.New("the reader is being looked for")
+	errDeaf     = &trouble{"pcscd does not answer: systemctl restart pcscd", device.ErrTimeout}
 	errSilent   = errors.New("pcscd is there, but the reader does not answer it: unplug it and plug it in again")
 )
 
@@ -56,7 +56,7 @@ func (r *Reader) follow(ctx context.Context) error {
 
 // table is one of the questions that pcscd answers without asking a reader: it has little time for that.
 func (r *Reader) table(ctx context.Context, ask func(context.Context) ([]readerState, error)) ([]readerState, error) {
-	within, cancel := context.WithTimeoutCause(ctx, greetWait, fmt.Errorf("%w: pcscd does not answer: systemctl restart pcscd", device.ErrTimeout))
+	within, cancel := context.WithTimeoutCause(ctx, greetWait, errDeaf)
 	defer cancel()
 	return ask(within)
 }
