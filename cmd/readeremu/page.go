@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tillway/device/emulator"
+	"tillway/device/emulator/virtualusb"
 )
 
 // The local page: buttons for the orders, and what card and terminal say to each other beside them. It is on loopback only, and any
@@ -140,10 +141,19 @@ type choices struct {
 	Stripes []choice `json:"stripes"` // empty: there is no stripe reader
 	Faults  []string `json:"faults"`
 	Printer bool     `json:"printer"`
+
+	USB       []usbChoice            `json:"usb"` // empty: nothing is on USB
+	USBFaults []virtualusb.FaultKind `json:"usbFaults"`
+}
+
+// usbChoice is a device on USB and its endpoints, in hexadecimal digits; 00 is the control pipe.
+type usbChoice struct {
+	Name      string   `json:"name"`
+	Endpoints []string `json:"endpoints"`
 }
 
 func (d *desk) choices() choices {
-	c := choices{Faults: d.reader.Faults(), Stripes: []choice{}, Printer: d.printer != nil}
+	c := choices{Faults: d.reader.Faults(), Stripes: []choice{}, Printer: d.printer != nil, USB: d.usb.choices(), USBFaults: virtualusb.FaultKinds()}
 	if s, err := d.reader.State(); err == nil {
 		c.Kind = s.Kind
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -26,7 +27,7 @@ func (f *playFlags) add(fl *pflag.FlagSet, control string) {
 	fl.StringVar(&f.control, "control", "", "control address: a socket's path or 127.0.0.1:PORT (default: "+control+")")
 	fl.StringVar(&f.page, "page", "", "address of the local page, 127.0.0.1:PORT (default: none)")
 	fl.StringVar(&f.script, "script", "", "file of orders to carry out from the start")
-	fl.StringArrayVar(&f.faults, "fault", nil, "order a fault before anything else: \"KIND N\" or \"KIND @N\", as the order fault; may be repeated")
+	fl.StringArrayVar(&f.faults, "fault", nil, "order a fault before anything else: \"KIND N\" or \"KIND @N\" as the order fault, or the order usb; may be repeated")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "say what happens, exchange by exchange")
 }
 
@@ -77,7 +78,10 @@ func (p *player) watch(line string) {
 // serve answers control socket and page and plays the script, until the context or one of them ends; then it ends the others.
 func (p *player) serve(ctx context.Context, out io.Writer, ready string, more ...func(context.Context) error) error {
 	for _, f := range p.flags.faults {
-		if err := p.do(ctx, "fault "+f); err != nil {
+		if !strings.HasPrefix(f, "usb ") {
+			f = "fault " + f
+		}
+		if err := p.do(ctx, f); err != nil {
 			return fmt.Errorf("--fault: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"path/filepath"
@@ -33,10 +34,20 @@ func usbipList(t *testing.T, address string) string {
 // TestUSB: three devices, each with its order, and what is unplugged is not in the list.
 func TestUSB(t *testing.T) {
 	dir := shortDir(t)
-	p := start(t, dir, "usb", "--stripe", "magtek", "--printer", "--pinpad", "--listen", "127.0.0.1:0", "--control", filepath.Join(dir, "r.ctl"))
+	p := start(t, dir, "usb", "--stripe", "magtek", "--printer", "--pinpad", "--listen", "127.0.0.1:0", "--page", "127.0.0.1:0", "--fault", "usb stripe stall 81 3", "--control", filepath.Join(dir, "r.ctl"))
 	found := regexp.MustCompile(`at (127\.0\.0\.1:\d+): 1-1 reader, 1-2 stripe, 1-3 printer, 1-4 pinpad \(card credit`).FindStringSubmatch(p.ready)
 	if found == nil {
 		t.Fatalf("%q, %s", p.ready, p.errs)
+	}
+	page := regexp.MustCompile(`page (http://[0-9.:]+/)`).FindStringSubmatch(p.ready)
+	if page == nil {
+		t.Fatal(p.ready)
+	}
+	_, _, text := request(t, "GET", page[1]+"v1/choices", "", nil)
+	var offered choices
+	if err := json.Unmarshal([]byte(text), &offered); err != nil || len(offered.USB) != 4 || !offered.Printer ||
+		strings.Join(offered.USB[0].Endpoints, " ") != "00 02 82 81" || offered.USB[3].Name != "pinpad" || len(offered.USBFaults) < 5 {
+		t.Errorf("%+v, %v", offered.USB, err)
 	}
 	if s := p.tell("status"); s.Kind != "usb" || s.Name != "credit" || s.Port != "" || s.Link != "1-1" {
 		t.Errorf("%+v", s)

@@ -10,6 +10,7 @@ import (
 
 	"tillway/device/emulator/usbip"
 	"tillway/device/emulator/virtualusb"
+	"tillway/device/usb"
 )
 
 // usbPort is one virtual USB device and its cable.
@@ -17,6 +18,8 @@ type usbPort struct {
 	name   string // as orders call it
 	device *usbip.Device
 	back   chan struct{} // one slot: it was plugged in again
+
+	configuration []byte // its descriptor
 
 	mu  sync.Mutex
 	out bool
@@ -31,7 +34,7 @@ func (p *usbPorts) add(name string, f virtualusb.Function) error {
 	if err != nil {
 		return err
 	}
-	*p = append(*p, &usbPort{name: name, device: d, back: make(chan struct{}, 1)})
+	*p = append(*p, &usbPort{name: name, device: d, back: make(chan struct{}, 1), configuration: f.Descriptors().Configuration})
 	return nil
 }
 
@@ -39,6 +42,25 @@ func (p usbPorts) devices() []*usbip.Device {
 	var all []*usbip.Device
 	for _, port := range p {
 		all = append(all, port.device)
+	}
+	return all
+}
+
+// choices are the devices and their endpoints.
+func (p usbPorts) choices() []usbChoice {
+	all := []usbChoice{}
+	for _, port := range p {
+		c := usbChoice{Name: port.name, Endpoints: []string{"00"}}
+		settings, err := usb.ParseConfiguration(port.configuration)
+		if err != nil {
+			continue // a device that lies has none that could be named
+		}
+		for _, s := range settings {
+			for _, e := range s.Endpoints {
+				c.Endpoints = append(c.Endpoints, fmt.Sprintf("%02X", e.Address))
+			}
+		}
+		all = append(all, c)
 	}
 	return all
 }

@@ -2,7 +2,7 @@
 
 const byId = (id) => document.getElementById(id);
 const stream = byId("stream");
-let choices = { cards: [], stripes: [], faults: [] };
+let choices = { cards: [], stripes: [], faults: [], usb: [], usbFaults: [] };
 let paused = false;
 let waiting = [];
 const mostLines = 2000;
@@ -129,6 +129,14 @@ function filterCards() {
   if (fit.length === 0) byId("note").textContent = "No card is like that.";
 }
 
+// fillEndpoints offers those of the chosen device, the first that sends before the others.
+function fillEndpoints() {
+  const device = choices.usb.find((d) => d.name === byId("usb-device").value);
+  const all = device ? device.endpoints : [];
+  fill(byId("usb-endpoint"), all.map((e) => ({ name: e })));
+  byId("usb-endpoint").value = all.find((e) => parseInt(e, 16) >= 128) || all[0] || "";
+}
+
 async function start() {
   choices = await (await fetch("v1/choices")).json();
   filterCards();
@@ -141,6 +149,10 @@ async function start() {
   byId("fault").hidden = choices.faults.length === 0;
   byId("insert").hidden = choices.kind === "none";
   byId("printer").hidden = !choices.printer;
+  byId("usb").hidden = choices.usb.length === 0;
+  fill(byId("usb-device"), choices.usb);
+  fill(byId("usb-kind"), choices.usbFaults.map((f) => ({ name: f })));
+  fillEndpoints();
   listen();
 }
 
@@ -156,6 +168,8 @@ const onSubmit = (id, make) => byId(id).addEventListener("submit", (e) => { e.pr
 onSubmit("insert", () => byId("cards").value && "insert " + byId("cards").value);
 onSubmit("swipe", () => "swipe " + byId("stripes").value);
 onSubmit("fault", () => "fault " + byId("kind").value + " " + byId("from").value + byId("nth").value);
+onSubmit("usb", () => ["usb", byId("usb-device").value, byId("usb-kind").value, byId("usb-endpoint").value, byId("usb-nth").value].join(" "));
+byId("usb-device").addEventListener("change", fillEndpoints);
 for (const b of document.querySelectorAll("[data-order]")) b.addEventListener("click", () => order(b.dataset.order));
 byId("clear").addEventListener("click", () => { stream.replaceChildren(); waiting = []; });
 byId("pause").addEventListener("click", () => {
