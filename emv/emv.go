@@ -46,6 +46,7 @@ type PINRequest struct {
 	PAN      PAN          // binds the PIN block to the account
 	Amount   money.Amount // shown beside the prompt
 	Required bool         // the terminal takes this card with its PIN only: bypass is not offered
+	Language string       // the card's languages, two letters each, the best first (tag 5F2D); may be empty
 }
 
 // CardPINRequest is what the pad needs for a PIN that the card checks.
@@ -54,6 +55,7 @@ type CardPINRequest struct {
 	Tries    int          // left, this one counted; -1: the card does not say
 	Retry    bool         // the PIN before was wrong
 	Required bool         // bypass is not offered
+	Language string       // as in PINRequest
 	Card     Card         // set for plaintext only: takes one VERIFY, and keeps nothing of it
 
 	// Encipherment gives what the PIN is enciphered with: the kernel recovers the card's key and asks the card for a

@@ -13,13 +13,14 @@ import (
 // PINAsk is one PIN that a pad is to take, for the host or for the card. What comes back is enciphered: for the host under a
 // key that the pad owns, for the card under the card's own.
 type PINAsk struct {
-	PAN     emv.PAN              // of a PIN for the host: binds the block to the account
-	Card    *emv.PINEncipherment // set: the PIN is for the card (Book 2, 7.2), and the block is the data of its VERIFY
-	Amount  money.Amount
-	Retry   bool // the PIN before, of the same card, was wrong
-	Tries   int  // tries left; below 0: not known
-	Bypass  bool // the customer may leave it out
-	Timeout time.Duration
+	PAN      emv.PAN              // of a PIN for the host: binds the block to the account
+	Card     *emv.PINEncipherment // set: the PIN is for the card (Book 2, 7.2), and the block is the data of its VERIFY
+	Amount   money.Amount
+	Language string // the card's languages, two letters each, the best first (tag 5F2D); may be empty
+	Retry    bool   // the PIN before, of the same card, was wrong
+	Tries    int    // tries left; below 0: not known
+	Bypass   bool   // the customer may leave it out
+	Timeout  time.Duration
 
 	// Progress is told how many digits are entered, never which. It does not block.
 	Progress func(digits int)

@@ -47,6 +47,7 @@ type flags struct {
 	options secure.Options
 	keys    string // socket for loading keys
 	unlock  string // file with the unlock secret
+	pad     string // serial port of a PIN pad that enciphers by itself
 }
 
 func parse(args []string, errOut io.Writer) (flags, error) {
@@ -59,6 +60,7 @@ func parse(args []string, errOut io.Writer) (flags, error) {
 	set.BoolVar(&f.options.Production, "production", false, "refuse published keys and the on-screen PIN")
 	set.StringVar(&f.options.OnScreen, "on-screen", "", "development: the socket for PINs typed on this machine's screen")
 	set.StringVar(&f.keys, "keys", "", "the socket for loading keys")
+	set.StringVar(&f.pad, "pad", "", "the serial port of a PIN pad that enciphers PINs itself")
 	set.StringVar(&f.unlock, "unlock", "", "the file with the unlock secret")
 	set.Func("weak", "an acquirer that may send less than a key block; repeat for each", func(name string) error {
 		f.options.Weak = append(f.options.Weak, name)
@@ -74,10 +76,13 @@ func parse(args []string, errOut io.Writer) (flags, error) {
 	if set.NArg() > 0 {
 		return f, errors.New("keyd takes no arguments but flags")
 	}
-	for _, p := range []string{f.options.Path, f.options.Witness, f.options.OnScreen, f.keys, f.unlock} {
+	for _, p := range []string{f.options.Path, f.options.Witness, f.options.OnScreen, f.keys, f.unlock, f.pad} {
 		if p != "" && !filepath.IsAbs(p) {
 			return f, fmt.Errorf("path %s must be absolute", p)
 		}
+	}
+	if f.pad != "" && f.options.OnScreen != "" {
+		return f, errors.New("a PIN pad and the on-screen PIN at once: choose one")
 	}
 	if f.options.Path == "" {
 		return f, errors.New("no key file: keyd is started by posd")

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
 	"sync"
 	"time"
 
+	"tillway/device/pinpad"
 	"tillway/device/secure"
 )
 
@@ -20,6 +22,7 @@ const maxKeySockets = 4
 type module struct {
 	file     *secure.File
 	screen   *secure.Screen // nil unless on-screen PIN is on
+	pad      *pinpad.Pad    // nil unless there is one
 	keys     net.Listener   // nil without a socket for loading keys
 	terminal *secure.Server
 	sweeper  *sweeper
@@ -40,6 +43,12 @@ func start(ctx context.Context, f flags, conn *sweeper) (m *module, err error) {
 		}
 		f.options.Keypad = m.screen
 		fmt.Fprintf(os.Stderr, "keyd: WARNING: on-screen PIN is on at %s: for development only, never for a real card's PIN\n", f.options.OnScreen)
+	}
+	if f.pad != "" {
+		if m.pad, err = pinpad.Open(pinpad.Config{Port: f.pad, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}); err != nil {
+			return m, err
+		}
+		f.options.Pad = m.pad
 	}
 	f.options.Event = func(e secure.Event) {
 		fmt.Fprintln(os.Stderr, "keyd:", line(e))
@@ -76,6 +85,9 @@ func (m *module) close() error {
 	m.group.Wait()
 	if m.file != nil {
 		errs = append(errs, m.file.Close())
+	}
+	if m.pad != nil {
+		errs = append(errs, m.pad.Close())
 	}
 	return errors.Join(errs...)
 }

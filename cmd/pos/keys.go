@@ -112,9 +112,18 @@ type keysWire struct {
 	Memory     string    `json:"memory"`
 	Storage    string    `json:"storage"`
 	OnScreen   string    `json:"on_screen,omitempty"` // socket of the on-screen PIN
+	Pad        *padWire  `json:"pin_pad,omitempty"`   // that enciphers by itself
 	Warnings   []string  `json:"warnings"`
 	Pending    []string  `json:"pending"`
 	Keys       []keyWire `json:"keys"`
+}
+
+// padWire is a PIN pad's state.
+type padWire struct {
+	Port   string `json:"port"`
+	Ready  bool   `json:"ready"`
+	Cause  string `json:"cause,omitempty"`
+	Serial string `json:"serial,omitempty"`
 }
 
 type keyWire struct {
@@ -131,6 +140,9 @@ func keysJSON(s secure.Status) keysWire {
 	w := keysWire{
 		Production: s.Production, Where: s.Where, Memory: s.Memory, Storage: s.Storage, OnScreen: s.OnScreen,
 		Warnings: append([]string{}, s.Warnings...), Pending: append([]string{}, s.Pending...), Keys: []keyWire{},
+	}
+	if s.Pad != nil {
+		w.Pad = (*padWire)(s.Pad)
 	}
 	for _, k := range s.Keys {
 		w.Keys = append(w.Keys, keyWire{
@@ -150,6 +162,13 @@ func keysText(s secure.Status) string {
 	fmt.Fprintf(&b, "Mode     %s\nRuns in  %s\nMemory   %s\nStorage  %s\n", mode, s.Where, s.Memory, s.Storage)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(&b, "WARNING  %s\n", w)
+	}
+	if p := s.Pad; p != nil {
+		how := "ready, " + p.Serial
+		if !p.Ready {
+			how = "NOT READY: " + p.Cause
+		}
+		fmt.Fprintf(&b, "PIN pad  %s: %s\n", p.Port, how)
 	}
 	for _, p := range s.Pending {
 		fmt.Fprintf(&b, "Waiting  %s\n", p)

@@ -221,7 +221,7 @@ func loadConfig(path string) (config, error) {
 	}
 	for _, p := range []*string{
 		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
-		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket,
+		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket, &c.PIN.Pad,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
@@ -266,6 +266,10 @@ func (c *config) check() error {
 		return errors.New("keys.separate = false puts the keys into posd's own process: that takes development = true")
 	case !c.Development && c.PIN.OnScreen:
 		return errors.New("pin.on_screen has PINs typed on this machine's screen: that takes development = true, and never a real card")
+	case c.PIN.Pad != "" && c.PIN.OnScreen:
+		return errors.New("pin.pad and pin.on_screen name two places for PINs: take one out")
+	case c.PIN.Pad != "" && !c.Keys.Separate:
+		return errors.New("pin.pad takes keys.separate = true: the pad belongs to keyd")
 	case !c.Keys.Separate && c.PIN.OnScreen:
 		return errors.New("pin.on_screen takes keys.separate = true")
 	case c.Log.Format != "text" && c.Log.Format != "json":

@@ -40,6 +40,12 @@ func keysHealth(ctx context.Context, module secure.Keys, a acquirerConfig, uses 
 	}
 	var missing []string
 	for _, use := range uses {
+		if use == secure.UsePIN && st.Pad != nil { // the key is the pad's own
+			if !st.Pad.Ready {
+				return terminal.Health{Name: a.Name, State: "PIN pad not ready", Cause: st.Pad.Cause}
+			}
+			continue
+		}
 		if !held[a.Name+"/"+use.String()] && !held[a.Name+"/"+use.String()+", proposed"] {
 			missing = append(missing, use.String())
 		}

@@ -30,6 +30,7 @@ type keysConfig struct {
 
 // pinConfig is where PINs are entered.
 type pinConfig struct {
+	Pad      string `toml:"pad"`
 	OnScreen bool   `toml:"on_screen"`
 	Socket   string `toml:"socket"`
 }
@@ -84,6 +85,9 @@ func (c *config) moduleArguments(path string, first bool) []string {
 	}
 	if c.PIN.OnScreen {
 		args = append(args, "-on-screen", c.PIN.Socket)
+	}
+	if c.PIN.Pad != "" {
+		args = append(args, "-pad", c.PIN.Pad)
 	}
 	for _, set := range c.Keys.Weak {
 		args = append(args, "-weak", set)

@@ -90,7 +90,7 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 		card = &secure.CardPIN{Modulus: ask.Card.Modulus, Exponent: ask.Card.Exponent, Challenge: ask.Card.Challenge}
 	}
 	r, err := k.module.EnterPIN(ctx, secure.PINRequest{
-		Set: k.set, PAN: secure.PAN(ask.PAN.Clear()), Card: card, Amount: ask.Amount.Format(), Retry: ask.Retry, Tries: ask.Tries,
+		Set: k.set, PAN: secure.PAN(ask.PAN.Clear()), Card: card, Amount: ask.Amount.Format(), Language: languageOf(ask.Language), Retry: ask.Retry, Tries: ask.Tries,
 		Bypass: ask.Bypass, Timeout: ask.Timeout, Progress: ask.Progress,
 	})
 	if err != nil {
@@ -113,6 +113,16 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 		return "", terminal.PINBlock{}, fmt.Errorf("PIN entry %s in format %s: %w", r.Status, r.Format, secure.ErrProtocol)
 	}
 	return terminal.PINEntered, terminal.PINBlock{Block: r.Block, KSN: r.Lease.KSN, Layout: layout}, nil
+}
+
+// languageOf chooses the first of a card's languages that prompts have texts in (EMV Book 4, 11.1); empty: none of them.
+func languageOf(preference string) string {
+	for at := 0; at+2 <= len(preference) && at < 8; at += 2 {
+		if l := preference[at : at+2]; l == "en" || l == "ar" {
+			return l
+		}
+	}
+	return ""
 }
 
 // sessionKeys is the module as an exchange of session keys sees it.

@@ -34,8 +34,12 @@ func TestStripeConfig(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ driver, port, want string }{
-		{"text", "reader", "/etc/tillway/reader"}, {"text", "/dev/ttyS0", "/dev/ttyS0"}, {"magtek", "0801:0002", "0801:0002"},
-		{"magtek", "/dev/hidraw0", "/dev/hidraw0"}, {"magtek", "", ""}, {"magtek", "dev/hidraw0", "/etc/tillway/dev/hidraw0"},
+		{"text", "reader", "/etc/tillway/reader"},
+		{"text", "/dev/ttyS0", "/dev/ttyS0"},
+		{"magtek", "0801:0002", "0801:0002"},
+		{"magtek", "/dev/hidraw0", "/dev/hidraw0"},
+		{"magtek", "", ""},
+		{"magtek", "dev/hidraw0", "/etc/tillway/dev/hidraw0"},
 	} {
 		s := stripeConfig{Driver: c.driver, Port: c.port}
 		if s.resolve("/etc/tillway"); s.Port != c.want {

@@ -240,7 +240,7 @@ func (s *session) onlinePIN(ctx context.Context, rule cvRule) (entered bool, err
 		if err != nil {
 			return false, err
 		}
-		entry, err = s.holder.OnlinePIN(ctx, emv.PINRequest{PAN: pan, Amount: s.params.Amount, Required: s.app.PINRequired})
+		entry, err = s.holder.OnlinePIN(ctx, emv.PINRequest{PAN: pan, Amount: s.params.Amount, Required: s.app.PINRequired, Language: s.language()})
 		if err != nil {
 			return false, fmt.Errorf("asking for the PIN: %w", err)
 		}

@@ -43,7 +43,7 @@ func (s *session) offlinePIN(ctx context.Context, rule cvRule) (verified bool, e
 	if s.holder == nil {
 		return false, s.noPIN(emv.PINPadMissing, sectionOfflinePIN)
 	}
-	ask := emv.CardPINRequest{Amount: s.params.Amount, Tries: tries, Required: s.app.PINRequired}
+	ask := emv.CardPINRequest{Amount: s.params.Amount, Tries: tries, Required: s.app.PINRequired, Language: s.language()}
 	if m := rule.method(); m == cvmEnciphered || m == cvmEncipheredSignature {
 		ask.Encipherment = s.pinEncipherment
 	} else {

@@ -118,3 +118,6 @@ func (s *session) finalSelection(ctx context.Context, c candidate) (ok bool, err
 	s.put(emv.TagTerminalFloorLimit, fourBytes(c.app.FloorLimitMinor))
 	return true, nil
 }
+
+// language is the card's preference, for prompts to the cardholder (Book 4, 11.1). Reads: 5F2D.
+func (s *session) language() string { return string(s.data.Value(emv.TagLanguagePreference)) }
