@@ -31,6 +31,11 @@ if [ -n "$missing" ]; then
 	$sudo apt-get update -q >&2
 	# shellcheck disable=SC2086 # words on purpose
 	$sudo apt-get install -y --no-install-recommends $missing >&2
+	case $missing in *vsmartcard-vpcd*)
+		say "note: from now on every pcscd of this machine has vsmartcard's virtual reader, which listens on all addresses;"
+		say "where others can reach the machine, remove /etc/reader.conf.d/vpcd: these tests do not need it"
+		;;
+	esac
 fi
 for needed in /usr/lib/pcsc/drivers/serial/libccidtwin.so /usr/lib/pcsc/drivers/serial/libifdvpcd.so; do
 	[ -e "$needed" ] || {
