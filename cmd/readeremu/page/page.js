@@ -7,14 +7,17 @@ let paused = false;
 let waiting = [];
 const mostLines = 2000;
 
-function say(text) { byId("message").textContent = text; }
+function say(text, done = "") {
+  byId("message").textContent = text;
+  byId("done").textContent = done;
+}
 
 // order sends one line and says what was wrong with it.
 async function order(line) {
   say("");
   try {
     const answer = await fetch("v1/do", { method: "POST", headers: { "Content-Type": "text/plain" }, body: line });
-    if (answer.ok) show(await answer.json());
+    if (answer.ok) { show(await answer.json()); say("", "Done: " + line); }
     else say((await answer.text()).trim());
   } catch {
     say("The program does not answer: is readeremu still running?");
