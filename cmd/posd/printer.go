@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillway/device/escpos"
+	"tillway/device/usb"
 	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -66,7 +67,7 @@ func (p *printerConfig) check() error {
 
 // isFile says that the port is a path, which may be relative to the config.
 func (p *printerConfig) isFile() bool {
-	return p.Port != "" && p.Port != "usb" && !strings.Contains(p.Port, "://")
+	return p.Port != "" && p.Port != "usb" && !strings.HasPrefix(p.Port, "usb:") && !strings.Contains(p.Port, "://")
 }
 
 // paperPrinter prints pages on a driver: in the printer's own font what that has, as a picture all else.
@@ -143,7 +144,7 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 		return nil, err
 	}
 	printer := &paperPrinter{
-		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Log: log}),
+		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Bus: usb.NewHost(), Log: log}),
 		columns: c.Printer.Columns, dots: c.Printer.Dots, language: receipt.Language(p.Receipt.Language), drawer: c.Printer.Drawer,
 	}
 	cfg := spool.Config{

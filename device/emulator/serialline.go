@@ -1,6 +1,9 @@
 package emulator
 
-import "os"
+import (
+	"os"
+	"sync"
+)
 
 // SerialLine is the far end of a serial line for virtual devices that are no card readers: a driver opens the link that points at
 // it. Close may be called more than once and ends a Read.
@@ -8,6 +11,7 @@ type SerialLine struct {
 	pair *terminalPair
 	link string
 	lock *os.File
+	once sync.Once
 }
 
 // OpenSerialLine makes a pseudo-terminal and a link to it; the link is taken away by Close. Error: ErrLink, where something else stands at
@@ -27,7 +31,7 @@ func OpenSerialLine(link string) (*SerialLine, error) {
 		releaseLink(link, lock)
 		return nil, err
 	}
-	return &SerialLine{pair, link, lock}, nil
+	return &SerialLine{pair: pair, link: link, lock: lock}, nil
 }
 
 // Read waits for what a driver writes.
@@ -38,11 +42,9 @@ func (l *SerialLine) Write(b []byte) (int, error) { return l.pair.master.Write(b
 
 // Close takes link and line away, as pulling the cable of a USB converter does.
 func (l *SerialLine) Close() error {
-	if l.lock == nil {
-		return nil
-	}
-	releaseLink(l.link, l.lock)
-	l.lock = nil
-	l.pair.close()
+	l.once.Do(func() {
+		releaseLink(l.link, l.lock)
+		l.pair.close()
+	})
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package escpos drives receipt printers and their cash drawers by Epson's ESC/POS commands, over a serial port, the kernel's usblp
-// device or TCP. It prints lines of plain ASCII in the printer's own font, and pictures; it knows no receipt and keeps no queue.
+// device, USB without it, or TCP. It prints lines of plain ASCII in the printer's own font, and pictures; it knows no receipt and keeps no queue.
 //
 // A job counts as printed when the printer itself has said so: behind the cut goes a number that the printer sends back once the
 // paper is out (GS ( H, process ID), or, for printers without it, a question that is answered in its turn (GS r). Bytes that were

@@ -16,6 +16,7 @@ import (
 
 	"tillway/device"
 	"tillway/device/serial"
+	"tillway/device/usb"
 )
 
 // Line is the way to a printer. One goroutine may read while another writes; Close ends both.
@@ -45,9 +46,13 @@ func CheckPort(port string) error {
 		if err != nil || host == "" {
 			return fmt.Errorf("printer port %q: write it as tcp://192.0.2.1:9100", port)
 		}
+	case strings.HasPrefix(port, "usb:"):
+		if _, err := usbPort(port); err != nil {
+			return fmt.Errorf("printer port %q: %w", port, err)
+		}
 	case port == "usb", strings.HasPrefix(port, "/"):
 	default:
-		return fmt.Errorf("printer port %q: a serial port like /dev/ttyUSB2, usb, /dev/usb/lp0 or tcp://192.0.2.1:9100", port)
+		return fmt.Errorf("printer port %q: a serial port like /dev/ttyUSB2, usb, usb:04b8:0202, /dev/usb/lp0 or tcp://192.0.2.1:9100", port)
 	}
 	return nil
 }
@@ -59,8 +64,9 @@ func withPort(address string) string {
 	return address
 }
 
-// open opens a port: "tcp://host[:port]", "usb" (the first printer that usblp has), "/dev/usb/lpN", or a serial port.
-func open(ctx context.Context, port string, baud int) (Line, error) {
+// open opens a port: "tcp://host[:port]", "usb" (the first printer that usblp has, or else the first on the bus), "usb:04b8:0202",
+// "/dev/usb/lpN", or a serial port. bus may be nil.
+func open(ctx context.Context, port string, baud int, bus usb.Bus) (Line, error) {
 	if address, ok := strings.CutPrefix(port, "tcp://"); ok {
 		ctx, stop := context.WithTimeout(ctx, dialFor)
 		defer stop()
@@ -73,11 +79,24 @@ func open(ctx context.Context, port string, baud int) (Line, error) {
 	}
 	if port == "usb" {
 		found, err := filepath.Glob(usbClass)
+		if len(found) == 0 && bus != nil {
+			return openBus(ctx, bus, usb.ID{})
+		}
 		if err != nil || len(found) == 0 {
 			return nil, fmt.Errorf("%w: no receipt printer on USB (%s): is it switched on, its cable in, and the module usblp loaded?", device.ErrUnplugged, usbClass)
 		}
 		slices.Sort(found)
 		port = found[0]
+	}
+	if strings.HasPrefix(port, "usb:") {
+		id, err := usbPort(port)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%w: receipt printer: %w", device.ErrUnplugged, err)
+		case bus == nil:
+			return nil, fmt.Errorf("%w: receipt printer %s: this program has no USB", device.ErrUnplugged, port)
+		}
+		return openBus(ctx, bus, id)
 	}
 	if strings.HasPrefix(port, strings.TrimSuffix(usbClass, "*")) {
 		return openFile(port)

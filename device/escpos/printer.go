@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillway/device"
+	"tillway/device/usb"
 )
 
 // Confirm is how a printer says that a job is on paper.
@@ -27,6 +28,7 @@ type Config struct {
 	Baud    int                                 // of a serial port; 0: DefaultBaud
 	Confirm Confirm                             // "": Process
 	Chunk   int                                 // bytes that are sent before the printer has to answer; 0: 2048, which the smallest buffer takes
+	Bus     usb.Bus                             // of printers on USB that usblp does not have; nil: none
 	Open    func(context.Context) (Line, error) // nil: by Port
 	Log     *slog.Logger                        // nil: nowhere
 }
@@ -81,7 +83,7 @@ func New(cfg Config) *Printer {
 		cfg.Chunk = defaultChunk
 	}
 	if cfg.Open == nil {
-		cfg.Open = func(ctx context.Context) (Line, error) { return open(ctx, cfg.Port, cfg.Baud) }
+		cfg.Open = func(ctx context.Context) (Line, error) { return open(ctx, cfg.Port, cfg.Baud, cfg.Bus) }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

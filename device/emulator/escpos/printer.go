@@ -26,6 +26,7 @@ type Pulse struct {
 // Printer is one virtual printer. All its methods may be called from any goroutine.
 type Printer struct {
 	cfg Config
+	one chan struct{} // one slot: the line that it is on
 
 	mu      sync.Mutex // guards all below; held over no I/O
 	arrived *sync.Cond // the buffer has room again, or the line is gone
@@ -77,14 +78,21 @@ func New(cfg Config) *Printer {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Printer{cfg: cfg, paper: -1, cutterAt: -1, state: fresh(), wake: make(chan struct{}, 1)}
+	p := &Printer{cfg: cfg, paper: -1, cutterAt: -1, state: fresh(), wake: make(chan struct{}, 1), one: make(chan struct{}, 1)}
 	p.arrived = sync.NewCond(&p.mu)
 	p.slips = []Slip{{width: cfg.Dots}}
 	return p
 }
 
-// Serve plays the printer on a line until that or ctx ends, and closes it. One line at a time.
+// Serve plays the printer on a line until that or ctx ends, and closes it. Another line waits for its turn.
 func (p *Printer) Serve(ctx context.Context, line io.ReadWriteCloser) error {
+	select {
+	case p.one <- struct{}{}:
+	case <-ctx.Done():
+		return line.Close()
+	}
+	defer func() { <-p.one }()
+	p.take() // what it had to say to the line before is lost
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
