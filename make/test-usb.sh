@@ -48,6 +48,22 @@ if [ ! -d "$out/kernel" ]; then
 	fetch "$out/kernel" "$name"
 fi
 
+# What a machine with nothing on it needs for pcscd, its driver and a client, without the C library, which is this machine's.
+if [ ! -d "$out/debian" ]; then
+	names=$(apt-get -s -o Dir::State::status=/dev/null -o APT::Install-Recommends=false install pcscd libccid opensc 2>/dev/null |
+		sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -E '^(lib|pcscd$|opensc)' | grep -vE '^(libc6|libc-bin|libperl|libdebconf)' | sort -u)
+	case $names in
+	*pcscd*) ;;
+	*)
+		say "apt does not know pcscd, libccid and opensc: run apt-get update as root, then make again"
+		exit 1
+		;;
+	esac
+	# shellcheck disable=SC2086 # words on purpose
+	fetch "$out/debian" $names pcsc-tools
+fi
+
 "$GO" build -buildvcs=false -o "$out/" ./cmd/posd ./cmd/pos ./cmd/hostsim ./rig
-CGO_ENABLED=0 "$GO" build -buildvcs=false -o "$out/" ./cmd/keyd ./rig/guest
+CGO_ENABLED=0 "$GO" build -buildvcs=false -o "$out/" ./rig/guest
+CGO_ENABLED=0 GOEXPERIMENT=runtimesecret "$GO" build -buildvcs=false -o "$out/" ./cmd/keyd
 exec "$out/rig" "$@"

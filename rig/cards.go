@@ -39,3 +39,9 @@ func (c *cutCard) wait(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 }
+
+// deadCard is a card that does not answer to a reset.
+type deadCard struct{ emulator.Chip }
+
+// ATR is none.
+func (deadCard) ATR() []byte { return nil }

@@ -2,6 +2,39 @@
 
 package main
 
-import "tillway/rig/initramfs"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
 
-func addOracle(*initramfs.Archive, initramfs.Libraries, string) error { return nil }
+	"tillway/rig/initramfs"
+)
+
+// The folder of pcscd's driver for USB readers, as Debian has it.
+const bundle = "usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents"
+
+// addOracle adds Debian's programs that read smart cards: what this project's readers, and its driver for pcscd, are compared with.
+func addOracle(a *initramfs.Archive, l initramfs.Libraries, debian string) error {
+	for _, p := range []struct{ from, name string }{
+		{"usr/sbin/pcscd", "usr/sbin/pcscd"},
+		{"usr/bin/opensc-tool", "usr/bin/opensc-tool"},
+		{"usr/bin/pcsc_scan", "usr/bin/pcsc_scan"},
+		{bundle + "/Linux/libccid.so", bundle + "/Linux/libccid.so"},
+		{"usr/lib/x86_64-linux-gnu/libpcsclite.so.1", "usr/lib/x86_64-linux-gnu/libpcsclite.so.1"}, // opened by name
+	} {
+		if err := a.Program(l, filepath.Join(debian, p.from), p.name); err != nil {
+			return fmt.Errorf("%w: remove %s and make test-usb again: it is fetched anew", err, debian)
+		}
+	}
+	for _, f := range []struct{ from, name string }{
+		{"etc/libccid_Info.plist", bundle + "/Info.plist"},
+		{"etc/opensc/opensc.conf", "etc/opensc/opensc.conf"},
+	} {
+		text, err := os.ReadFile(filepath.Join(debian, f.from))
+		if err != nil {
+			return err
+		}
+		a.File(f.name, 0o644, text)
+	}
+	return nil
+}

@@ -90,9 +90,25 @@ func openRaw(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// card is a ready card.
+// blockCard is the ready credit card with the answer to reset of a card that speaks T=1.
+const (
+	blockCard    = "credit, T=1"
+	blockProfile = `like = "credit"
+name = "credit-t1"
+note = "of the rig"
+atr = "3BE800008131FE4554494C4C5741593180"
+`
+)
+
+// card is a ready card, or blockCard.
 func card(name string) (*emulator.Card, error) {
-	p, err := emulator.Ready(name)
+	var p emulator.Profile
+	var err error
+	if name == blockCard {
+		p, err = emulator.ParseProfile([]byte(blockProfile))
+	} else {
+		p, err = emulator.Ready(name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -221,5 +237,3 @@ func serialReplugs(ctx context.Context, s *shop) error {
 	}
 	return s.replugs(ctx, 5, t.pull, t.plug, "/dev/ttyUSB0")
 }
-
-func scenarios() []scenario { return serialScenarios() }

@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,10 +32,29 @@ type shop struct {
 	reader  string       // the [reader] table that posd was started with; empty: it does not run
 	plugged []func()     // what a scenario left to be taken away, in order
 	noted   string       // for the scenario's line
+
+	mu         sync.Mutex
+	complaints error // of what runs beside the scenario
 }
 
 // note adds to the line of the scenario.
 func (s *shop) note(format string, values ...any) { s.noted += "; " + fmt.Sprintf(format, values...) }
+
+// complain keeps an error of what runs beside the scenario, which fails by it.
+func (s *shop) complain(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.complaints = errors.Join(s.complaints, err)
+}
+
+// complained is what was complained of since it was asked last.
+func (s *shop) complained() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.complaints
+	s.complaints = nil
+	return err
+}
 
 // config is the demo's shop: short deadlines, a bank on the same machine, no PIN and no MAC.
 const config = `development = true
@@ -94,6 +115,8 @@ func (s *shop) log(ctx context.Context, name string) string {
 	return text
 }
 
+const terminate = int(syscall.SIGTERM)
+
 const (
 	lookWithin = 5 * time.Second
 	lookEach   = 20 * time.Millisecond
@@ -108,7 +131,7 @@ func await(ctx context.Context, what string, so func(context.Context) (bool, err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until %s: %w (%w)", what, context.Cause(ctx), err)
+			return errors.Join(fmt.Errorf("waiting until %s: %w", what, context.Cause(ctx)), err)
 		case <-time.After(lookEach):
 		}
 	}
@@ -134,12 +157,9 @@ func (s *shop) terminal(ctx context.Context, reader string) error {
 			return nil
 		}
 	}
-	if s.reader != "" {
-		if err := s.End(ctx, "posd", int(syscall.SIGTERM)); err != nil {
-			return err
-		}
+	if err := s.stop(ctx); err != nil {
+		return err
 	}
-	s.reader = ""
 	if err := s.Write(ctx, "/shop/posd.toml", 0o600, fmt.Appendf(nil, config, reader)); err != nil {
 		return err
 	}
@@ -150,14 +170,23 @@ func (s *shop) terminal(ctx context.Context, reader string) error {
 	return s.ready(ctx, "posd")
 }
 
+// stop ends posd, where it runs: a reader that it drives is no other program's.
+func (s *shop) stop(ctx context.Context) error {
+	if s.reader == "" {
+		return nil
+	}
+	s.reader = ""
+	return s.End(ctx, "posd", terminate)
+}
+
 // tidy takes away what a scenario left plugged in, and waits until the terminal is at rest.
 func (s *shop) tidy(ctx context.Context) error {
-	for _, away := range s.plugged {
+	for _, away := range slices.Backward(s.plugged) {
 		away()
 	}
 	s.plugged = nil
-	if s.reader == "" {
-		return nil
+	if err := s.complained(); err != nil || s.reader == "" {
+		return err
 	}
 	ctx, stop := context.WithTimeoutCause(ctx, 15*time.Second, errors.New("not at rest within 15 s"))
 	defer stop()

@@ -32,26 +32,28 @@ const (
 // ErrCard says that QEMU does not take what the card said, or the connection ended.
 var ErrCard = errors.New("QEMU's card connection")
 
-// Chip is the card in QEMU's reader; device/emulator.Chip is one.
+// Chip is the card in QEMU's reader; device/emulator.Chip is nearly one.
 type Chip interface {
 	ATR() []byte
 	Reset()
 	Transmit(apdu []byte) []byte // nil: mute
+	Gone() bool                  // pulled behind what it has just answered
 }
 
 // Card is the far end of QEMU's ccid-card-passthru: the card in a usb-ccid reader. Insert and Remove may be called while Serve runs.
 type Card struct {
-	conn io.ReadWriter
+	conn io.ReadWriteCloser
 	acks chan uint32
 
 	ordering sync.Mutex // one order at a time
 
-	mu   sync.Mutex // writing, and chip
-	chip Chip
+	mu      sync.Mutex // writing, and what follows
+	chip    Chip
+	unasked int // acknowledgements that nobody waits for
 }
 
 // NewCard greets QEMU. Serve has to run for anything else to happen.
-func NewCard(conn io.ReadWriter) (*Card, error) {
+func NewCard(conn io.ReadWriteCloser) (*Card, error) {
 	c := &Card{conn: conn, acks: make(chan uint32, 16)}
 	greeting := binary.BigEndian.AppendUint32([]byte("VSCD"), protocol)
 	return c, c.send(cardInit, anyReader, binary.BigEndian.AppendUint32(greeting, 0))
@@ -74,14 +76,19 @@ func (c *Card) Serve() error {
 			if err := c.send(cardFlushComplete, 0, nil); err != nil {
 				return err
 			}
-		case cardError:
+		case cardError: // the acknowledgements come in the order of what they acknowledge
 			code := uint32(0)
 			if len(data) >= 4 {
 				code = binary.BigEndian.Uint32(data)
 			}
-			select {
-			case c.acks <- code:
-			default:
+			c.mu.Lock()
+			mine := c.unasked > 0
+			if mine {
+				c.unasked--
+			}
+			c.mu.Unlock()
+			if !mine {
+				c.acks <- code
 			}
 		}
 	}
@@ -96,9 +103,18 @@ func (c *Card) answer(apdu []byte) error {
 		return nil
 	}
 	if said := chip.Transmit(apdu); said != nil {
-		return c.send(cardAPDU, 0, said)
+		if err := c.send(cardAPDU, 0, said); err != nil {
+			return err
+		}
 	}
-	return nil
+	if !chip.Gone() {
+		return nil
+	}
+	c.mu.Lock()
+	c.chip = nil
+	c.unasked++
+	c.mu.Unlock()
+	return c.send(cardRemove, 0, nil)
 }
 
 // Insert puts a card into the reader. Error: ErrCard.
@@ -117,6 +133,9 @@ func (c *Card) Remove() error {
 	c.mu.Unlock()
 	return c.order(cardRemove, nil)
 }
+
+// Close ends the connection, and with it Serve.
+func (c *Card) Close() error { return c.conn.Close() }
 
 // order sends what QEMU acknowledges with an error's number, 0 for none.
 func (c *Card) order(kind uint32, data []byte) error {

@@ -65,7 +65,12 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-type chip struct{ resets int }
+type chip struct {
+	resets int
+	gone   bool
+}
+
+func (c *chip) Gone() bool { return c.gone }
 
 func (*chip) ATR() []byte { return []byte{0x3B, 0x00} }
 func (c *chip) Reset()    { c.resets++ }
@@ -131,6 +136,11 @@ func TestCard(t *testing.T) {
 	tell("00000007 00000000 00000001 FF") // mute
 	tell("00000008 00000000 00000000")
 	want("09:")
+	one.gone = true
+	tell("00000007 00000000 00000005 00A4040000")
+	want("07:9000")
+	want("06:")
+	tell("00000002 00000000 00000004 00000000") // nobody waits for that one
 	go func() { done <- c.Remove() }()
 	want("06:")
 	tell("00000002 00000000 00000004 00000001")
