@@ -13,7 +13,7 @@ import (
 	"tillway/device/gempc"
 	tapes "tillway/device/session"
 	"tillway/device/transcript"
-	"tillway/device/usb"
+	"tillway/device/usb/libusb"
 	"tillway/device/usbccid"
 	"tillway/emv"
 	"tillway/emv/tlv"
@@ -72,7 +72,7 @@ func openTapped(f recordFlags) (device.Reader, *tapes.Recorder, error) {
 		return r, rec, nil
 	case "usb":
 		rec := tapes.NewRecorder(tapes.Message)
-		r, err := usbccid.Open(usbccid.Config{Bus: usb.NewHost(), Port: f.port, Tap: rec.Tap})
+		r, err := usbccid.Open(usbccid.Config{Bus: libusb.New(), Port: f.port, Tap: rec.Tap})
 		if err != nil {
 			return nil, nil, usage("%w", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"tillway/device/pcsc"
 	"tillway/device/transcript"
 	"tillway/device/usb"
+	"tillway/device/usb/libusb"
 	"tillway/device/usbccid"
 	"tillway/emv"
 	"tillway/emv/contact"
@@ -52,7 +53,7 @@ func openUSB(c config, log *slog.Logger) (device.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return usbccid.Open(usbccid.Config{Bus: usb.NewHost(), Port: c.Reader.Port, Allow: allow, Log: log})
+	return usbccid.Open(usbccid.Config{Bus: libusb.New(), Port: c.Reader.Port, Allow: allow, Log: log})
 }
 
 // allowed is what reader.allow lists, and refuses what is no id, and a port that no USB reader has.

@@ -272,7 +272,9 @@ func answers(command byte) byte {
 func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Message, error) {
 	s.seq++
 	m.Seq = s.seq
-	if err := s.transport.Send(ctx, m); err != nil {
+	if err := s.transport.Send(ctx, m); errors.Is(err, device.ErrUnplugged) {
+		return Message{}, err // which command met it is of no interest
+	} else if err != nil {
 		return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
 	}
 	limit, latest := s.patience+wait, time.Now().Add(wait+maxExtended)
@@ -281,6 +283,9 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 	for {
 		answer, err := s.receive(ctx, limit)
 		if err != nil {
+			if errors.Is(err, device.ErrUnplugged) {
+				return Message{}, err
+			}
 			if errors.Is(err, device.ErrTimeout) || ctx.Err() != nil {
 				s.abort(ctx, m.Seq)
 			}

@@ -13,14 +13,13 @@ import (
 	"tillway/device"
 )
 
-// Host is the USB of this machine. It holds nothing open by itself; its methods may be called from anywhere.
+// Host is the USB of this machine without its transfers, which package libusb adds. It holds nothing open; its methods may be
+// called from anywhere.
 type Host struct {
 	sys  fs.FS  // /sys
 	proc fs.FS  // /proc
 	dev  string // /dev
 }
-
-var _ Bus = (*Host)(nil)
 
 // NewHost is this machine's bus. It does no I/O.
 func NewHost() *Host { return &Host{sys: os.DirFS("/sys"), proc: os.DirFS("/proc"), dev: "/dev"} }
@@ -40,22 +39,17 @@ func (h *Host) Changes(ctx context.Context) <-chan struct{} {
 	return changes
 }
 
-// Open opens a device; see Bus.
-func (h *Host) Open(ctx context.Context, info Info) (Device, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// Ready says whether a device that List gave can be opened, by what the system lets be seen. Errors as Bus.Open's, each with
+// what to do.
+func (h *Host) Ready(info Info) error {
+	if !h.There(info) {
+		return Gone(info)
 	}
-	if !h.there(info) {
-		return nil, gone(info)
-	}
-	if err := h.permitted(info); err != nil {
-		return nil, err
-	}
-	return h.open(info)
+	return h.permitted(info)
 }
 
-// there says that the device is still the one in its socket.
-func (h *Host) there(info Info) bool {
+// There says that the device is still the one in its socket.
+func (h *Host) There(info Info) bool {
 	address, ok := number(h.sys, path.Join(devicesAt, info.Path, "devnum"), 10, 16)
 	return ok && int(address) == info.Address //nolint:gosec // read with 16 bits
 }
@@ -74,23 +68,23 @@ func (h *Host) permitted(info Info) error {
 		return file.Close()
 	case os.IsPermission(err):
 		return fmt.Errorf("%w: %s (%s) may not be opened: install packaging/udev/60-tillway.rules in /etc/udev/rules.d with a line for %s, run \"udevadm control --reload\", and plug it in again",
-			device.ErrPermission, node, named(info), info.ID)
-	case os.IsNotExist(err) && h.there(info):
-		return fmt.Errorf("%w: %s is missing for %s: give the container the folder /dev/bus/usb", device.ErrPermission, node, named(info))
+			device.ErrPermission, node, Named(info), info.ID)
+	case os.IsNotExist(err) && h.There(info):
+		return fmt.Errorf("%w: %s is missing for %s: give the container the folder /dev/bus/usb", device.ErrPermission, node, Named(info))
 	case os.IsNotExist(err):
-		return gone(info)
+		return Gone(info)
 	}
 	return fmt.Errorf("%w: %w", device.ErrUnplugged, err)
 }
 
-// named tells a technician which device is meant.
-func named(info Info) string {
+// Named tells a technician which device is meant.
+func Named(info Info) string {
 	return strings.TrimSpace(fmt.Sprintf("%s at %s %s", info.ID, info.Path, info.Product))
 }
 
-// gone is the error for a device that is there no more.
-func gone(info Info) error {
-	return fmt.Errorf("%w: %s is not on the bus any more", device.ErrUnplugged, named(info))
+// Gone is the error for a device that is there no more: a device.ErrUnplugged.
+func Gone(info Info) error {
+	return fmt.Errorf("%w: %s is not on the bus any more", device.ErrUnplugged, Named(info))
 }
 
 // HeldError is another program having an interface. It is a device.ErrBusy.
@@ -109,17 +103,37 @@ func (e *HeldError) Error() string {
 	case e.Program != "":
 		who = "probably " + e.Program + " has it: stop that program"
 	}
-	return fmt.Sprintf("%v: interface %d of %s: %s", device.ErrBusy, e.Interface, named(e.Info), who)
+	return fmt.Sprintf("%v: interface %d of %s: %s", device.ErrBusy, e.Interface, Named(e.Info), who)
 }
 
 // Unwrap is device.ErrBusy.
 func (*HeldError) Unwrap() error { return device.ErrBusy }
 
+// Driver is who has an interface now, in the kernel's words: "usbfs" is a program; empty: nobody.
+func (h *Host) Driver(ctx context.Context, info Info, number uint8) string {
+	all, err := h.List(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, other := range all {
+		if other.Bus != info.Bus || other.Address != info.Address {
+			continue
+		}
+		for _, one := range other.Interfaces {
+			if one.Number == number {
+				return one.Driver
+			}
+		}
+	}
+	return ""
+}
+
 // pcscdSocket is where pcscd listens; that it is there is a hint only.
 const pcscdSocket = "/run/pcscd/pcscd.comm"
 
-// held finds out who has the device open besides us. Of processes of other users only root is told.
-func (h *Host) held(info Info, number uint8) error {
+// Held is the error for an interface that another program has: a HeldError, with who has the device open besides us. Of other
+// users' processes only root is told.
+func (h *Host) Held(info Info, number uint8) error {
 	e := &HeldError{Info: info, Interface: number}
 	node, own := h.node(info), strconv.Itoa(os.Getpid())
 	entries, err := fs.ReadDir(h.proc, ".")

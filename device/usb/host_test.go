@@ -96,12 +96,12 @@ func TestHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = h.held(all[0], 0)
+	err = h.Held(all[0], 0)
 	held, ok := errors.AsType[*HeldError](err)
 	if !ok || held.Program != "pcscd" || held.PID != 77 || !errors.Is(err, device.ErrBusy) || !strings.Contains(err.Error(), "pcscd (process 77)") {
 		t.Errorf("%v", err)
 	}
-	if err := h.held(all[1], 0); !errors.Is(err, device.ErrBusy) || strings.Contains(err.Error(), "process") {
+	if err := h.Held(all[1], 0); !errors.Is(err, device.ErrBusy) || strings.Contains(err.Error(), "process") {
 		t.Errorf("nobody has it: %v", err)
 	}
 }
@@ -114,10 +114,10 @@ func TestOpenSaysWhy(t *testing.T) {
 	}
 	moved := all[0]
 	moved.Address = 8
-	if _, err := h.Open(t.Context(), moved); !errors.Is(err, device.ErrUnplugged) {
+	if err := h.Ready(moved); !errors.Is(err, device.ErrUnplugged) {
 		t.Errorf("another address: %v", err)
 	}
-	if _, err := h.Open(t.Context(), all[1]); !errors.Is(err, device.ErrPermission) || !strings.Contains(err.Error(), "container") {
+	if err := h.Ready(all[1]); !errors.Is(err, device.ErrPermission) || !strings.Contains(err.Error(), "container") {
 		t.Errorf("no file: %v", err)
 	}
 	// A file that may not be opened. Root may open all but a folder: the words are the same there.
@@ -127,10 +127,11 @@ func TestOpenSaysWhy(t *testing.T) {
 	if err := h.permitted(all[0]); os.Getuid() != 0 && (!errors.Is(err, device.ErrPermission) || !strings.Contains(err.Error(), "60-tillway.rules")) {
 		t.Errorf("no permission: %v", err)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := h.Open(ended, all[0]); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	if d := h.Driver(t.Context(), all[0], 0); d != "usbfs" {
+		t.Errorf("the driver is %q", d)
+	}
+	if d := h.Driver(t.Context(), moved, 0); d != "" {
+		t.Errorf("a device that is not there has the driver %q", d)
 	}
 }
 

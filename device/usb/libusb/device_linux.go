@@ -1,6 +1,6 @@
 //go:build cgo
 
-package usb
+package libusb
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/gousb"
 
 	"tillway/device"
+	"tillway/device/usb"
 )
 
 // What gousb v1.1.3 does, and what is done about it here:
@@ -32,8 +33,8 @@ import (
 
 // hostDevice is an open device of this machine.
 type hostDevice struct {
-	host    *Host
-	info    Info
+	host    *usb.Host
+	info    usb.Info
 	context *gousb.Context
 	handle  *gousb.Device
 
@@ -52,7 +53,7 @@ type hostDevice struct {
 type transfers func(ctx context.Context, b []byte) (int, error)
 
 // open opens the device in a context of its own.
-func (h *Host) open(info Info) (_ Device, err error) {
+func open(h *usb.Host, info usb.Info) (_ usb.Device, err error) {
 	c, err := newContext()
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (h *Host) open(info Info) (_ Device, err error) {
 		}
 		return nil, hostError(err, info)
 	}
-	handle.ControlTimeout = ControlTimeout
+	handle.ControlTimeout = usb.ControlTimeout
 	d := &hostDevice{host: h, info: info, context: c, handle: handle, endpoints: map[uint8]transfers{}}
 	d.life, d.end = context.WithCancel(context.Background())
 	return d, nil
@@ -81,10 +82,10 @@ func newContext() (c *gousb.Context, err error) {
 }
 
 // openIn finds the device by its address and opens it.
-func openIn(c *gousb.Context, info Info) (handle *gousb.Device, err error) {
+func openIn(c *gousb.Context, info usb.Info) (handle *gousb.Device, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: libusb cannot read what a device on the bus says of itself (%v): take out other USB devices, one by one", ErrDescriptor, r)
+			err = fmt.Errorf("%w: libusb cannot read what a device on the bus says of itself (%v): take out other USB devices, one by one", usb.ErrDescriptor, r)
 		}
 	}()
 	found, err := c.OpenDevices(func(d *gousb.DeviceDesc) bool { return d.Bus == info.Bus && d.Address == info.Address })
@@ -97,11 +98,11 @@ func openIn(c *gousb.Context, info Info) (handle *gousb.Device, err error) {
 	case err != nil:
 		return nil, err
 	}
-	return nil, gone(info)
+	return nil, usb.Gone(info)
 }
 
 // Info is what List said; see Device.
-func (d *hostDevice) Info() Info { return d.info }
+func (d *hostDevice) Info() usb.Info { return d.info }
 
 // enter begins a transfer: ctx then also ends with Close. leave must be called.
 func (d *hostDevice) enter(ctx context.Context) (within context.Context, leave func(), err error) {
@@ -133,8 +134,8 @@ func (d *hostDevice) fail(ctx context.Context, err error) error {
 	case errors.Is(err, gousb.TransferError), errors.Is(err, gousb.ErrorIO), errors.Is(err, gousb.ErrorOther):
 		// The last transfers before the kernel knows that the device is gone fail like damaged ones.
 		for range 10 {
-			if !d.host.there(d.info) {
-				return gone(d.info)
+			if !d.host.There(d.info) {
+				return usb.Gone(d.info)
 			}
 			select {
 			case <-time.After(50 * time.Millisecond):
@@ -152,19 +153,19 @@ func (d *hostDevice) Configuration(ctx context.Context) ([]byte, error) {
 }
 
 // readConfiguration is GET_DESCRIPTOR, for the length and then for all of it (USB 2.0, 9.4.3).
-func readConfiguration(ctx context.Context, d Device) ([]byte, error) {
+func readConfiguration(ctx context.Context, d usb.Device) ([]byte, error) {
 	const fromDevice, getDescriptor = 0x80, 6
 	head := make([]byte, 9)
-	n, err := d.Control(ctx, fromDevice, getDescriptor, uint16(TypeConfiguration)<<8, 0, head)
+	n, err := d.Control(ctx, fromDevice, getDescriptor, uint16(usb.TypeConfiguration)<<8, 0, head)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	total := int(binary.LittleEndian.Uint16(head[2:]))
-	if n < len(head) || total < len(head) || total > MaxConfiguration {
-		return nil, fmt.Errorf("%w: %s has a configuration of %d bytes, %d came", ErrDescriptor, named(d.Info()), total, n)
+	if n < len(head) || total < len(head) || total > usb.MaxConfiguration {
+		return nil, fmt.Errorf("%w: %s has a configuration of %d bytes, %d came", usb.ErrDescriptor, usb.Named(d.Info()), total, n)
 	}
 	all := make([]byte, total)
-	n, err = d.Control(ctx, fromDevice, getDescriptor, uint16(TypeConfiguration)<<8, 0, all)
+	n, err = d.Control(ctx, fromDevice, getDescriptor, uint16(usb.TypeConfiguration)<<8, 0, all)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -197,11 +198,11 @@ func (d *hostDevice) Claim(ctx context.Context, number, alternate uint8) error {
 	one, err := d.config.Interface(int(number), int(alternate))
 	if err != nil {
 		// gousb words the cause and drops its code: EBUSY is the one that has a remedy.
-		if driver := d.driver(ctx, number); driver != "" {
-			return d.host.held(d.info, number)
+		if driver := d.host.Driver(ctx, d.info, number); driver != "" {
+			return d.host.Held(d.info, number)
 		}
-		if !d.host.there(d.info) {
-			return gone(d.info)
+		if !d.host.There(d.info) {
+			return usb.Gone(d.info)
 		}
 		return fmt.Errorf("%w: %w", device.ErrProtocol, err)
 	}
@@ -218,14 +219,14 @@ func (d *hostDevice) endpointsOf(one *gousb.Interface) error {
 		if e.Direction == gousb.EndpointDirectionIn {
 			in, err := one.InEndpoint(e.Number)
 			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDescriptor, err)
+				return fmt.Errorf("%w: %w", usb.ErrDescriptor, err)
 			}
 			d.endpoints[uint8(address)] = in.ReadContext
 			continue
 		}
 		out, err := one.OutEndpoint(e.Number)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDescriptor, err)
+			return fmt.Errorf("%w: %w", usb.ErrDescriptor, err)
 		}
 		d.endpoints[uint8(address)] = out.WriteContext
 	}
@@ -244,25 +245,6 @@ func stretch(c *gousb.ConfigDesc) {
 	c.Interfaces = placed
 }
 
-// driver is who has an interface now, in the kernel's words.
-func (d *hostDevice) driver(ctx context.Context, number uint8) string {
-	all, err := d.host.List(ctx)
-	if err != nil {
-		return ""
-	}
-	for _, info := range all {
-		if info.Bus != d.info.Bus || info.Address != d.info.Address {
-			continue
-		}
-		for _, one := range info.Interfaces {
-			if one.Number == number {
-				return one.Driver
-			}
-		}
-	}
-	return ""
-}
-
 // Control is a transfer with endpoint 0; see Device. The library cannot give it up early: it takes ControlTimeout at most.
 func (d *hostDevice) Control(ctx context.Context, requestType, request uint8, value, index uint16, data []byte) (int, error) {
 	within, leave, err := d.enter(ctx)
@@ -275,7 +257,7 @@ func (d *hostDevice) Control(ctx context.Context, requestType, request uint8, va
 	}
 	n, err := d.handle.Control(requestType, request, value, index, data)
 	if errors.Is(err, gousb.ErrorPipe) {
-		return 0, fmt.Errorf("%w: request %02X %02X", ErrStall, requestType, request) // endpoint 0 goes on by itself
+		return 0, fmt.Errorf("%w: request %02X %02X", usb.ErrStall, requestType, request) // endpoint 0 goes on by itself
 	}
 	return max(n, 0), d.fail(within, err)
 }
@@ -283,7 +265,7 @@ func (d *hostDevice) Control(ctx context.Context, requestType, request uint8, va
 // Read is a transfer from an endpoint; see Device.
 func (d *hostDevice) Read(ctx context.Context, endpoint uint8, b []byte) (int, error) {
 	if endpoint&0x80 == 0 {
-		return 0, fmt.Errorf("%w: reading from endpoint %02X", ErrDescriptor, endpoint)
+		return 0, fmt.Errorf("%w: reading from endpoint %02X", usb.ErrDescriptor, endpoint)
 	}
 	return d.transfer(ctx, endpoint, b)
 }
@@ -291,7 +273,7 @@ func (d *hostDevice) Read(ctx context.Context, endpoint uint8, b []byte) (int, e
 // Write is a transfer to an endpoint; see Device.
 func (d *hostDevice) Write(ctx context.Context, endpoint uint8, data []byte) (int, error) {
 	if endpoint&0x80 != 0 {
-		return 0, fmt.Errorf("%w: writing to endpoint %02X", ErrDescriptor, endpoint)
+		return 0, fmt.Errorf("%w: writing to endpoint %02X", usb.ErrDescriptor, endpoint)
 	}
 	return d.transfer(ctx, endpoint, data)
 }
@@ -304,7 +286,7 @@ func (d *hostDevice) transfer(ctx context.Context, endpoint uint8, b []byte) (in
 	defer leave()
 	carry := d.endpoints[endpoint]
 	if carry == nil {
-		return 0, fmt.Errorf("%w: endpoint %02X is of no claimed interface", ErrDescriptor, endpoint)
+		return 0, fmt.Errorf("%w: endpoint %02X is of no claimed interface", usb.ErrDescriptor, endpoint)
 	}
 	n, err := carry(within, b)
 	if ctx.Err() != nil && err != nil {
@@ -329,22 +311,22 @@ func (d *hostDevice) Close() error {
 	if d.config != nil {
 		failed = d.config.Close()
 	}
-	if d.stalled.Load() && d.host.there(d.info) {
+	if d.stalled.Load() && d.host.There(d.info) {
 		_ = d.handle.Reset() // one that does not take it is found again, or not, by its driver
 	}
 	return errors.Join(failed, d.handle.Close(), d.context.Close())
 }
 
 // hostError words an error of the library.
-func hostError(err error, info Info) error {
+func hostError(err error, info usb.Info) error {
 	for _, row := range []struct{ of, is error }{
 		{gousb.ErrorNoDevice, device.ErrUnplugged},
 		{gousb.TransferNoDevice, device.ErrUnplugged},
 		{gousb.ErrorNotFound, device.ErrUnplugged},
 		{gousb.ErrorAccess, device.ErrPermission},
 		{gousb.ErrorBusy, device.ErrBusy},
-		{gousb.ErrorPipe, ErrStall},
-		{gousb.TransferStall, ErrStall},
+		{gousb.ErrorPipe, usb.ErrStall},
+		{gousb.TransferStall, usb.ErrStall},
 		{gousb.ErrorTimeout, device.ErrTimeout},
 		{gousb.TransferTimedOut, device.ErrTimeout},
 		{gousb.ErrorOverflow, device.ErrProtocol},
@@ -353,11 +335,11 @@ func hostError(err error, info Info) error {
 		{gousb.ErrorIO, device.ErrProtocol},
 	} {
 		if errors.Is(err, row.of) && errors.Is(row.is, device.ErrUnplugged) {
-			return gone(info)
+			return usb.Gone(info)
 		}
 		if errors.Is(err, row.of) {
-			return fmt.Errorf("%w: %s: %w", row.is, named(info), err)
+			return fmt.Errorf("%w: %s: %w", row.is, usb.Named(info), err)
 		}
 	}
-	return fmt.Errorf("%s: %w", named(info), err)
+	return fmt.Errorf("%s: %w", usb.Named(info), err)
 }
