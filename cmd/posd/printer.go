@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"tillway/device/escpos"
-	"tillway/device/usb"
+	"tillway/device/usb/libusb"
 	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -144,7 +144,7 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 		return nil, err
 	}
 	printer := &paperPrinter{
-		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Bus: usb.NewHost(), Log: log}),
+		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Bus: libusb.New(), Log: log}),
 		columns: c.Printer.Columns, dots: c.Printer.Dots, language: receipt.Language(p.Receipt.Language), drawer: c.Printer.Drawer,
 	}
 	cfg := spool.Config{
