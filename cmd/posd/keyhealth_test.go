@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -46,5 +47,37 @@ func TestKeysHealth(t *testing.T) {
 	}
 	if told = keysTold(loaded, a, p)(t.Context()); told.OK || told.State != "destroyed" {
 		t.Errorf("all is erased, and it says %+v", told)
+	}
+}
+
+// padded is a module with a PIN pad.
+type padded struct {
+	secure.Keys
+	pad secure.PadState
+}
+
+func (p padded) Status(ctx context.Context) (secure.Status, error) {
+	st, err := p.Keys.Status(ctx)
+	st.Pad = &p.pad
+	return st, err
+}
+
+// With a pad the key for PINs is the pad's own: it is not missed, and the pad's state counts.
+func TestPadHealth(t *testing.T) {
+	p, err := profile.Ready("kuwait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := simModule(t.Context(), t.TempDir(), "another", always{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	a := defaults().Acquirer
+	if told := keysTold(padded{m, secure.PadState{Ready: true}}, a, p)(t.Context()); !told.OK {
+		t.Errorf("%+v", told)
+	}
+	if told := keysTold(padded{m, secure.PadState{Cause: "is the cable in"}}, a, p)(t.Context()); told.OK || told.State != "PIN pad not ready" || told.Cause != "is the cable in" {
+		t.Errorf("%+v", told)
 	}
 }

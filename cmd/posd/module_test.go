@@ -50,6 +50,31 @@ func TestModuleArguments(t *testing.T) {
 	}
 }
 
+// A pad that enciphers by itself belongs to keyd, is one place for PINs, and no two.
+func TestPadConfig(t *testing.T) {
+	c := defaults()
+	c.PIN.Pad = "/dev/ttyUSB1"
+	if got := strings.Join(c.moduleArguments("/s/keys", false), " "); !strings.Contains(got, " -production -pad /dev/ttyUSB1") {
+		t.Errorf("%q", got)
+	}
+	for text, says := range map[string]string{
+		"development = true\n[pin]\npad = \"pad\"\non_screen = true":         "two places",
+		"development = true\n[keys]\nseparate = false\n[pin]\npad = \"pad\"": "keys.separate = true",
+		"[pin]\npad = \"pad\"": "",
+	} {
+		dir := t.TempDir()
+		config := strings.Replace(benchConfig(t, dir), "development = true\n[keys]\nseparate = false", text, 1)
+		write(t, filepath.Join(dir, "posd.toml"), config)
+		c, err := loadConfig(filepath.Join(dir, "posd.toml"))
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err == nil && c.PIN.Pad != filepath.Join(dir, "pad") {
+			t.Errorf("the port is %s", c.PIN.Pad)
+		}
+	}
+}
+
 // What is for development alone takes development = true.
 func TestDevelopmentOnly(t *testing.T) {
 	for text, says := range map[string]string{

@@ -30,7 +30,6 @@ type cable struct {
 	toUs   chan []byte
 	said   [][]byte // what went to the pad
 	change func(toPad bool, b []byte) []byte
-	left   []byte
 }
 
 func newCable() *cable {
@@ -218,7 +217,7 @@ func with(t *testing.T, c emulated.Config, ourKey []byte, test func(t *testing.T
 		r.File = module(t, r.driver, ourKey)
 		time.Sleep(20 * time.Second)
 		test(t, r)
-		if err := errors.Join(r.File.Close(), r.driver.Close(), r.driver.Close(), r.pad.Close()); err != nil {
+		if err := errors.Join(r.Close(), r.driver.Close(), r.driver.Close(), r.pad.Close()); err != nil {
 			t.Error(err)
 		}
 		for _, secret := range []string{testPAN, "1234", "902175340168"} {
@@ -421,7 +420,7 @@ func TestCallerLeaves(t *testing.T) {
 		}
 		go func() { _, err := r.EnterPIN(t.Context(), request()); ended <- err }() // and the module's own end
 		synctest.Wait()
-		if err := r.File.Close(); err != nil {
+		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 		if err := <-ended; !errors.Is(err, secure.ErrClosed) {

@@ -174,8 +174,9 @@ func enhancedFrame(p *parts, lengths [3]int) (pass, error) {
 // sealedPass takes the serial number, which is the last thing of a frame. A bank card is enciphered whenever the reader enciphers at all.
 func sealedPass(p *parts, masked []byte, e Enciphered, two int) (pass, error) {
 	e.KSN = bytes.Clone(p.take(len(p.b)))
+	fits := len(e.KSN) == ksnSize || e.AES && len(e.KSN) == ksnSize+2
 	switch {
-	case p.bad || len(e.KSN) != ksnSize && !(e.AES && len(e.KSN) == ksnSize+2):
+	case p.bad || !fits:
 		return pass{}, fmt.Errorf("%w: a frame whose lengths do not add up", ErrReport)
 	case two == 0:
 		return pass{}, fmt.Errorf("%w: there is no track 2", device.ErrMisread)

@@ -160,6 +160,7 @@ func (r *Reader) report(one, two string) ([]byte, error) {
 		out[7], out[8] = byte(len(text)), byte(len(text)>>8)
 		copy(out[9:], text)
 		return out, nil
+	case MagneSafe, SecureMag, Enhanced, EnhancedA: // these encipher
 	}
 	key, ksn, err := r.nextKey()
 	if err != nil {
