@@ -79,7 +79,7 @@ func (s *Spool) save() error {
 	if err := flushFolder(filepath.Dir(s.cfg.Path)); err != nil {
 		return err
 	}
-	s.dirty = false
+	s.dirty, s.flushed = false, s.kept.Cursor
 	return nil
 }
 

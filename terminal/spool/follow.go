@@ -21,8 +21,12 @@ func (s *Spool) follow(ctx context.Context) error {
 			if len(s.kept.Jobs)+len(s.cfg.Copies) > maxJobs {
 				return nil
 			}
-			s.take(ctx, row)
-			s.kept.Cursor, s.dirty = row.Seq, true
+			// A cursor that alone has moved is not put on disk, which a sale may be waiting for: its rows are read again.
+			s.kept.Cursor = row.Seq
+			s.dirty = s.dirty || row.Seq-s.flushed > farBehind
+			if err := s.take(ctx, row); err != nil {
+				return err
+			}
 		}
 		if len(rows) < rowsOnce {
 			return nil
@@ -32,14 +36,14 @@ func (s *Spool) follow(ctx context.Context) error {
 }
 
 // take makes the jobs of one row.
-func (s *Spool) take(ctx context.Context, row terminal.JournalRow) {
+func (s *Spool) take(ctx context.Context, row terminal.JournalRow) error {
 	if row.Kind != terminal.SaleEntry || row.Record == nil || !terminal.State(row.To).Final() || !wanted(*row.Record) {
-		return
+		return nil
 	}
 	for _, c := range s.cfg.Copies {
 		s.add(Job{What: Receipt, Sale: row.Sale, Copy: c})
 	}
-	s.cash(ctx, row)
+	return s.cash(ctx, row)
 }
 
 // wanted says that somebody gets a receipt of a sale: not where no card was shown and nothing was asked.
@@ -48,13 +52,19 @@ func wanted(sale terminal.Sale) bool {
 }
 
 // cash opens the drawer for cash back, of a sale that has just ended: not a day later, when a printer comes back.
-func (s *Spool) cash(ctx context.Context, row terminal.JournalRow) {
+// It is on disk that it was, before it is: a restart opens it no second time. The error is the disk's.
+func (s *Spool) cash(ctx context.Context, row terminal.JournalRow) error {
 	sale := *row.Record
 	if s.cfg.Drawer == nil || sale.State != terminal.Approved || sale.Cashback.Minor <= 0 || s.cfg.Clock().Sub(row.Time) > fresh {
-		return
+		return nil
+	}
+	s.dirty = true
+	if err := s.save(); err != nil {
+		return err
 	}
 	s.cfg.Drawer(ctx, sale.ID, sale.Cashback, false, nil)
 	s.cfg.Drawer(ctx, sale.ID, sale.Cashback, true, s.cfg.Printer.Kick(ctx))
+	return nil
 }
 
 func (s *Spool) add(j Job) uint64 {

@@ -99,6 +99,7 @@ const (
 	maxTries  = 3
 	retry     = 5 * time.Second
 	idleCheck = 10 * time.Second
+	farBehind = 10_000      // rows: reading so many again takes a moment
 	fresh     = time.Minute // a drawer is opened for a sale that ended no longer ago
 )
 
@@ -122,9 +123,11 @@ type Spool struct {
 	mu     sync.Mutex // guards status
 	status Status
 
-	kept   kept // what follows is Run's own
-	dirty  bool // kept is not on disk as it is
-	signed terminal.SaleID
+	kept  kept // what follows is Run's own
+	dirty bool // kept is to be put on disk
+
+	flushed int64 // the cursor that is on disk
+	signed  terminal.SaleID
 }
 
 // ask is something that Run does for somebody.
@@ -147,6 +150,7 @@ func Open(cfg Config) (*Spool, error) {
 		}
 	default:
 		s.kept = *found
+		s.flushed = found.Cursor
 	}
 	if slices.ContainsFunc(s.kept.Jobs, func(j Job) bool { return j.Begun }) {
 		cfg.Printer.Unfinished()
@@ -277,9 +281,11 @@ func (s *Spool) print(ctx context.Context) (time.Duration, error) {
 	if err == nil {
 		s.shift()
 		s.count(true)
-		err := s.save()
 		s.tell(nil)
-		return 0, err
+		if len(s.kept.Jobs) > 0 {
+			return 0, nil // the next one's flush has this too; a power cut before it prints a duplicate
+		}
+		return 0, s.save()
 	}
 	if ctx.Err() != nil {
 		return 0, nil
@@ -311,6 +317,9 @@ func (s *Spool) slip(ctx context.Context) bool {
 	waits := sale.State == terminal.AgreementOnline || sale.State == terminal.AgreementOffline
 	if !runs || !waits || !sale.Signature || s.signed == sale.ID || s.cfg.Printer.Ready(ctx) != nil {
 		return false
+	}
+	if err := s.save(); err != nil {
+		s.cfg.Log.Error("receipts to be printed", "err", err) // said again, and ended with, by the next flush
 	}
 	s.signed = sale.ID
 	page, err := s.cfg.Draw(ctx, Job{What: Slip, Sale: sale.ID, Copy: receipt.Merchant}, false)
