@@ -99,6 +99,7 @@ type desk struct {
 	t    *testing.T
 	book *book
 	now  time.Time
+	cfg  Config
 	h    http.Handler
 }
 
@@ -115,7 +116,7 @@ func newDesk(t *testing.T, s both, change ...func(*people.Policy)) *desk {
 	for _, c := range change {
 		c(&p)
 	}
-	d.h = New(Config{
+	d.cfg = Config{
 		Lane: s, Journal: s, Currency: kwd(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Access: NewAccess(AccessConfig{
 			People: d.book, Policy: p, Cost: people.LeastCost(), Clock: func() time.Time { return d.now },
@@ -134,7 +135,8 @@ func newDesk(t *testing.T, s both, change ...func(*people.Policy)) *desk {
 			}
 			return "ticket of " + person, nil
 		},
-	})
+	}
+	d.h = New(d.cfg)
 	return d
 }
 
