@@ -4,7 +4,8 @@
 // without clock, chance, goroutine or I/O. What it is (application, records, keys, behaviour) stands in a Profile, a
 // TOML file; the ready ones are embedded (folder cards, ReadyNames), and most say only what they do otherwise than the one
 // that they are like (like.go). A GemPC is a serial GemPC Twin on a pseudo-terminal with such a card in its slot, T=0 or
-// T=1 spoken as the card would, and faults on demand. Serve offers a card over TCP.
+// T=1 spoken as the card would, and faults on demand. A VPCD is a card in a virtual slot of PC/SC; Serve offers one over TCP. Readers on
+// USB are in the packages below.
 //
 // A card signs for offline data authentication with RSA keys that are public with this program (testkeys.json); the key
 // file of their certification authorities is AuthorityKeys (capk.json). It takes offline PINs, in plaintext and enciphered,
