@@ -29,7 +29,7 @@ type plugged struct {
 	cutAt          func(exchange int) // the cable goes in the n-th exchange with the next card
 }
 
-func must(t *testing.T) func(error) {
+func must(t testing.TB) func(error) {
 	return func(err error) {
 		t.Helper()
 		if err != nil {
@@ -38,7 +38,7 @@ func must(t *testing.T) func(error) {
 	}
 }
 
-func pluggedSerial(t *testing.T) plugged {
+func pluggedSerial(t testing.TB) plugged {
 	check, link := must(t), filepath.Join(t.TempDir(), "reader")
 	twin, err := emulator.StartGemPC(emulator.GemPCConfig{Link: link})
 	check(err)
@@ -52,8 +52,8 @@ func pluggedSerial(t *testing.T) plugged {
 	}
 }
 
-func pluggedUSB(level usbreader.Level) func(t *testing.T) plugged {
-	return func(t *testing.T) plugged {
+func pluggedUSB(level usbreader.Level) func(t testing.TB) plugged {
+	return func(t testing.TB) plugged {
 		check, bus := must(t), virtualusb.NewBus()
 		var plug *virtualusb.Plug
 		far, err := usbreader.New(usbreader.Config{Level: level, Unplug: func() { plug.Unplug() }})
@@ -70,7 +70,7 @@ func pluggedUSB(level usbreader.Level) func(t *testing.T) plugged {
 	}
 }
 
-func pluggedPCSC(t *testing.T) plugged {
+func pluggedPCSC(t testing.TB) plugged {
 	check, socket := must(t), filepath.Join(t.TempDir(), "pcscd.comm")
 	server, err := pcscd.Listen(pcscd.Config{Socket: socket, Complain: func(line string) { t.Error(line) }})
 	check(err)
@@ -81,6 +81,13 @@ func pluggedPCSC(t *testing.T) plugged {
 	return plugged{reader, slot.Insert, slot.Remove, slot.Unplug, slot.Plug, func(n int) { slot.Disturb(pcscd.Unplugged, n) }}
 }
 
+// wires are the readers that posd drives, each with its other end.
+func wires() map[string]func(testing.TB) plugged {
+	return map[string]func(testing.TB) plugged{
+		"gempc": pluggedSerial, "usb-TPDU": pluggedUSB(usbreader.TPDU), "usb-extended-APDU": pluggedUSB(usbreader.ExtendedAPDU), "pcsc": pluggedPCSC,
+	}
+}
+
 // unplugTimes is how often each reader is unplugged.
 const unplugTimes = 100
 
@@ -88,9 +95,7 @@ const unplugTimes = 100
 // with the card of a finished sale in: the status says what happened each time, no sale is approved but those that were, what
 // may have reached the bank is reversed, and nothing is left over.
 func TestUnplugHundred(t *testing.T) {
-	for name, connect := range map[string]func(*testing.T) plugged{
-		"gempc": pluggedSerial, "usb, TPDU": pluggedUSB(usbreader.TPDU), "usb, extended APDU": pluggedUSB(usbreader.ExtendedAPDU), "pcsc": pluggedPCSC,
-	} {
+	for name, connect := range wires() {
 		t.Run(name, func(t *testing.T) {
 			p := connect(t)
 			s, _ := quickSecured(t, "credit", answerAll, nil, func(made *parts) { made.reader = p.reader })
