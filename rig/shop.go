@@ -124,14 +124,18 @@ const (
 
 // await looks again and again until something is so.
 func await(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
+	var last error // before the time was over
 	for {
 		ok, err := so(ctx)
 		if ok {
 			return nil
 		}
+		if ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("waiting until %s: %w", what, context.Cause(ctx)), err)
+			return errors.Join(fmt.Errorf("waiting until %s: %w", what, context.Cause(ctx)), last)
 		case <-time.After(lookEach):
 		}
 	}

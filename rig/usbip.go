@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,11 +134,9 @@ func (s *shop) read(ctx context.Context, level usbreader.Level, name string) err
 	if err != nil {
 		return err
 	}
-	if err := s.opensc(ctx, fmt.Sprintf("%x", c.ATR()), "--atr"); err != nil {
-		return err
-	}
 	// SELECT 1PAY.SYS.DDF01; the tool prints sixteen bytes a line, so that the end of the name stands in the next.
-	if err := s.opensc(ctx, "84 0E 31 50 41 59 2E 53 59 53 2E", "--send-apdu", "00:A4:04:00:0E:31:50:41:59:2E:53:59:53:2E:44:44:46:30:31:00"); err != nil {
+	want := []string{fmt.Sprintf("%x", c.ATR()), "84 0E 31 50 41 59 2E 53 59 53 2E"}
+	if err := s.opensc(ctx, want, "--atr", "--send-apdu", "00:A4:04:00:0E:31:50:41:59:2E:53:59:53:2E:44:44:46:30:31:00"); err != nil {
 		return err
 	}
 	if err := s.End(ctx, "pcscd", terminate); err != nil {
@@ -146,14 +145,15 @@ func (s *shop) read(ctx context.Context, level usbreader.Level, name string) err
 	return r.pull()
 }
 
-// opensc runs Debian's tool, which has to print that. It is run again while pcscd has not found the reader.
-func (s *shop) opensc(ctx context.Context, want string, args ...string) error {
+// opensc runs Debian's tool, which has to print all that. It is run again while pcscd has not found the reader.
+func (s *shop) opensc(ctx context.Context, want []string, args ...string) error {
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer(":", "", " ", "", "\n", "").Replace(s))
 	}
-	return await(ctx, "opensc-tool "+args[0]+" says "+want, func(ctx context.Context) (bool, error) {
-		printed, status, err := s.Run(ctx, nil, "", append([]string{"/usr/bin/opensc-tool"}, args...)...)
-		if err == nil && (status != 0 || !strings.Contains(plain(printed), plain(want))) {
+	return await(ctx, fmt.Sprintf("opensc-tool says %q", want), func(ctx context.Context) (bool, error) {
+		printed, status, err := s.Run(ctx, nil, "", append([]string{"/usr/bin/opensc-tool", "--card-driver", "default"}, args...)...)
+		missing := slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(plain(printed), plain(w)) })
+		if err == nil && (status != 0 || missing) {
 			err = fmt.Errorf("%w: it ended with %d and said: %s", errUnexpected, status, printed)
 		}
 		return err == nil, err

@@ -43,18 +43,24 @@ func (a *Archive) Program(l Libraries, file, name string) error {
 		a.File(filepath.Join(l.Inside, filepath.Base(loader)), 0o755, code)
 	}
 	for _, need := range needs {
-		if a.Has(filepath.Join(l.Inside, need)) {
-			continue
-		}
-		at := l.find(need)
-		if at == "" {
-			return fmt.Errorf("%s: %w: %s in %s", file, ErrLibrary, need, strings.Join(l.Folders, ", "))
-		}
-		if err := a.Program(l, at, filepath.Join(l.Inside, need)); err != nil {
-			return err
+		if err := a.Library(l, need); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return nil
+}
+
+// Library adds a shared library, with those that it needs: one that a program opens by its name. Error: ErrLibrary.
+func (a *Archive) Library(l Libraries, name string) error {
+	inside := filepath.Join(l.Inside, name)
+	if a.Has(inside) {
+		return nil
+	}
+	at := l.find(name)
+	if at == "" {
+		return fmt.Errorf("%w: %s in %s", ErrLibrary, name, strings.Join(l.Folders, ", "))
+	}
+	return a.Program(l, at, inside)
 }
 
 func (l Libraries) find(name string) string {
