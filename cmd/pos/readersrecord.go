@@ -13,6 +13,7 @@ import (
 	"tillway/device/gempc"
 	tapes "tillway/device/session"
 	"tillway/device/transcript"
+	"tillway/device/usb"
 	"tillway/device/usb/libusb"
 	"tillway/device/usbccid"
 	"tillway/emv"
@@ -22,7 +23,10 @@ import (
 // recordFlags are what the technician says.
 type recordFlags struct {
 	driver, port string
+	allow        []string
 	wait         time.Duration
+
+	bus usb.Bus // nil: the machine's own
 }
 
 // recorded is what came of a recording.
@@ -41,7 +45,7 @@ func (a *app) readersRecord() *cobra.Command {
 FILE, which must not be there yet. The terminal must be off: one program at a time has the reader. The file is for whoever keeps Tillway's
 drivers: it shows how this reader behaves, and tests play it. Of a published test card all bytes are in it; of any other
 card, what was exchanged with it is stars. No payment is made, and no PIN is asked for.`,
-		Example: "  pos readers record twin.session --driver gempc --port /dev/ttyS0\n  pos readers record acr39.session --driver usb",
+		Example: "  pos readers record twin.session --driver gempc --port /dev/ttyS0\n  pos readers record acr39.session --driver usb\n  pos readers record new.session --driver usb --allow 1234:5678",
 		RunE: func(c *cobra.Command, argv []string) error {
 			made, err := a.record(c.Context(), f, argv[0])
 			if err != nil {
@@ -56,6 +60,7 @@ card, what was exchanged with it is stars. No payment is made, and no PIN is ask
 	}
 	c.Flags().StringVar(&f.driver, "driver", "gempc", "driver of the reader: gempc or usb")
 	c.Flags().StringVar(&f.port, "port", "", "where the reader is, as in [reader] port of posd.toml")
+	c.Flags().StringSliceVar(&f.allow, "allow", nil, "ids like 1234:5678 of a USB reader that is on no list, as in [reader] allow")
 	c.Flags().DurationVar(&f.wait, "wait", time.Minute, "how long reader and card are waited for")
 	return c
 }
@@ -72,7 +77,18 @@ func openTapped(f recordFlags) (device.Reader, *tapes.Recorder, error) {
 		return r, rec, nil
 	case "usb":
 		rec := tapes.NewRecorder(tapes.Message)
-		r, err := usbccid.Open(usbccid.Config{Bus: libusb.New(), Port: f.port, Tap: rec.Tap})
+		config := usbccid.Config{Bus: f.bus, Port: f.port, Tap: rec.Tap}
+		if f.bus == nil {
+			config.Bus = libusb.New()
+		}
+		for _, text := range f.allow {
+			id, err := usb.ParseID(text)
+			if err != nil {
+				return nil, nil, usage("--allow: %w", err)
+			}
+			config.Allow = append(config.Allow, id)
+		}
+		r, err := usbccid.Open(config)
 		if err != nil {
 			return nil, nil, usage("%w", err)
 		}

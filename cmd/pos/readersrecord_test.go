@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,7 +15,10 @@ import (
 
 	"github.com/creack/pty"
 
+	"tillway/device/ccid"
 	"tillway/device/emulator"
+	"tillway/device/emulator/usbreader"
+	"tillway/device/emulator/virtualusb"
 	"tillway/device/gempc"
 	tapes "tillway/device/session"
 )
@@ -123,11 +128,11 @@ func TestReadersRecordRefuses(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no port":     {[]string{"--driver", "gempc"}, "--port"},
-		"no reader":   {[]string{"--port", "/dev/no-such-port", "--wait", "50ms"}, "is the cable in?"},
-		"no driver":   {[]string{"--driver", "pcsc"}, "gempc and usb"},
-		"no card":     {[]string{"--port", aTwin(t, nil), "--wait", "300ms"}, "in time"},
-		"two files":   {[]string{"another"}, "FILE"},
+		"no port":   {[]string{"--driver", "gempc"}, "--port"},
+		"no reader": {[]string{"--port", "/dev/no-such-port", "--wait", "50ms"}, "is the cable in?"},
+		"no driver": {[]string{"--driver", "pcsc"}, "gempc and usb"},
+		"no card":   {[]string{"--port", aTwin(t, nil), "--wait", "300ms"}, "in time"},
+		"two files": {[]string{"another"}, "FILE"},
 	} {
 		var out, errs strings.Builder
 		a := app{in: strings.NewReader(""), out: &out, errOut: &errs, env: func(string) string { return "" }, dial: noDaemon}
@@ -138,6 +143,89 @@ func TestReadersRecordRefuses(t *testing.T) {
 			t.Errorf("%s: a file was left: %v", name, err)
 		}
 	}
+}
+
+// A reader on USB is recorded too, message by message, and played to the part of the driver that is the same on every wire.
+func TestReadersRecordUSB(t *testing.T) {
+	bus := virtualusb.NewBus()
+	far, err := usbreader.New(usbreader.Config{Level: usbreader.TPDU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plug := bus.Plug(far)
+	defer plug.Unplug()
+	f := recordFlags{driver: "usb", wait: 20 * time.Second, bus: bus}
+	reader, rec, err := openTapped(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.Insert(aCard(t, "debit"))
+	a := app{errOut: takesOut{far.Remove}}
+	card, err := a.present(t.Context(), reader, f.wait)
+	if err = errors.Join(err, reader.Close()); err != nil || card != tapes.TestCard {
+		t.Fatalf("%q, %v", card, err)
+	}
+	s, err := tapes.Read(bytes.NewReader(rec.Session(tapes.Head{Driver: "usb", Reader: reader.Name(), Date: time.Unix(1, 0), Card: card}).Text()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	player, err := tapes.NewPlayer(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := ccid.NewReader(ccid.ReaderConfig{
+		Driver: "played", Reopen: time.Second, Retry: time.Second, Silent: "it says nothing",
+		Connect: func(context.Context) (*ccid.Connection, error) {
+			return &ccid.Connection{
+				Transport: &playing{t: t, player: player}, Poll: 20 * time.Millisecond, Close: func() error { return nil },
+				Greet: func(context.Context, *ccid.Slot) (string, error) { return "", nil },
+			}, nil
+		},
+	})
+	card, err = (&app{errOut: io.Discard}).present(t.Context(), again, f.wait)
+	if err = errors.Join(err, again.Close(), player.Done()); err != nil || card != s.Card {
+		t.Errorf("played: %q, %v", card, err)
+	}
+}
+
+// takesOut is a technician who does what he is told.
+type takesOut struct{ remove func() }
+
+func (w takesOut) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("Take the card out")) {
+		w.remove()
+	}
+	return len(b), nil
+}
+
+// playing is a session behind a driver's transport.
+type playing struct {
+	t      *testing.T
+	player *tapes.Player
+	in     []byte
+}
+
+func (p *playing) Send(_ context.Context, m ccid.Message) (err error) {
+	if p.in, err = p.player.Hear(ccid.Append(nil, m)); err != nil {
+		p.t.Error(err)
+	}
+	return err
+}
+
+func (p *playing) Receive(ctx context.Context) (ccid.Message, error) {
+	switch {
+	case len(p.in) == 0:
+		<-ctx.Done()
+		return ccid.Message{}, ctx.Err()
+	case p.in[0] == ccid.NotifySlotChange:
+		m := ccid.Message{Type: p.in[0], Params: [3]byte{p.in[1]}}
+		p.in = p.in[2:]
+		return m, nil
+	}
+	n := ccid.HeaderLength + int(binary.LittleEndian.Uint32(p.in[1:]))
+	m, err := ccid.Parse(p.in[:n])
+	p.in = p.in[n:]
+	return m, err
 }
 
 // The sessions of testdata, whoever recorded them, are played to the driver of today.
