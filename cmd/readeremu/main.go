@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errs)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(gempcCommand(), vpcdCommand(), usbCommand(), cardCommand(), cardsCommand(), ctlCommand())
+	root.AddCommand(gempcCommand(), printerCommand(), vpcdCommand(), usbCommand(), cardCommand(), cardsCommand(), ctlCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone

@@ -74,11 +74,14 @@ func (p *Printer) Cut() []Slip {
 	return all[:len(all)-1]
 }
 
-// TearOff takes away all paper that was cut off, as customers do.
-func (p *Printer) TearOff() {
+// TearOff takes away all paper that was cut off, as customers do, and gives it.
+func (p *Printer) TearOff() []Slip {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slips = p.slips[len(p.slips)-1:]
+	last := len(p.slips) - 1
+	gone := slices.Clone(p.slips[:last])
+	p.slips = slices.Clone(p.slips[last:])
+	return gone
 }
 
 // Pulses are the drawer pulses so far.

@@ -93,6 +93,9 @@ func TestPaperOut(t *testing.T) {
 	if got := p.Cut()[0].Text(); got != "one\ntwo\nfour\n" {
 		t.Errorf("%q", got)
 	}
+	if torn := p.TearOff(); len(torn) != 1 || torn[0].Text() != "one\ntwo\nfour\n" || len(p.Cut()) != 0 {
+		t.Errorf("torn off: %d papers, %d left", len(torn), len(p.Cut()))
+	}
 }
 
 // A picture of the paper can be written down, for people to look at.
