@@ -11,6 +11,9 @@ import (
 	"tillway/device/iso7816"
 )
 
+// mostDoublings bounds how much rarer a reader is tried that cannot be used.
+const mostDoublings = 10
+
 // powerTries is how often a card is powered anew when the reader's answer is damaged.
 const powerTries = 3
 
@@ -24,6 +27,7 @@ type owner struct {
 	fault   string        // why the card in the slot cannot be used
 	moves   int           // of cards, as the slot had counted them when last looked at
 	next    time.Duration // until the owner looks by itself
+	refused int           // times in a row that a reader was there and could not be used, since the last plugging
 }
 
 // own is the owner's loop. It ends with the driver's life and closes the connection.
@@ -55,6 +59,7 @@ func (r *Reader) own() {
 			if !open {
 				plugged = nil
 			}
+			o.refused = 0
 			if o.look(r.life); o.conn == nil {
 				o.look(r.life) // the one that was lost may be back already, and this was its only word
 			}
@@ -85,11 +90,14 @@ func (r *Reader) connect() {
 	if err != nil {
 		o.next = r.config.Reopen
 		if !errors.Is(err, device.ErrUnplugged) {
-			o.next = r.config.Retry
+			// Permissions come a moment after the plugging in; what is still so later stays so for long.
+			o.next = min(r.config.Retry<<o.refused, max(r.config.Retry, r.config.Reopen))
+			o.refused = min(o.refused+1, mostDoublings)
 		}
 		o.absent(err)
 		return
 	}
+	o.refused = 0
 	o.conn, o.next = conn, conn.Poll
 	transport := conn.Transport
 	if r.config.Tap != nil {

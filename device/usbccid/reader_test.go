@@ -101,7 +101,6 @@ func TestCauses(t *testing.T) {
 			bad: func(p *virtualusb.Plug) { p.Deny(true) }, good: func(p *virtualusb.Plug) { p.Deny(false) }, says: []string{"no permission"},
 		},
 		"held by another program": {
-			bad: func(p *virtualusb.Plug) { p.Hold(0, "usbfs") }, good: func(p *virtualusb.Plug) { p.Hold(0, "") }, says: []string{"held by another program"},
 		},
 		"not on the list":   {id: stranger, says: []string{"1234:5678", "reader.allow"}},
 		"allowed":           {id: stranger, allow: []usb.ID{stranger}},
@@ -110,7 +109,6 @@ func TestCauses(t *testing.T) {
 		"by its model":      {port: "04e6:5116"},
 		"by its socket":     {port: "1-2"},
 		"by its serial":     {port: "SN 17"},
-		"a kernel's driver": {bad: func(p *virtualusb.Plug) { p.Hold(0, "pn533_usb") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -135,7 +133,7 @@ func TestCauses(t *testing.T) {
 				}
 				if c.good != nil {
 					c.good(p)
-					settled(time.Second)
+					settled(5 * time.Second) // the longest that it takes until the driver tries again
 				}
 				if status := r.Status(); (c.says == nil || c.good != nil) && status.Condition != device.NoCard {
 					t.Errorf("%+v", status)
@@ -146,6 +144,34 @@ func TestCauses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reader that cannot be opened is tried soon after it was plugged in, for udevd comes a moment later, and rarely afterwards.
+func TestRefusedIsTriedRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := virtualusb.NewBus()
+		counted := &traffic{Bus: bus}
+		r := driven(t, usbccid.Config{Bus: counted})
+		settled(time.Minute)
+		again := bus.Plug(emulated(t, usbreader.Config{}))
+		again.Deny(true)
+		defer again.Unplug()
+		counted.taken()
+		settled(time.Minute)
+		if _, lists := counted.taken(); lists < 12 || lists > 20 {
+			t.Errorf("%d tries in a minute", lists)
+		}
+		again.Unplug()
+		quick := bus.Plug(emulated(t, usbreader.Config{}))
+		quick.Deny(true)
+		defer quick.Unplug()
+		settled(100 * time.Millisecond)
+		quick.Deny(false)
+		settled(time.Second)
+		if status := r.Status(); status.Condition != device.NoCard {
+			t.Errorf("a second after it was permitted: %+v", status)
+		}
+	})
 }
 
 // A device that lies about itself is refused with the reason, and the good one beside it is driven.
