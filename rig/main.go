@@ -106,7 +106,7 @@ type scenario struct {
 
 // scenarios are all, in the order in which they are played: those of one [reader] table together.
 func scenarios() []scenario {
-	return slices.Concat(serialScenarios(), ccidScenarios(), pcscScenarios(), oracleScenarios())
+	return slices.Concat(serialScenarios(), ccidScenarios(), stripeScenarios(), pcscScenarios(), oracleScenarios())
 }
 
 // play plays all scenarios, goes on behind one that fails, and gives the failures.
