@@ -74,11 +74,13 @@ mutants: deps ## switch security rules off, one at a time: the test that SECURIT
 memory: deps ## search the memory of posd and keyd after 100 sales with PIN, and the disk, for PINs, keys and card numbers
 	$(GO) test -count=1 -timeout 10m -run '^(TestScanFinds|TestScheduleIsWhatCiphersHold|TestMemoryHoldsNoKeyAndNoPIN)$$' -v ./cmd/demo -pin.sales 100
 
+LIMIT ?= 3m
+ONLY  ?=
 deps-usb: deps ## install what is missing for test-usb
 	@sh make/deps-usb.sh
 
-test-usb: deps-usb ## readers, cables and cards in a virtual machine: the real posd on USB readers, under three minutes
-	@GO='$(GO)' sh make/test-usb.sh
+test-usb: deps-usb ## readers, cables and cards in a virtual machine: the real posd on USB readers, under three minutes; ONLY="words|others" plays some
+	@GO='$(GO)' sh make/test-usb.sh -limit '$(LIMIT)' -only "$(ONLY)"
 
 test-pcsc: deps ## the PC/SC driver against Debian's pcscd, libccid, vsmartcard and opensc; installs them; needs root
 	@GO='$(GO)' sh make/test-pcsc.sh
