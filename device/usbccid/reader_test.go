@@ -100,15 +100,14 @@ func TestCauses(t *testing.T) {
 		"no permission": {
 			bad: func(p *virtualusb.Plug) { p.Deny(true) }, good: func(p *virtualusb.Plug) { p.Deny(false) }, says: []string{"no permission"},
 		},
-		"held by another program": {
-		},
-		"not on the list":   {id: stranger, says: []string{"1234:5678", "reader.allow"}},
-		"allowed":           {id: stranger, allow: []usb.ID{stranger}},
-		"another socket":    {port: "1-4", says: []string{"no USB card reader 1-4", "unplugged"}},
-		"another model":     {port: "08e6:3437", says: []string{"no USB card reader 08e6:3437"}},
-		"by its model":      {port: "04e6:5116"},
-		"by its socket":     {port: "1-2"},
-		"by its serial":     {port: "SN 17"},
+		"held by another program": {},
+		"not on the list":         {id: stranger, says: []string{"1234:5678", "reader.allow"}},
+		"allowed":                 {id: stranger, allow: []usb.ID{stranger}},
+		"another socket":          {port: "1-4", says: []string{"no USB card reader 1-4", "unplugged"}},
+		"another model":           {port: "08e6:3437", says: []string{"no USB card reader 08e6:3437"}},
+		"by its model":            {port: "04e6:5116"},
+		"by its socket":           {port: "1-2"},
+		"by its serial":           {port: "SN 17"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
