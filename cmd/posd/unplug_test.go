@@ -104,6 +104,7 @@ func TestUnplugHundred(t *testing.T) {
 			must(t)(err)
 			u := &unplugging{T: t, plugged: p, stack: s, card: emulator.NewCard(card), ends: map[terminal.State]int{}}
 			u.sale(nil)
+			u.taken()
 			var before [2]int
 			for i := range unplugTimes {
 				u.round(i)
@@ -175,6 +176,19 @@ func (u *unplugging) round(i int) {
 	}
 	u.remove()
 	u.status(device.NoCard)
+	u.taken()
+}
+
+// taken waits until the terminal knows that the card is out: nobody puts the next one in sooner.
+func (u *unplugging) taken() {
+	u.Helper()
+	for range 3000 {
+		if !u.lane.Snapshot().CardLeft {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	u.Fatalf("the terminal still waits for the card: %+v", u.lane.Snapshot())
 }
 
 // sale is one from its order to its end; waiting, if there is one, is done before the card comes.

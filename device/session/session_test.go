@@ -40,12 +40,12 @@ func TestReadRefuses(t *testing.T) {
 	if s.Driver != "gempc" || s.Framing != Serial || s.Card != TestCard || len(s.Frames) < 20 || !bytes.Equal(s.Text(), whole) {
 		t.Errorf("%+v, %d frames", s.Head, len(s.Frames))
 	}
-	for n := 0; n < len(whole); n += 5 {
+	for n := 0; n < len(whole); n += 29 {
 		if _, err := Read(bytes.NewReader(whole[:n])); !errors.Is(err, ErrSession) {
 			t.Fatalf("cut off after %d bytes: %v", n, err)
 		}
 	}
-	for n := 0; n < len(whole); n += 5 {
+	for n := 0; n < len(whole); n += 29 {
 		edited := bytes.Clone(whole)
 		edited[n] ^= 1
 		if _, err := Read(bytes.NewReader(edited)); !errors.Is(err, ErrSession) {
