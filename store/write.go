@@ -29,7 +29,8 @@ func (st *statements) prepare(ctx context.Context, db *sql.DB) error {
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, nullif(?, ''), ?, ?, ?)`},
 		{&st.sale, `UPDATE sale SET batch = ?, state = ?, final = ?, seq = ?, token = nullif(?, ''), minor = ?
 			WHERE id = ? AND acquirer = ? AND state = ? AND kind = ? AND about = ? AND final = 0`},
-		{&st.goOver, "UPDATE sale SET batch = ?1, seq = ?2 WHERE id = ?3 AND acquirer = ?4 AND state = ?5 AND kind = ?6 AND final <> 0 AND batch < ?1"},
+		{&st.goOver, `UPDATE sale SET batch = ?1, seq = ?2 WHERE id = ?3 AND acquirer = ?4 AND state = ?5 AND kind = ?6 AND about = ?7
+			AND coalesce(token, '') = ?8 AND minor = ?9 AND final <> 0 AND batch < ?1`},
 		{&st.newDebt, "INSERT INTO owed (" + owedColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{&st.debt, "UPDATE owed SET state = ?, final = ?, attempts = ?, not_before = ?, reason = ? WHERE id = ? AND final = 0"},
 		{&st.seal, "INSERT INTO card (purpose, id, key, sealed) VALUES (?, ?, ?, ?)"},
@@ -91,7 +92,11 @@ func (s *Store) writeSale(ctx context.Context, tx *sql.Tx, r *row) error {
 		_, err = exec(ctx, tx, s.stmt.newSale, int64(sale.ID), sale.Acquirer, sale.Batch,
 			string(sale.State), sale.State.Final(), sale.Key, r.seq, sale.Token, string(sale.Kind), sale.CapturedMinor(), int64(sale.Of))
 	case r.event == terminal.LeftOutEvent:
-		err = one(exec(ctx, tx, s.stmt.goOver, sale.Batch, r.seq, int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind)))
+		if sale.State != r.from { // it goes over, and nothing else of it changes
+			return fmt.Errorf("sale %d, %s: %w", sale.ID, r.event, errProjection)
+		}
+		err = one(exec(ctx, tx, s.stmt.goOver, sale.Batch, r.seq, int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind), int64(sale.Of),
+			sale.Token, sale.CapturedMinor()))
 	default:
 		err = one(exec(ctx, tx, s.stmt.sale, sale.Batch, string(sale.State), sale.State.Final(), r.seq,
 			sale.Token, sale.CapturedMinor(), int64(sale.ID), sale.Acquirer, string(r.from), string(sale.Kind), int64(sale.Of)))

@@ -295,9 +295,33 @@ func (p *pair) settle() {
 	if row.Event == terminal.BatchDrained {
 		p.batches++
 	}
-	if err := p.append(true, terminal.Entry{Time: p.now, Kind: terminal.BatchEntry, Event: string(row.Event), Batch: &b}); err != nil {
+	entries := []terminal.Entry{{Time: p.now, Kind: terminal.BatchEntry, Event: string(row.Event), Batch: &b}}
+	if row.Event == terminal.BatchDrained {
+		entries = append(entries, p.goOver(b)...)
+	}
+	if err := p.append(true, entries...); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// goOver is what a batch's totals leave out, on its way into the next.
+func (p *pair) goOver(b terminal.Batch) (entries []terminal.Entry) {
+	p.t.Helper()
+	items, err := p.files.journal.Items(p.t.Context(), b.Acquirer, b.Number) // these know their cards
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, s := range terminal.GoOver(items, b.Number+1) {
+		p.seen["left out"] = true
+		if s.LeftOut != b.Number {
+			p.seen["left out again"] = true
+		}
+		s.Updated = p.now.UTC()
+		entries = append(entries, terminal.Entry{
+			Time: p.now, Kind: terminal.SaleEntry, From: s.State, Event: terminal.LeftOutEvent, Sale: &s, Note: "walked",
+		})
+	}
+	return entries
 }
 
 // TestJournalsAgree walks the state tables at random, writes the same to the store and to the simulation's journal in memory, and
@@ -325,7 +349,7 @@ func TestJournalsAgree(t *testing.T) {
 		}
 		p.same(fmt.Sprintf("step %d", step))
 	}
-	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff", "batch Closed", "batch Disputed", "batch Uploading"}, finalStates...) {
+	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff", "batch Closed", "batch Disputed", "batch Uploading", "left out", "left out again"}, finalStates...) {
 		if !p.seen[s] {
 			t.Errorf("no walk reached %s", s)
 		}
@@ -353,6 +377,36 @@ func TestJournalsRefuseAlike(t *testing.T) {
 		"from a final state": {
 			sale(func(e *terminal.Entry) { e.Sale.State = terminal.Declined }),
 			sale(func(e *terminal.Entry) { e.From = terminal.Declined }),
+		},
+		"left out before it is over": {
+			sale(func(*terminal.Entry) {}),
+			sale(func(e *terminal.Entry) {
+				e.From, e.Event, e.Sale.Batch, e.Sale.LeftOut = terminal.AwaitCard, terminal.LeftOutEvent, 2, 1
+			}),
+		},
+		"left out, and another state": {
+			sale(func(e *terminal.Entry) { e.Sale.State = terminal.Approved }),
+			sale(func(e *terminal.Entry) {
+				e.From, e.Event, e.Sale.State, e.Sale.Batch, e.Sale.LeftOut = terminal.Approved, terminal.LeftOutEvent, terminal.Declined, 2, 1
+			}),
+		},
+		"left out, and another amount": {
+			sale(func(e *terminal.Entry) { e.Sale.State = terminal.Approved }),
+			sale(func(e *terminal.Entry) {
+				e.From, e.Event, e.Sale.State, e.Sale.Batch, e.Sale.LeftOut = terminal.Approved, terminal.LeftOutEvent, terminal.Approved, 2, 1
+				e.Sale.Amount.Minor++
+			}),
+		},
+		"left out into the batch that it is in": {
+			sale(func(e *terminal.Entry) { e.Sale.State = terminal.Approved }),
+			sale(func(e *terminal.Entry) {
+				e.From, e.Event, e.Sale.State, e.Sale.LeftOut = terminal.Approved, terminal.LeftOutEvent, terminal.Approved, 1
+			}),
+		},
+		"left out, and never made": {
+			sale(func(e *terminal.Entry) {
+				e.From, e.Event, e.Sale.State, e.Sale.Batch, e.Sale.LeftOut = terminal.Approved, terminal.LeftOutEvent, terminal.Approved, 2, 1
+			}),
 		},
 		"a reversal without its message": {sale(func(e *terminal.Entry) { e.Duties = []terminal.Duty{terminal.OweReversal} })},
 		"an advice without its message": {sale(func(e *terminal.Entry) {

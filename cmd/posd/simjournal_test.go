@@ -156,6 +156,9 @@ func (j *memoryJournal) writeSale(r memoryRow) error {
 	if (was == nil) != (r.from == terminal.Ready || r.from == "") || (was != nil && (was.head.State != r.from || was.head.State.Final() != (r.event == terminal.LeftOutEvent))) {
 		return errMemory
 	}
+	if r.event == terminal.LeftOutEvent && (was.head.State != r.sale.State || was.head.Batch >= r.sale.Batch || was.head.Taken() != r.sale.Taken()) {
+		return errMemory
+	}
 	if was == nil && r.sale.Key != "" {
 		if _, taken := j.keys[r.sale.Key]; taken {
 			return errMemory
