@@ -36,6 +36,7 @@ const (
 	maxExtensions   = 200                    // times that one command may ask for more time
 	maxExtended     = time.Minute            // and how long one may take in all, its first wait not counted
 	maxStale        = 100                    // answers to older commands that are thrown away for one command
+	maxMoves        = 100                    // movements told in the middle of one: more are a contact that is broken, or a lie
 )
 
 // Slot is one slot of a reader: what is in it, and the conversation with it. One goroutine owns it.
@@ -278,7 +279,7 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		return Message{}, fmt.Errorf("command %02X: %w", m.Type, err)
 	}
 	limit, latest := s.patience+wait, time.Now().Add(wait+maxExtended)
-	extensions, stale := 0, 0
+	extensions, stale, moves := 0, 0, 0
 	out := false // the card's removal was told since the command
 	for {
 		answer, err := s.receive(ctx, limit)
@@ -296,6 +297,10 @@ func (s *Slot) exchange(ctx context.Context, m Message, wait time.Duration) (Mes
 		}
 		if answer.Type == NotifySlotChange {
 			s.moved = true
+			if moves++; moves > maxMoves { // each would begin the wait anew, and it would never end
+				s.abort(ctx, m.Seq)
+				return Message{}, fmt.Errorf("command %02X: %w: %d card movements in the middle of it", m.Type, device.ErrTimeout, moves)
+			}
 			if answer.Params[0]&1 == 0 {
 				s.moves++
 				s.icc, out = NoICC, true

@@ -305,3 +305,28 @@ func TestRefreshEscapeAndPowerOff(t *testing.T) {
 		}
 	})
 }
+
+// flood is a reader that tells movements and nothing else, without end.
+type flood struct{}
+
+func (flood) Send(context.Context, Message) error { return nil }
+
+func (flood) Receive(ctx context.Context) (Message, error) {
+	select {
+	case <-time.After(2 * time.Second):
+		return Message{Type: NotifySlotChange, Params: [3]byte{MovedIn}}, nil
+	case <-ctx.Done():
+		return Message{}, ctx.Err()
+	}
+}
+
+// A reader that tells movements for ever keeps nobody for ever: each is news, none is the answer.
+func TestMovementsWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := NewSlot(flood{}, 0).Refresh(ctx); !errors.Is(err, device.ErrTimeout) {
+			t.Errorf("%v, want a reader that does not answer", err)
+		}
+	})
+}
