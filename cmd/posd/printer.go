@@ -93,8 +93,11 @@ func (p *paperPrinter) Print(ctx context.Context, page []receipt.Block) error {
 		part = escpos.Part{Picture: &escpos.Picture{Stride: drawn.Stride, Rows: drawn.Rows}}
 	}
 	err := p.Printer.Print(ctx, []escpos.Part{part})
-	if errors.Is(err, escpos.ErrUnconfirmed) {
+	switch {
+	case errors.Is(err, escpos.ErrUnconfirmed):
 		return fmt.Errorf("%w: %w", spool.ErrUnconfirmed, err)
+	case errors.Is(err, escpos.ErrBroken):
+		return fmt.Errorf("%w: %w", spool.ErrBroken, err)
 	}
 	return err
 }

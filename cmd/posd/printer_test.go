@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	virtual "tillway/device/emulator/escpos"
+	"tillway/device/escpos"
 	"tillway/terminal"
 	"tillway/terminal/people"
 	"tillway/terminal/profile"
@@ -236,6 +239,37 @@ func TestPrinterOfARunningDaemon(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// dying is the line of a printer whose power fails once the paper is out.
+type dying struct{ escpos.Line }
+
+func (d dying) Write(ctx context.Context, b []byte) error {
+	if bytes.Contains(b, []byte("\x1D(H")) {
+		_ = d.Close()
+	}
+	return d.Line.Write(ctx, b)
+}
+
+// A printer that goes away when the paper is out counts as a try: the queue holds the receipt then, and does not print it without end.
+func TestPrinterGoesAwayAtTheEnd(t *testing.T) {
+	_, port := networkPrinter(t, virtual.Config{})
+	driver := escpos.New(escpos.Config{Port: port, Open: func(ctx context.Context) (escpos.Line, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "tcp", strings.TrimPrefix(port, "tcp://"))
+		if err != nil {
+			return nil, err
+		}
+		return dying{escpos.NewLine(port, c)}, nil
+	}})
+	p := &paperPrinter{Printer: driver, columns: 48, dots: 576, language: "en"}
+	err := p.Print(t.Context(), []receipt.Block{{Layout: receipt.Big, Text: "RECEIPT"}})
+	if !errors.Is(err, spool.ErrBroken) || errors.Is(err, spool.ErrUnconfirmed) {
+		t.Errorf("%v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

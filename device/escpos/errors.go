@@ -17,6 +17,7 @@ var (
 	ErrOffline     = errors.New("the receipt printer is off line: see whether its feed button is pressed, then switch it off and on")
 	ErrSilent      = errors.New("the receipt printer does not answer: is it switched on, and its cable in?")
 	ErrUnconfirmed = errors.New("the receipt printer has not said that the receipt is printed")
+	ErrBroken      = errors.New("the receipt printer went away in the middle of a receipt") // beside ErrSilent or device.ErrUnplugged
 )
 
 // trouble is what keeps a printer in a state from printing; nil: nothing.
@@ -36,6 +37,14 @@ func (s State) trouble() error {
 		return ErrOffline
 	}
 	return nil
+}
+
+// midway is the error of a job of which bytes have left: a printer that has gone then may have printed all of it.
+func midway(err error) error {
+	if errors.Is(err, ErrSilent) || errors.Is(err, device.ErrUnplugged) || errors.Is(err, device.ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return err
 }
 
 // lineError words an error of a line that was open.

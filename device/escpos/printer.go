@@ -296,7 +296,8 @@ func (p *Printer) gone(err error) error {
 const interrupted = "INTERRUPTED: NOT A RECEIPT"
 
 // Print prints a job and cuts the paper. nil means that the printer has said that it is on paper. Every error may leave a part of it there, or all
-// of it: the next job is then begun behind a line that says so. Errors as Ready's, and ErrUnconfirmed.
+// of it: the next job is then begun behind a line that says so. Errors as Ready's, ErrUnconfirmed, and ErrBroken
+// where the printer was lost after the job's first bytes.
 func (p *Printer) Print(ctx context.Context, job []Part) error {
 	var commands [][]byte
 	for _, part := range job {
@@ -319,10 +320,10 @@ func (p *Printer) Print(ctx context.Context, job []Part) error {
 	}
 	p.begun = true
 	if err := p.send(ctx, append(commands, partialCut)); err != nil {
-		return p.gone(err)
+		return midway(p.gone(err))
 	}
 	if err := p.confirm(ctx); err != nil {
-		return p.gone(err)
+		return midway(p.gone(err))
 	}
 	p.begun = false
 	return nil

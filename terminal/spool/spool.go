@@ -18,6 +18,7 @@ import (
 var (
 	ErrNoPrinter   = errors.New("no receipt printer is configured")
 	ErrUnconfirmed = errors.New("the printer has not confirmed") // what a Printer's error wraps when the paper may well be right
+	ErrBroken      = errors.New("the printer went away")         // what it wraps when that was in the middle of a paper
 	ErrFull        = errors.New("too many papers wait for the printer")
 	ErrOver        = errors.New("nothing is printed any more: see the log of the terminal, and start it again")
 	ErrJob         = errors.New("there is no such paper")
@@ -55,7 +56,8 @@ type Job struct {
 type Printer interface {
 	// Ready says whether it would print now, and else why not, with what to do.
 	Ready(ctx context.Context) error
-	// Print returns nil when the printer says that all is on paper. An error that wraps ErrUnconfirmed counts as a try.
+	// Print returns nil when the printer says that all is on paper. An error that wraps ErrUnconfirmed or ErrBroken counts as a
+	// try: a printer whose power fails with each cut comes back by itself, and would print the same paper until the roll is at its end.
 	Print(ctx context.Context, page []receipt.Block) error
 	// Unfinished says that an earlier process began a paper that was not confirmed.
 	Unfinished()
@@ -291,7 +293,7 @@ func (s *Spool) print(ctx context.Context) (time.Duration, error) {
 		return 0, nil
 	}
 	s.cfg.Log.Warn("a receipt is not printed yet", "what", j.What, "sale", j.Sale, "err", err)
-	if errors.Is(err, ErrUnconfirmed) {
+	if errors.Is(err, ErrUnconfirmed) || errors.Is(err, ErrBroken) {
 		j.Tries++
 		j.Held, s.dirty = j.Tries >= maxTries, true
 	}

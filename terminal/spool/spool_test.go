@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type shop struct {
 	file  string
 	cfg   virtual.Config
 	way   escpos.Confirm
+	dies  bool // the printer goes off the line with each question whether all is on paper, and comes back
 
 	mu      sync.Mutex // guards what follows
 	rows    []terminal.JournalRow
@@ -125,8 +127,11 @@ func (o onPaper) Print(ctx context.Context, page []receipt.Block) error {
 		}
 	}
 	err := o.Printer.Print(ctx, []escpos.Part{p})
-	if errors.Is(err, escpos.ErrUnconfirmed) || errors.Is(err, escpos.ErrSilent) {
+	switch {
+	case errors.Is(err, escpos.ErrUnconfirmed):
 		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	case errors.Is(err, escpos.ErrBroken):
+		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	return err
 }
@@ -162,7 +167,11 @@ func (s *shop) run(copies ...receipt.Copy) (spool *Spool, stop func()) {
 		s.unplug = func() { _ = there.Close() }
 		s.mu.Unlock()
 		s.serving.Go(func() { _ = s.paper.Serve(s.t.Context(), there) })
-		return escpos.NewLine("pipe", here), nil
+		line := escpos.NewLine("pipe", here)
+		if s.dies {
+			return dying{line}, nil
+		}
+		return line, nil
 	}})
 	spool, err := Open(Config{
 		Path: s.file, Lane: s, Journal: s, End: int64(len(s.rows)), Printer: onPaper{driver}, Draw: s.draw, Copies: copies, Clock: time.Now,
@@ -183,6 +192,35 @@ func (s *shop) run(copies ...receipt.Copy) (spool *Spool, stop func()) {
 		}
 		_ = driver.Close()
 		s.serving.Wait()
+	})
+}
+
+// dying is the line of a printer whose power fails once the paper is out.
+type dying struct{ escpos.Line }
+
+func (d dying) Write(ctx context.Context, b []byte) error {
+	if bytes.Contains(b, []byte("\x1D(H")) {
+		_ = d.Close()
+	}
+	return d.Line.Write(ctx, b)
+}
+
+// A printer that goes away at the end of each paper and comes back by itself does not print one receipt until the roll is at its end.
+func TestDiesAtEveryCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, virtual.Config{})
+		s.dies = true
+		spool, stop := s.run(receipt.Customer)
+		defer stop()
+		s.ends(approved(1))
+		time.Sleep(10 * time.Minute)
+		first, again := s.printed()
+		if n := first["1 customer"] + again["1 customer"]; n != maxTries || first["1 customer"] != 1 {
+			t.Errorf("printed %v, again %v", first, again)
+		}
+		if st := spool.Status(); st.Held == nil || st.Held.Sale != 1 || st.Ready {
+			t.Errorf("%+v", st)
+		}
 	})
 }
 
