@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -40,8 +41,9 @@ const (
 // Swipes deciphers what a stripe reader enciphered. The reader's initial key stays in the module. What comes back is clear card
 // data, and the caller's to guard as what a chip says.
 type Swipes interface {
-	// DecipherSwipe deciphers each block under the reader's key. A serial number that is not above the last one is refused: a
-	// recorded swipe pays for nothing again; the last one is on disk with the module's next commit. Errors: ErrNoKey, ErrUsage (the
+	// DecipherSwipe deciphers each block under the reader's key. A serial number that is not above that of the last card is refused: a
+	// recorded swipe pays for nothing again; the last one is on disk with the module's next commit. A serial number comes in clear, so
+	// one counts only when a track 2 came out of its blocks: else anybody at the cable ends the reader's use with one high number. Errors: ErrNoKey, ErrUsage (the
 	// serial number is another reader's), ErrReplayed, ErrRequest.
 	DecipherSwipe(ctx context.Context, s EncipheredSwipe) ([][]byte, error)
 }
@@ -84,12 +86,37 @@ func (f *File) DecipherSwipe(ctx context.Context, s EncipheredSwipe) (out [][]by
 	if err != nil {
 		return nil, err
 	}
+	if !holdsTrack2(out) {
+		return out, nil // noise, or nobody's: no card that could be paid with again
+	}
 	c := f.content.clone()
 	c.marks[k.markName()] = counter + 1
 	f.mu.Lock()
 	f.content = c
 	f.mu.Unlock()
 	return out, nil
+}
+
+// holdsTrack2 says that the texts, one behind the other without the zeros that fill them up, hold a start sentinel, an account number and
+// a separator (ISO/IEC 7813). Whatever is a card to anybody holds them (device/magstripe); what another key makes of noise does not.
+func holdsTrack2(texts [][]byte) bool {
+	const least, most = 8, 19 // digits of an account number
+	digits := -1              // since the start sentinel; below 0: there was none
+	for _, text := range texts {
+		for _, c := range bytes.TrimRight(text, "\x00") {
+			switch {
+			case c == ';':
+				digits = 0
+			case digits >= 0 && c >= '0' && c <= '9':
+				digits++
+			case c == '=' && digits >= least && digits <= most:
+				return true
+			default:
+				digits = -1
+			}
+		}
+	}
+	return false
 }
 
 // decipherSwipe derives the swipe's working key from the reader's initial key, as a host does. Within guarded.

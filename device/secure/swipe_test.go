@@ -42,6 +42,41 @@ var ksnSwipe = x9.KSN(unhex("FFFF9876543212000000"))
 
 func swipeAt(counter uint32) []byte { k := ksnSwipe.WithCounter(counter); return k[:] }
 
+// swiped is a test card's track 2 as the reader of this serial number sends it.
+func swiped(t testing.TB, ksn []byte, use x9.TDESUse) []byte {
+	t.Helper()
+	text := []byte(";4761739001010119=28122011143812300000?\x00")
+	return must(x9.EncryptCBC(hostTDES(t, ksn, use), make([]byte, x9.BlockSize), text))(t)
+}
+
+// A serial number comes in clear. One from whoever holds the cable, high and with noise behind it, does not end the reader's use.
+func TestNoiseDoesNotCount(t *testing.T) {
+	bothWays(t, Options{}, func(t *testing.T, r *rig) {
+		loadReader(t, r, ksnSwipe)
+		noise := EncipheredSwipe{KSN: swipeAt(0x1FF000), Variant: SwipePINKey, Blocks: [][]byte{bytes.Repeat([]byte{0x5A}, 40)}}
+		if _, err := r.DecipherSwipe(t.Context(), noise); err != nil {
+			t.Fatal(err)
+		}
+		card := EncipheredSwipe{KSN: swipeAt(1), Variant: SwipePINKey, Blocks: [][]byte{swiped(t, swipeAt(1), x9.TDESPIN)}}
+		if _, err := r.DecipherSwipe(t.Context(), card); err != nil {
+			t.Errorf("the reader's next card: %v", err)
+		}
+		_, err := r.DecipherSwipe(t.Context(), card)
+		want(t, "the same card's swipe again", err, ErrReplayed)
+	})
+}
+
+func TestHoldsTrack2(t *testing.T) {
+	for text, holds := range map[string]bool{
+		";4761739001010119=2812201?": true, "%B4761739001010119^A^2812201?;4761739001010119=2812201?": true, ";;12345678=": true,
+		"": false, ";4761739001010119": false, "4761739001010119=": false, ";1234567=": false, ";12345678901234567890=": false, ";47617390x1010119=": false,
+	} {
+		if holdsTrack2([][]byte{[]byte(text[:len(text)/2] + "\x00\x00"), []byte(text[len(text)/2:])}) != holds {
+			t.Errorf("%q: %v", text, !holds)
+		}
+	}
+}
+
 // loadReader loads the key of the reader that has this serial number.
 func loadReader(t testing.TB, r *rig, ksn x9.KSN) {
 	t.Helper()
@@ -96,7 +131,7 @@ func TestSwipeUnderAES(t *testing.T) {
 
 func TestSwipesRefused(t *testing.T) {
 	bothWays(t, Options{}, func(t *testing.T, r *rig) {
-		block := make([]byte, 40)
+		block := swiped(t, swipeAt(9), x9.TDESPIN)
 		good := EncipheredSwipe{KSN: swipeAt(9), Variant: SwipePINKey, Blocks: [][]byte{block}}
 		_, err := r.DecipherSwipe(t.Context(), good)
 		want(t, "without a key", err, ErrNoKey)
@@ -134,7 +169,7 @@ func TestSwipesAcrossARestart(t *testing.T) {
 	o := Options{Path: filepath.Join(t.TempDir(), "keys"), First: true, Witness: filepath.Join(t.TempDir(), "witness")}
 	r := newRig(t, o, false)
 	loadReader(t, r, ksnSwipe)
-	s := EncipheredSwipe{KSN: swipeAt(3), Variant: SwipeDataKey, Blocks: [][]byte{make([]byte, 40)}}
+	s := EncipheredSwipe{KSN: swipeAt(3), Variant: SwipeDataKey, Blocks: [][]byte{swiped(t, swipeAt(3), x9.TDESDataRequest)}}
 	if _, err := r.DecipherSwipe(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
