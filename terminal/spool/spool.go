@@ -215,6 +215,7 @@ func (s *Spool) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
+			s.tell(ErrOver) // or the last word would stand, that it prints
 			return fmt.Errorf("receipts to be printed: %w", err)
 		}
 		if wait == 0 {

@@ -497,3 +497,30 @@ func TestDamagedFile(t *testing.T) {
 		}
 	}
 }
+
+// A journal that cannot be read ends printing, and the status says so: it does not stay at the last good word.
+func TestOverIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, virtual.Config{})
+		spool, err := Open(Config{
+			Path: s.file, Lane: s, Journal: broken{}, Draw: s.draw, Clock: time.Now, Log: testLog(t),
+			Printer: onPaper{escpos.New(escpos.Config{Port: "tcp://192.0.2.1"})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := spool.Run(t.Context()); err == nil {
+			t.Fatal("it goes on without a journal")
+		}
+		if st := spool.Status(); st.Ready || st.Cause != ErrOver.Error() {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// broken is a journal on a disk that has failed.
+type broken struct{}
+
+func (broken) Rows(context.Context, int64, int) ([]terminal.JournalRow, error) {
+	return nil, errors.New("input/output error")
+}
