@@ -21,6 +21,8 @@ const (
 	maxGap      = 500 * time.Millisecond // silence in the middle of an answer, after which it is not going on
 	maxEmpty    = 100                    // empty transfers for one answer
 	mostDrained = 1024                   // packets of an answer that cannot be
+	mostDamaged = 10                     // transfers of the interrupt endpoint that fail one after another, before it is given up
+	afterDamage = 100 * time.Millisecond // before the next of them
 )
 
 // wire carries CCID messages over a USB device. It is a ccid.Transport and a ccid.Aborter, owned by one goroutine; two of its
@@ -238,13 +240,21 @@ func (w *wire) readRest(missing int) ([]byte, error) {
 // readMoves reads the interrupt endpoint until the device is gone.
 func (w *wire) readMoves() {
 	b := make([]byte, w.layout.interrupt.MaxPacket)
-	for w.life.Err() == nil {
+	for damaged := 0; w.life.Err() == nil; {
 		n, err := w.device.Read(w.life, w.layout.interrupt.Address, b)
 		if err != nil {
 			_ = w.classed(w.layout.interrupt.Address, err)
-			notify(w.changed) // the next look finds out whether the reader is gone
-			return
+			notify(w.changed) // the next look finds out whether the reader is gone, and what moved meanwhile
+			if damaged++; !errors.Is(err, device.ErrProtocol) || damaged > mostDamaged {
+				return
+			}
+			select { // one damaged transfer is no reason to hear of no card any more
+			case <-time.After(afterDamage):
+			case <-w.life.Done():
+			}
+			continue
 		}
+		damaged = 0
 		if state, ok := slotChange(b[:n]); ok {
 			w.move(state)
 			notify(w.changed)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,7 @@ type raw struct {
 	in, moves     virtualusb.Queue
 	say           func(r *raw, command []byte)
 	aborted       []uint16
+	damaged       atomic.Int32 // transfers of the interrupt endpoint that are still to fail
 }
 
 func (r *raw) Descriptors() virtualusb.Descriptors {
@@ -45,6 +47,9 @@ func (r *raw) Out(_ context.Context, _ uint8, data []byte) error { r.say(r, data
 
 func (r *raw) In(ctx context.Context, endpoint uint8, most int) ([]byte, error) {
 	if endpoint == 0x81 {
+		if r.damaged.Add(-1) >= 0 {
+			return nil, device.ErrProtocol
+		}
 		return r.moves.Next(ctx, most)
 	}
 	return r.in.Next(ctx, most)
@@ -274,4 +279,32 @@ func FuzzAnswers(f *testing.F) {
 		}
 		t.Fatal("reading does not end")
 	})
+}
+
+// A transfer of the interrupt endpoint that is damaged, by a motor beside the till perhaps, leaves the reader's word on cards heard; an
+// endpoint that does nothing but fail is given up.
+func TestDamagedInterrupt(t *testing.T) {
+	for damaged, heard := range map[int32]bool{0: true, 1: true, mostDamaged: true, mostDamaged + 1: false} {
+		synctest.Test(t, func(t *testing.T) {
+			looks := 0
+			fine := answers(func(byte) [][]byte { return nil })
+			r := &raw{}
+			r.say = func(r *raw, m []byte) {
+				if m[0] == ccid.GetSlotStatus {
+					looks++
+				}
+				fine(r, m)
+			}
+			r.damaged.Store(damaged)
+			open(t, r)
+			time.Sleep(pollTold + pollTold/2) // in the middle between two looks of the driver's own
+			synctest.Wait()
+			before := looks
+			r.moves.Put([]byte{ccid.NotifySlotChange, ccid.MovedIn})
+			synctest.Wait()
+			if got := looks > before; got != heard {
+				t.Errorf("after %d damaged transfers: a movement heard %v, want %v", damaged, got, heard)
+			}
+		})
+	}
 }
