@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -182,4 +183,38 @@ func (j *memoryJournal) Exposure(_ context.Context, acquirer string, way termina
 		}
 	}
 	return e, nil
+}
+
+// settledByHand are the transactions whose void was given up by a supervisor: what the host made of that is between two people.
+func (c *checker) settledByHand() map[int64]bool {
+	all := map[int64]bool{}
+	for _, o := range c.owners {
+		if o.sale.Kind == "void" && (o.reversal.state == "WrittenOff" || o.advice.state == "WrittenOff") {
+			all[o.sale.Of] = true
+		}
+	}
+	return all
+}
+
+// batchesAgree compares the batches that were closed with the host's word: there they are closed, with the same totals.
+func (c *checker) batchesAgree() {
+	for _, b := range c.left.batches {
+		if b.state != "Closed" || !b.balanced {
+			continue
+		}
+		number, theirs := fmt.Sprintf("%06d", b.number), ""
+		for _, h := range c.host.Batches() {
+			if h.Batch == number {
+				theirs = h.State
+			}
+		}
+		if mine := b.totals(); theirs != "closed" || !strings.HasPrefix(c.bank.closed[number], mine) {
+			c.say("batch %s is closed in balance with %s; the host has it %q, closed on the wire with %q", number, mine, theirs, c.bank.closed[number])
+		}
+	}
+	for number := range c.bank.closed {
+		if !slices.ContainsFunc(c.left.batches, func(b savedBatch) bool { return fmt.Sprintf("%06d", b.number) == number && b.state == "Closed" }) {
+			c.say("batch %s is closed at the host and not here", number)
+		}
+	}
 }

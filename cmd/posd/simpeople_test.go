@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillway/money"
+	"tillway/host"
 	"tillway/terminal"
 	"tillway/terminal/lane"
 )
@@ -215,7 +216,7 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 		}
 		event, note := terminal.DebtRequeued, ""
 		const tries = 12 // then the acquirer is called: of a closed batch the bank takes nothing more
-		if d.Attempts > tries || c.w.mishap(c.rand, 4, "debt written off") {
+		if d.Attempts > tries || c.w.mishap(c.rand, 4, "debt written off") || c.bankHas(ctx, d) {
 			event, note = terminal.DebtWrittenOff, "settled by telephone"
 		}
 		if _, err := s.lane.Decide(ctx, terminal.DebtDecision{Debt: d.ID, Event: event, By: "supervisor", Note: note}); err != nil && ctx.Err() != nil {
@@ -226,6 +227,19 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 		}
 	}
 	return nil
+}
+
+// bankHas is what the acquirer says when it is asked about a payment that went over into another batch: it has booked it in one that came
+// before. Sent again under the new one's number it would be booked twice, for this host knows a payment by batch and trace number.
+func (c *cashier) bankHas(ctx context.Context, d terminal.Debt) bool {
+	s, err := c.w.journal.Sale(ctx, d.Sale)
+	if err != nil || s.LeftOut == 0 || d.Kind == terminal.ReversalDebt {
+		return false
+	}
+	stan := fmt.Sprintf("%06d", d.STAN)
+	return slices.ContainsFunc(c.w.host.Ledger(), func(p host.Posting) bool {
+		return p.STAN == stan && p.Batch >= fmt.Sprintf("%06d", s.LeftOut) && p.Batch < fmt.Sprintf("%06d", s.Batch)
+	})
 }
 
 // putAside parks a debt that waits. The owner may have had its answer meanwhile.
