@@ -80,6 +80,16 @@ func (s *Store) SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.Jo
 	return rows, err
 }
 
+// PutOff is lane.Journal's.
+func (s *Store) PutOff(ctx context.Context, d terminal.Debt) (time.Time, error) {
+	rows, err := s.rows(ctx, rowQuery+"WHERE j.sale = ? AND j.sale <> 0 AND j.debt = ? AND j.kind = ? AND j.event = ? ORDER BY j.seq LIMIT 1",
+		int64(d.Sale), d.ID, string(terminal.DebtEntry), string(terminal.DebtTryLater))
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, err
+	}
+	return rows[0].Time, nil
+}
+
 const rowQuery = `SELECT j.seq, j.time, j.kind, j.acquirer, j.sale, j.debt, j.was, j.event, j.becomes, j.duties, j.note, j.record, p.tag
 	FROM journal j LEFT JOIN proof p ON p.of = 'journal/' || j.seq `
 

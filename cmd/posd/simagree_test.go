@@ -117,6 +117,15 @@ func (p *pair) same(when string) {
 			}
 		}
 	}
+	for i := range p.memory.debts {
+		d := p.memory.debts[i].Debt
+		a, err1 := p.files.journal.PutOff(ctx, d)
+		b, err2 := p.memory.PutOff(ctx, d)
+		if !a.Equal(b) || err1 != nil || err2 != nil {
+			p.t.Fatalf("%s: debt %d put off: store %s %v, memory %s %v", when, d.ID, a, err1, b, err2)
+		}
+		p.seen["put off"] = p.seen["put off"] || !a.IsZero()
+	}
 	for _, key := range []string{"", "order-1", fmt.Sprintf("order-%d", p.next), "none"} {
 		a, err1 := p.files.journal.ByKey(ctx, key)
 		b, err2 := p.memory.ByKey(ctx, key)
@@ -349,7 +358,7 @@ func TestJournalsAgree(t *testing.T) {
 		}
 		p.same(fmt.Sprintf("step %d", step))
 	}
-	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff", "batch Closed", "batch Disputed", "batch Uploading", "left out", "left out again"}, finalStates...) {
+	for _, s := range append([]string{"Owed", "Sent", "Parked", "Acknowledged", "WrittenOff", "batch Closed", "batch Disputed", "batch Uploading", "left out", "left out again", "put off"}, finalStates...) {
 		if !p.seen[s] {
 			t.Errorf("no walk reached %s", s)
 		}

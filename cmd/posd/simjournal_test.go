@@ -389,6 +389,18 @@ func (j *memoryJournal) Parked(_ context.Context, id int64, message bool) (termi
 	return terminal.Debt{}, terminal.ErrNoDebt
 }
 
+// PutOff is when a debt was first put off.
+func (j *memoryJournal) PutOff(_ context.Context, d terminal.Debt) (time.Time, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.rows {
+		if r.debt != nil && r.debt.ID == d.ID && r.event == string(terminal.DebtTryLater) {
+			return r.at, nil
+		}
+	}
+	return time.Time{}, nil
+}
+
 func (j *memoryJournal) Counts(context.Context) (terminal.Counts, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"tillway/money"
 	"tillway/host"
+	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/lane"
 )

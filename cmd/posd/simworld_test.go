@@ -225,6 +225,7 @@ var simProfiles = sync.OnceValues(func() (all [4]profile.Profile, err error) {
 			return all, err
 		}
 		all[i].Deadlines.Card, all[i].Deadlines.Signature = simCardWait, simSignature
+		all[i].Offline.ParkAfter = 0    // ten tries are enough: a story lasts minutes
 		all[i].Settlement.Daily = false // a batch ends when the supervisor says so
 	}
 	return all, nil

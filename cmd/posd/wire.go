@@ -231,7 +231,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
 		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
-		Currency: p.profile.Currency,
+		Currency: p.profile.Currency, ParkAfter: p.profile.Offline.ParkAfter,
 		Settle: lane.SettleRules{
 			Daily: p.profile.Settlement.Daily, At: p.profile.Settlement.At, Zone: p.profile.Zone, Full: p.profile.Settlement.Most, Most: mostPayments,
 		},

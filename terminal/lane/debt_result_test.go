@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"testing"
+	"time"
 
 	"tillway/money"
 	"tillway/terminal"
@@ -89,25 +90,49 @@ func TestKeptRequestGoesByItsApproval(t *testing.T) {
 	}
 }
 
+// putOffSince is a journal that knows since when a debt is put off.
+type putOffSince struct {
+	Journal
+	at time.Time
+}
+
+func (p putOffSince) PutOff(context.Context, terminal.Debt) (time.Time, error) { return p.at, nil }
+
 // A host that gives a true repeat its stored answer says "not now" for ever: word of a sale and a kept request are parked then, and hold
-// nothing up. A reversal is sent until it is taken, however often that is.
+// nothing up, but neither before ten tries nor before a time from the first such answer on. A reversal is sent until it is taken, however
+// often that is.
 func TestNotNowEnds(t *testing.T) {
 	later := terminal.Response{Verdict: terminal.VerdictTryLater, Code: "91"}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	const day = 24 * time.Hour
 	for _, c := range []struct {
 		kind     terminal.DebtKind
 		attempts int
+		since    time.Time
+		after    time.Duration
 		want     terminal.DebtEvent
 	}{
-		{terminal.DeferredDebt, putOffTries - 1, terminal.DebtTryLater},
-		{terminal.DeferredDebt, putOffTries, terminal.DebtRefused},
-		{terminal.AdviceDebt, putOffTries - 1, terminal.DebtTryLater},
-		{terminal.AdviceDebt, putOffTries, terminal.DebtRefused},
-		{terminal.ReversalDebt, 100 * putOffTries, terminal.DebtTryLater},
+		{terminal.DeferredDebt, putOffTries - 1, now.Add(-2 * day), day, terminal.DebtTryLater},
+		{terminal.DeferredDebt, putOffTries, now.Add(-day), day, terminal.DebtRefused},
+		{terminal.AdviceDebt, putOffTries - 1, now.Add(-2 * day), day, terminal.DebtTryLater},
+		{terminal.AdviceDebt, putOffTries, now.Add(-day), day, terminal.DebtRefused},
+		{terminal.AdviceDebt, 10 * putOffTries, now.Add(-day + 1), day, terminal.DebtTryLater},
+		{terminal.AdviceDebt, 10 * putOffTries, time.Time{}, day, terminal.DebtTryLater},   // the tries before had no answer
+		{terminal.AdviceDebt, 10 * putOffTries, now.Add(day), day, terminal.DebtTryLater},  // the clock was put back
+		{terminal.AdviceDebt, putOffTries, now.Add(-time.Minute), 0, terminal.DebtRefused}, // no time is asked for
+		{terminal.ReversalDebt, 100 * putOffTries, now.Add(-90 * day), day, terminal.DebtTryLater},
 	} {
 		d := terminal.Debt{Kind: c.kind, Attempts: c.attempts}
-		if got := (&Owner{}).debtResult(&d, exchanged{res: later}); got.event != c.want {
-			t.Errorf("%s, sent %d times: %s (%s)", c.kind, c.attempts, got.event, got.reason)
+		o := &Owner{cfg: OwnerConfig{Journal: putOffSince{at: c.since}, Clock: func() time.Time { return now }, ParkAfter: c.after}}
+		got, err := o.putOff(t.Context(), d, o.debtResult(&d, exchanged{res: later}))
+		if err != nil || got.event != c.want {
+			t.Errorf("%s, sent %d times, first put off %s: %s (%s), %v", c.kind, c.attempts, c.since, got.event, got.reason, err)
 		}
+	}
+	d := terminal.Debt{Kind: terminal.AdviceDebt, Attempts: 10 * putOffTries} // what had no answer is no "not now"
+	o := &Owner{cfg: OwnerConfig{Clock: func() time.Time { return now }}}
+	if got, err := o.putOff(t.Context(), d, o.debtResult(&d, exchanged{err: terminal.ErrNoSale})); err != nil || got.event != terminal.DebtNoAnswer {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

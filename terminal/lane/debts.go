@@ -208,7 +208,10 @@ func (o *Owner) sendDebts(ctx context.Context, debts []terminal.Debt) ([]debtRes
 		return nil, err
 	}
 	for n, a := range answers {
-		results[whose[n]] = o.debtResult(&debts[whose[n]], a)
+		d := &debts[whose[n]]
+		if results[whose[n]], err = o.putOff(ctx, *d, o.debtResult(d, a)); err != nil {
+			return nil, err
+		}
 	}
 	return results, nil
 }
@@ -232,9 +235,7 @@ func (o *Owner) message(ctx context.Context, d terminal.Debt) ([]byte, error) {
 	return o.cfg.Dialect.Repeat(first, d.Attempts)
 }
 
-// putOffTries is how often word of a sale, or a kept request, is sent before "not now" counts as a no. A host that gives a true repeat its
-// stored answer says so for ever, and what waits behind it, the batch's end too, would wait as long. People see it, and decide. A reversal
-// is never parked so: while the host cannot take one, it can take no sale either, and a customer's money is held.
+// putOffTries is how often word of a sale, or a kept request, is sent at least before "not now" counts as a no.
 const putOffTries = 10
 
 // debtResult is what came of sending a debt.
@@ -242,6 +243,31 @@ type debtResult struct {
 	event  terminal.DebtEvent
 	reason string
 	unsent bool // for certain: no byte of it has left
+	putOff bool // the bank was asked, and cannot take it now
+}
+
+// putOff makes a no of the bank's "not now" after so many tries and so long a time since the first: both, so that an issuer that is down for
+// the night costs nobody a decision. A host that gives a true repeat its stored answer says so for ever, and what waits behind it, the
+// batch's end too, would wait as long: people see it then, and decide. A reversal is never parked so: while the host cannot take one, it can
+// take no sale either, and a customer's money is held.
+func (o *Owner) putOff(ctx context.Context, d terminal.Debt, r debtResult) (debtResult, error) {
+	if !r.putOff || d.Kind == terminal.ReversalDebt || d.Attempts < putOffTries {
+		return r, nil
+	}
+	first, err := o.cfg.Journal.PutOff(ctx, d)
+	if err != nil {
+		return r, fmt.Errorf("%w: debt %d: %w", errJournal, d.ID, err)
+	}
+	now := o.cfg.Clock()
+	if first.IsZero() {
+		first = now
+	}
+	if now.Sub(first) < o.cfg.ParkAfter { // less than nothing: the clock was put back
+		return r, nil
+	}
+	r.event = terminal.DebtRefused
+	r.reason = fmt.Sprintf("sent %d times, and since %s %s", d.Attempts, first.UTC().Format("2006-01-02 15:04"), r.reason)
+	return r, nil
 }
 
 func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
@@ -263,10 +289,8 @@ func (o *Owner) debtResult(d *terminal.Debt, a exchanged) debtResult {
 	case res.Duplicate && d.Attempts > 1: // the sending before this one was taken, and its answer lost
 		d.RRN = res.RRN
 		return debtResult{event: terminal.DebtAccepted, reason: "the bank has it since an earlier sending: code " + res.Code + o.at()}
-	case res.Verdict == terminal.VerdictTryLater && d.Kind != terminal.ReversalDebt && d.Attempts >= putOffTries:
-		return debtResult{event: terminal.DebtRefused, reason: fmt.Sprintf("sent %d times, and the bank still cannot take it: code %s", d.Attempts, res.Code)}
 	case res.Verdict == terminal.VerdictTryLater:
-		return debtResult{event: terminal.DebtTryLater, reason: "the bank cannot take it now: code " + res.Code}
+		return debtResult{event: terminal.DebtTryLater, reason: "the bank cannot take it now: code " + res.Code, putOff: true}
 	}
 	return debtResult{event: terminal.DebtRefused, reason: "the bank refused it: code " + a.res.Code}
 }

@@ -115,6 +115,17 @@ func (m *memory) Parked(_ context.Context, id int64, message bool) (terminal.Deb
 	return terminal.Debt{}, terminal.ErrNoDebt
 }
 
+func (m *memory) PutOff(_ context.Context, d terminal.Debt) (time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.rows {
+		if e.Debt != nil && e.Debt.ID == d.ID && e.Event == string(terminal.DebtTryLater) {
+			return e.Time, nil
+		}
+	}
+	return time.Time{}, nil
+}
+
 // debts are those in one of the states, of sales that are over.
 func (m *memory) debts(states ...terminal.DebtState) []terminal.Debt {
 	m.mu.Lock()

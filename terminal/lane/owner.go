@@ -37,6 +37,10 @@ type OwnerConfig struct {
 	RetryMax time.Duration
 	Check    time.Duration // how often an idle owner looks after its connection
 
+	// ParkAfter is how long the host may put off an advice or a kept request, from its first "not now" on, before it is parked; and never
+	// before ten tries. A reversal is not parked so.
+	ParkAfter time.Duration
+
 	Window int // most messages of what waits that are sent before the first is answered; 0 counts as 1
 
 	Jitter func(most time.Duration) time.Duration // 0 to most, at random: taken off every back-off, so that tills do not come back in step; nil: none

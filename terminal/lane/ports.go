@@ -31,6 +31,9 @@ type Journal interface {
 	// ErrQuarantined, and ErrNotParked, with which the debt is there too, without a message.
 	Parked(ctx context.Context, id int64, message bool) (terminal.Debt, error)
 
+	// PutOff is when the host first answered that it cannot take a debt now (terminal.DebtTryLater); zero: it never did.
+	PutOff(ctx context.Context, d terminal.Debt) (time.Time, error)
+
 	// Counts says how many debts wait (Owed or Sent, of final sales), how many are parked, since when the oldest of
 	// both waits, and the highest committed sequence.
 	Counts(ctx context.Context) (terminal.Counts, error)

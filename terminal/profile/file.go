@@ -73,6 +73,7 @@ type offline struct {
 	Age       any            `toml:"age"`
 	CardCount any            `toml:"card_count"`
 	CardSum   any            `toml:"card_sum"`
+	ParkAfter any            `toml:"park_after"`
 	Deferred  *offlineLimits `toml:"deferred"`
 }
 

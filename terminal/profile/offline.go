@@ -8,22 +8,28 @@ import (
 	"tillway/terminal"
 )
 
-// Offline is what the terminal may approve without the host, and how much of it may wait. The zero value: nothing.
+// Offline is what the terminal may approve without the host, how much of it may wait, and how long the host may put it off. The zero value:
+// nothing is approved.
 type Offline struct {
 	Approvals terminal.OfflineLimits // what card and terminal approve (TC)
 	Deferred  terminal.OfflineLimits // requests that are kept: nobody has approved them yet
+	ParkAfter time.Duration          // how long the host may answer "not now" to an advice or a kept request, with ten tries at least, before it is parked
 }
 
 // Bounds of the queue's limits.
 const (
 	maxQueue    = 999
 	defaultAge  = 24 * time.Hour
+	defaultPark = 24 * time.Hour
 	shortestAge = time.Minute
 	longestAge  = 30 * 24 * time.Hour
 )
 
 func (c *checker) offline(f offline, cur money.Currency, kind byte) Offline {
-	out := Offline{Approvals: c.limits("offline", offlineLimits{f.Count, f.Sum, f.Age, f.CardCount, f.CardSum}, cur)}
+	out := Offline{Approvals: c.limits("offline", offlineLimits{f.Count, f.Sum, f.Age, f.CardCount, f.CardSum}, cur), ParkAfter: defaultPark}
+	if f.ParkAfter != nil {
+		out.ParkAfter = c.duration("offline.park_after", f.ParkAfter, shortestAge, longestAge)
+	}
 	if f.Deferred != nil {
 		out.Deferred = c.limits("offline.deferred", *f.Deferred, cur)
 	}

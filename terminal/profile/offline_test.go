@@ -15,6 +15,7 @@ func TestOffline(t *testing.T) {
 	for lines, want := range map[string]Offline{
 		"":                                     {},
 		"[offline]\ncount = 0\n":               {},
+		"[offline]\npark_after = \"2h\"\n":     {ParkAfter: 2 * time.Hour},
 		"[offline]\ncount = 5\nsum = \"50\"\n": {Approvals: terminal.OfflineLimits{Count: 5, Sum: 5000, Age: 24 * time.Hour, CardCount: 5, CardSum: 5000}},
 		"[offline]\ncount = 5\nsum = \"50\"\nage = \"2h\"\ncard_count = 2\ncard_sum = \"20.5\"\n": {
 			Approvals: terminal.OfflineLimits{Count: 5, Sum: 5000, Age: 2 * time.Hour, CardCount: 2, CardSum: 2050},
@@ -23,6 +24,9 @@ func TestOffline(t *testing.T) {
 			Deferred: terminal.OfflineLimits{Count: 3, Sum: 3000, Age: 24 * time.Hour, CardCount: 1, CardSum: 3000},
 		},
 	} {
+		if want.ParkAfter == 0 {
+			want.ParkAfter = 24 * time.Hour
+		}
 		if p := parse(t, lines+oneApplication); p.Offline != want {
 			t.Errorf("%q: %+v", lines, p.Offline)
 		}
@@ -36,6 +40,8 @@ func TestOffline(t *testing.T) {
 		"[offline]\ncount = 5\nsum = \"50\"\ncard_sum = \"50.01\"\n":      "is more than offline.sum",
 		"[offline]\ncount = 5\nsum = \"50\"\nage = \"721h\"\n":            "720h",
 		"[terminal]\ntype = \"21\"\n[offline]\ncount = 5\nsum = \"50\"\n": "approves nothing without the host",
+		"[offline]\npark_after = \"59s\"\n":                               "offline.park_after",
+		"[offline]\npark_after = \"721h\"\n":                              "720h",
 		"[ofline]\ncount = 5\n":                                           "is [offline] meant?",
 	} {
 		if _, err := Parse([]byte(lines + oneApplication)); err == nil || !strings.Contains(err.Error(), says) {
