@@ -43,6 +43,9 @@ func (p *printerConfig) check() error {
 		if p.Port != "" {
 			return errors.New("printer.port is set and printer.driver is not: write driver = \"escpos\"")
 		}
+		if *p != defaultPrinter() {
+			return errors.New("printer has keys and no driver, which nothing heeds: write printer.driver = \"escpos\", or take them out")
+		}
 		return nil
 	case p.Driver != "escpos":
 		return fmt.Errorf("printer.driver %q is not known: this release drives escpos", p.Driver)
