@@ -44,6 +44,9 @@ func compareLine(items []Item, ours, host TotalsLine) []Difference {
 		compareWay(credits, "refund", ours.Refunds-host.Refunds, ours.RefundsSum-host.RefundsSum)...)
 }
 
+// notHad begins what is said of a payment that the host did not have.
+const notHad = "the bank did not have this "
+
 // compareWay looks for what makes the journal's count and sum of one direction so much more than the host's.
 func compareWay(items []Item, what string, count int, sum int64) []Difference {
 	switch {
@@ -51,7 +54,7 @@ func compareWay(items []Item, what string, count int, sum int64) []Difference {
 		return nil
 	case count > 0:
 		if found := subset(Counted(items), count, sum); len(found) > 0 {
-			return named(found, func(Item) string { return "the bank did not have this " + what })
+			return named(found, func(Item) string { return notHad + what })
 		}
 	case count < 0:
 		left := slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Missing() == "" })

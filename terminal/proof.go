@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,7 @@ const (
 // Prove makes the proof of a batch from its record and its transactions.
 func Prove(b Batch, items []Item) Proof {
 	p := Proof{Batch: b, Findings: slices.Clone(b.Findings), LeftOut: append(slices.Clone(b.LeftOut), LeftOut(items)...), Result: resultOf(b)}
+	b.sentAgain(p.Findings)
 	journal, batch, host := TotalsOf(Counted(items)), b.Totals, b.Host
 	if b.Fixed.IsZero() {
 		batch = journal
@@ -57,6 +59,30 @@ func Prove(b Batch, items []Item) Proof {
 	}
 	p.Total = proofLine("", SumLines(journal), SumLines(batch), total)
 	return p
+}
+
+// sentAgain says of each payment that the host did not have, and that the upload has shown it since, that it was sent again. One that the
+// host refused in the upload says that in a finding of its own.
+func (b Batch) sentAgain(found []Difference) {
+	for i := range found {
+		d := &found[i]
+		refused := slices.ContainsFunc(b.Findings, func(o Difference) bool { return o.Sale == d.Sale && !strings.HasPrefix(o.Why, notHad) })
+		if strings.HasPrefix(d.Why, notHad) && !refused && b.shown(d.Sale) {
+			d.Why += "; it was sent again"
+		}
+	}
+}
+
+// shown says that the upload has taken a sale to the host: it goes in the order of what the totals counted.
+func (b Batch) shown(id SaleID) bool {
+	before := 0
+	for _, r := range b.Counted {
+		if id >= r[0] && id <= r[1] {
+			return before+int(id-r[0]) < b.Uploaded //nolint:gosec // a batch has at most 999 payments
+		}
+		before += int(r[1]-r[0]) + 1 //nolint:gosec // as above
+	}
+	return false
 }
 
 func resultOf(b Batch) ProofResult {

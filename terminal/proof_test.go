@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -33,5 +34,21 @@ func TestHeldIsWhatNoCompletionEnded(t *testing.T) {
 		if r.Tally.Held != c.held || r.Tally.HeldSum != c.sum {
 			t.Errorf("%s: %d held, %d; want %d, %d", name, r.Tally.Held, r.Tally.HeldSum, c.held, c.sum)
 		}
+	}
+}
+
+// A payment that the bank did not have was sent again where the upload has come to it, and not where it was refused there or its turn has
+// not come.
+func TestProofSaysWhatWasSentAgain(t *testing.T) {
+	lacks := func(id SaleID) Difference { return Difference{Sale: id, Why: notHad + "payment"} }
+	b := Batch{State: BatchDisputed, Counted: []SaleRange{{3, 4}, {7, 9}}, Uploaded: 4}
+	b.Findings = []Difference{lacks(4), lacks(7), lacks(8), lacks(9), lacks(5), {Sale: 8, Why: "the bank refused it in the upload: code 05"}, {Why: notHad + "refund"}}
+	for i, d := range Prove(b, nil).Findings {
+		if again := strings.HasSuffix(d.Why, "; it was sent again"); again != (i < 2) {
+			t.Errorf("%d, sale %s: %s", i, d.Sale, d.Why)
+		}
+	}
+	if b.Findings[0] != lacks(4) {
+		t.Error("the record of the batch was changed")
 	}
 }

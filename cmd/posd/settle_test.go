@@ -165,7 +165,7 @@ func TestPitfall08OutOfBalance(t *testing.T) {
 			t.Errorf("totals %d have %s, want %s", i, got, code)
 		}
 	}
-	if f := report.Proof.Findings; len(f) != 1 || f[0].Sale != sales[1].ID || f[0].Amount.Minor != 2_500 || !strings.Contains(f[0].Why, "did not have") {
+	if f := report.Proof.Findings; len(f) != 1 || f[0].Sale != sales[1].ID || f[0].Amount.Minor != 2_500 || !strings.Contains(f[0].Why, "did not have this payment; it was sent again") {
 		t.Errorf("found %+v", f)
 	}
 	if n, sum := b.posted(); n != 3 || sum != 7_500 {

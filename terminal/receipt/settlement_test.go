@@ -48,6 +48,7 @@ func TestGoldenSettlement(t *testing.T) {
 	closed := open
 	closed.State, closed.Fixed, closed.Closed, closed.By, closed.LeaveParked = terminal.BatchClosed, at.Add(-time.Minute), at, "the terminal: the daily cut-off", true
 	closed.Totals, closed.Balanced, closed.Code, closed.Reason = terminal.TotalsOf(terminal.Counted(items)), true, "00", "response code 00"
+	closed.Counted = terminal.Ranges(terminal.Counted(items))
 	uploaded := closed
 	uploaded.By, uploaded.Uploaded = "sara", 4
 	uploaded.Host = []terminal.TotalsLine{{Sales: 2, SalesSum: 17_525, Refunds: 1, RefundsSum: 1_500}}
