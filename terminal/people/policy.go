@@ -52,7 +52,7 @@ func (a Action) Words() string {
 		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
 		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
 		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
-		CloseBatch: "close a batch by hand", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
+		CloseBatch: "close a batch by hand", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
 	}[a]; ok {
 		return w
 	}
