@@ -13,18 +13,13 @@ type Model struct {
 }
 
 // models are contact readers of libccid's list (readers/supported_readers.txt of 2015-10-22, sections "supported" and
-// "shouldwork"), with tokens, contactless readers and readers inside other devices left out, in the order of their ids. The rows with
-// a mark are of firmware-notes/usb-ccid.md, not of that list.
+// "shouldwork"), with tokens, contactless readers and readers inside other devices left out, in the order of
+// their ids. Keyboards with a reader are among those: who may open one may take its keys from the kernel and read them. The rows
+// with a mark are of firmware-notes/usb-ccid.md, not of that list.
 var models = []Model{
 	{usb.ID{Vendor: 0x03F0, Product: 0x0824}, "HP USB Smartcard Reader"},
-	{usb.ID{Vendor: 0x03F0, Product: 0x104A}, "HP USB Smartcard CCID Keyboard"},
-	{usb.ID{Vendor: 0x046A, Product: 0x0010}, "Cherry SmartBoard XX44"},
-	{usb.ID{Vendor: 0x046A, Product: 0x002D}, "Cherry SmartTerminal XX44"},
 	{usb.ID{Vendor: 0x046A, Product: 0x003E}, "Cherry SmartTerminal ST-2xxx"},
-	{usb.ID{Vendor: 0x046A, Product: 0x0070}, "Cherry SmartTerminal XX1X"},
 	{usb.ID{Vendor: 0x046A, Product: 0x0092}, "Cherry TC 1300"},
-	{usb.ID{Vendor: 0x046A, Product: 0x00A1}, "Cherry KC 1000 SC"},
-	{usb.ID{Vendor: 0x046A, Product: 0x00A4}, "Cherry KC 1000 SC Z"},
 	{usb.ID{Vendor: 0x04E6, Product: 0x5113}, "SCM SCR33x"},
 	{usb.ID{Vendor: 0x04E6, Product: 0x5115}, "SCM SCR335"},
 	{usb.ID{Vendor: 0x04E6, Product: 0x5116}, "SCM SCR3310"},
@@ -64,7 +59,6 @@ var models = []Model{
 	{usb.ID{Vendor: 0x0982, Product: 0x0040}, "Covadis Auriga"},
 	{usb.ID{Vendor: 0x09C3, Product: 0x0013}, "ActivIdentity USB Reader V3"},
 	{usb.ID{Vendor: 0x0B0C, Product: 0x0050}, "Todos Argos Mini II"},
-	{usb.ID{Vendor: 0x0BF8, Product: 0x1005}, "Fujitsu SmartCard Keyboard USB 2A"},
 	{usb.ID{Vendor: 0x0BF8, Product: 0x1006}, "Fujitsu SmartCard USB 2A"},
 	{usb.ID{Vendor: 0x0CA6, Product: 0x00A0}, "Castles EZCCID"},
 	{usb.ID{Vendor: 0x0D46, Product: 0x3001}, "KOBIL KAAN Base"},
@@ -74,8 +68,6 @@ var models = []Model{
 	{usb.ID{Vendor: 0x1A44, Product: 0x0855}, "VASCO DP855"},
 	{usb.ID{Vendor: 0x1A44, Product: 0x0865}, "VASCO DP865"},
 	{usb.ID{Vendor: 0x1A44, Product: 0x0920}, "VASCO DIGIPASS 920"},
-	{usb.ID{Vendor: 0x413C, Product: 0x2100}, "Dell keyboard SK-3106"},
-	{usb.ID{Vendor: 0x413C, Product: 0x2101}, "Dell Smart Card Reader Keyboard"},
 }
 
 // Models are the readers that are driven without being named in the configuration, in the order of their ids.
