@@ -30,6 +30,7 @@ func usbPort(port string) (usb.ID, error) {
 type bulkLine struct {
 	dev     usb.Device
 	in, out usb.Endpoint
+	rest    []byte // of the last packet, for which a Read had no room
 }
 
 // openBus opens a printer on USB without the kernel's driver, which is told to let go until Close.
@@ -38,11 +39,18 @@ func openBus(ctx context.Context, bus usb.Bus, want usb.ID) (Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(all, func(i usb.Info) bool { return isPrinter(i, want) })
-	if at < 0 {
+	all = slices.DeleteFunc(all, func(i usb.Info) bool { return !isPrinter(i, want) })
+	if len(all) > 1 && want == (usb.ID{}) { // the other may be the office's, and would be taken from the kernel's driver
+		var ids []string
+		for _, i := range all {
+			ids = append(ids, i.String())
+		}
+		return nil, fmt.Errorf("%w: several printers on USB (%s): name the receipt printer, port = \"usb:%s\"", device.ErrBusy, strings.Join(ids, ", "), ids[0])
+	}
+	if len(all) == 0 {
 		return nil, fmt.Errorf("%w: no receipt printer on USB: is it switched on, and its cable in? One that is not of the printer class is named by its id: port = \"usb:04b8:0202\"", device.ErrUnplugged)
 	}
-	dev, err := bus.Open(ctx, all[at])
+	dev, err := bus.Open(ctx, all[0])
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +108,18 @@ func other(s usb.Setting) int {
 
 // Read waits for a packet with something in it.
 func (l *bulkLine) Read(ctx context.Context, b []byte) (int, error) {
+	if len(l.rest) > 0 {
+		n := copy(b, l.rest)
+		l.rest = l.rest[n:]
+		return n, nil
+	}
 	packets := make([]byte, max(l.in.MaxPacket, len(b)/l.in.MaxPacket*l.in.MaxPacket))
 	for {
 		n, err := l.dev.Read(ctx, l.in.Address, packets)
 		if n > 0 {
-			return copy(b, packets[:n]), nil
+			got := copy(b, packets[:n])
+			l.rest = packets[got:n]
+			return got, nil
 		}
 		if err != nil {
 			return 0, lineError("USB", err)

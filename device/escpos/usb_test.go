@@ -107,6 +107,13 @@ func TestUSBIsChosen(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+	other := virtualusb.TestIdentity("office")
+	other.Product++
+	_, pull := onBus(t, bus, virtual.New(virtual.Config{}), other)
+	if l, err := openBus(t.Context(), bus, usb.ID{}); err == nil || l != nil || !strings.Contains(err.Error(), "usb:1209:0001") {
+		t.Errorf("one of two printers was taken: %v", err)
+	}
+	pull()
 	plug.Hold(0, "usbfs")
 	if err := open("usb:1209:0001"); !errors.Is(err, device.ErrBusy) {
 		t.Errorf("another program has it: %v", err)
