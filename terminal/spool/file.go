@@ -19,6 +19,11 @@ type kept struct {
 
 const version = 1
 
+// aside is what the name of a file ends with that cannot be read.
+const aside = ".unreadable"
+
+var errUnreadable = errors.New("it cannot be read")
+
 // maxFile bounds what is read: sixty-four jobs are a tenth of it.
 const maxFile = 256 << 10
 
@@ -33,7 +38,7 @@ func read(path string) (*kept, error) {
 	}
 	k, err := parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("receipts to be printed: %s: %w: move it away; the receipts that were to be printed are then had with pos print receipt", path, err)
+		return nil, fmt.Errorf("receipts to be printed: %s: %w: %w", path, errUnreadable, err)
 	}
 	return &k, nil
 }

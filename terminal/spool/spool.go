@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -142,6 +143,10 @@ type ask struct {
 func Open(cfg Config) (*Spool, error) {
 	s := &Spool{cfg: cfg, asks: make(chan ask), over: make(chan struct{})}
 	found, err := read(cfg.Path)
+	if errors.Is(err, errUnreadable) { // money does not wait for paper
+		cfg.Log.Error("the list of receipts to be printed is put aside: what it held is had with pos print receipt", "file", cfg.Path+aside, "err", err)
+		err = os.Rename(cfg.Path, cfg.Path+aside)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -214,9 +219,10 @@ func (s *Spool) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			s.tell(ErrOver) // or the last word would stand, that it prints
-			return fmt.Errorf("receipts to be printed: %w", err)
+		if err != nil { // a disk that was full for a moment is no reason never to print again
+			s.tell(fmt.Errorf("nothing is printed: %w: it is tried again", err))
+			s.cfg.Log.Error("receipts to be printed", "err", err)
+			wait = retry
 		}
 		if wait == 0 {
 			continue

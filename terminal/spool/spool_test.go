@@ -485,42 +485,73 @@ func TestHundredTimes(t *testing.T) {
 	})
 }
 
-// What is on disk is refused where it is not whole, and the way out is said.
-func TestDamagedFile(t *testing.T) {
-	for _, text := range []string{"", "{", `{"v":2}`, `{"v":1,"cursor":-1}`, `{"v":1,"jobs":[{"what":"slip"}]}`} {
-		path := filepath.Join(t.TempDir(), "print.spool")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Open(Config{Path: path}); err == nil || !strings.Contains(err.Error(), "move it away") {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-}
-
-// A journal that cannot be read ends printing, and the status says so: it does not stay at the last good word.
-func TestOverIsTold(t *testing.T) {
+// TestDiskComesBack: while the journal cannot be read the status says why, and nothing ends; after it receipts are printed.
+func TestDiskComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, virtual.Config{})
+		journal := &broken{failed: errors.New("input/output error")}
 		spool, err := Open(Config{
-			Path: s.file, Lane: s, Journal: broken{}, Draw: s.draw, Clock: time.Now, Log: testLog(t),
+			Path: s.file, Lane: s, Journal: journal, Draw: s.draw, Clock: time.Now, Log: testLog(t),
 			Printer: onPaper{escpos.New(escpos.Config{Port: "tcp://192.0.2.1"})},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := spool.Run(t.Context()); err == nil {
-			t.Fatal("it goes on without a journal")
-		}
-		if st := spool.Status(); st.Ready || st.Cause != ErrOver.Error() {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- spool.Run(ctx) }()
+		time.Sleep(time.Minute)
+		if st := spool.Status(); st.Ready || !strings.Contains(st.Cause, "input/output error") {
 			t.Errorf("%+v", st)
+		}
+		journal.heal()
+		time.Sleep(time.Minute)
+		if st := spool.Status(); strings.Contains(st.Cause, "input/output error") {
+			t.Errorf("%+v", st)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
 
-// broken is a journal on a disk that has failed.
-type broken struct{}
+// TestUnreadableFileIsPutAside: a file that is damaged, or of another release, keeps no terminal from starting and is not lost.
+func TestUnreadableFileIsPutAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, virtual.Config{})
+		for _, text := range []string{"", "{", `{"v":2,"cursor":7}`, `{"v":1,"cursor":-1}`, `{"v":1,"jobs":[{"what":"slip"}]}`} {
+			if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			spool, err := Open(Config{
+				Path: s.file, Lane: s, Journal: s, End: 5, Draw: s.draw, Clock: time.Now, Log: testLog(t),
+				Printer: onPaper{escpos.New(escpos.Config{Port: "tcp://192.0.2.1"})},
+			})
+			if err != nil || spool.kept.Cursor != 5 {
+				t.Fatalf("%s: %v, %+v", text, err, spool)
+			}
+			if kept, err := os.ReadFile(s.file + aside); err != nil || string(kept) != text {
+				t.Errorf("%q, %v", kept, err)
+			}
+		}
+	})
+}
 
-func (broken) Rows(context.Context, int64, int) ([]terminal.JournalRow, error) {
-	return nil, errors.New("input/output error")
+// broken is a journal on a disk that fails until it is healed.
+type broken struct {
+	mu     sync.Mutex
+	failed error
+}
+
+func (b *broken) heal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = nil
+}
+
+func (b *broken) Rows(context.Context, int64, int) ([]terminal.JournalRow, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return nil, b.failed
 }
