@@ -268,6 +268,8 @@ var simAuthorities = sync.OnceValues(func() (emv.CAKeys, error) {
 func (w *world) boot(ctx context.Context, cutAfter int, gently bool, work func(context.Context, *stack) bool) (finished bool, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	// Who was in the middle of something when the power went had a moment more, or not: the next start is at the same instant either way.
+	time.Sleep(time.Until(time.Now().Truncate(time.Millisecond).Add(time.Millisecond)))
 	if w.boots++; w.without["power cut"] {
 		cutAfter = simLastBoot
 	}
