@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -90,6 +91,20 @@ func sentTimes(n int) string {
 	return fmt.Sprintf("sent %d times", n)
 }
 
+// decide brings somebody's decision about a debt to the daemon; with --json it prints what became of the debt.
+func (a *app) decide(ctx context.Context, id, what string, body any) (d terminal.Debt, err error) {
+	path, err := debtPath(id, what)
+	if err != nil {
+		return d, err
+	}
+	cl := a.client()
+	defer cl.close()
+	if err := cl.post(ctx, path, body, &d); err != nil || !a.json {
+		return d, err
+	}
+	return d, a.printJSON(d)
+}
+
 // queueRetry has a parked debt sent again.
 func (a *app) queueRetry() *cobra.Command {
 	return &cobra.Command{
@@ -100,18 +115,9 @@ refused: pos queue shows the bank's response code.`,
 		Example: "  pos queue retry 3",
 		Args:    args("ID"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			path, err := debtPath(argv[0], "retry")
-			if err != nil {
+			d, err := a.decide(c.Context(), argv[0], "retry", nil)
+			if err != nil || a.json {
 				return err
-			}
-			cl := a.client()
-			defer cl.close()
-			var d terminal.Debt
-			if err := cl.post(c.Context(), path, nil, &d); err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(d)
 			}
 			a.printf("Debt %d, the %s of sale %s, goes to the bank again; pos queue list shows what is left.\n", d.ID, d.Kind.Words(), d.Sale)
 			return nil
@@ -129,18 +135,9 @@ what else is owed of the same sale waits with it.`,
 		Example: "  pos queue park 3",
 		Args:    args("ID"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			path, err := debtPath(argv[0], "park")
-			if err != nil {
+			d, err := a.decide(c.Context(), argv[0], "park", nil)
+			if err != nil || a.json {
 				return err
-			}
-			cl := a.client()
-			defer cl.close()
-			var d terminal.Debt
-			if err := cl.post(c.Context(), path, nil, &d); err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(d)
 			}
 			a.printf("Debt %d, the %s of sale %s, is parked: pos queue retry sends it again.\n", d.ID, d.Kind.Words(), d.Sale)
 			return nil
@@ -160,21 +157,15 @@ say how in the note; it stays in the journal with your name.`,
 		Example: "  pos queue write-off 3 --note 'refunded by the bank on the phone, their case 8812'",
 		Args:    args("ID"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			path, err := debtPath(argv[0], "write-off")
-			if err != nil {
+			if _, err := debtPath(argv[0], ""); err != nil {
 				return err
 			}
 			if n := utf8.RuneCountInString(note); n < 1 || n > terminal.MaxDecisionNote || !utf8.ValidString(note) || strings.ContainsFunc(note, unicode.IsControl) {
 				return usage("--note says in one line of 1 to %d characters how the money is put right: it stays in the journal", terminal.MaxDecisionNote)
 			}
-			cl := a.client()
-			defer cl.close()
-			var d terminal.Debt
-			if err := cl.post(c.Context(), path, till.WriteOff{Note: note}, &d); err != nil {
+			d, err := a.decide(c.Context(), argv[0], "write-off", till.WriteOff{Note: note})
+			if err != nil || a.json {
 				return err
-			}
-			if a.json {
-				return a.printJSON(d)
 			}
 			a.printf("Debt %d, the %s of sale %s, is written off: the terminal never sends it again.\n", d.ID, d.Kind.Words(), d.Sale)
 			a.printf("No money was moved. %s\n", writtenOff(d.Kind))
