@@ -3,7 +3,6 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 )
@@ -46,9 +45,7 @@ func ReadyStripe(name string) (tracks, note string, err error) {
 // StripeReader is a running stripe reader on a pseudo-terminal: what is swiped goes out as text. Its methods may be called from
 // anywhere.
 type StripeReader struct {
-	link string
-	lock *os.File
-	pair *terminalPair
+	line *SerialLine
 
 	mu     sync.Mutex // guards closed, and keeps passes apart
 	closed bool
@@ -56,21 +53,11 @@ type StripeReader struct {
 
 // StartStripe plugs a virtual stripe reader in. A link path that is taken is ErrLink with what to do about it.
 func StartStripe(link string) (*StripeReader, error) {
-	lock, err := holdLink(link)
+	line, err := OpenSerialLine(link)
 	if err != nil {
 		return nil, err
 	}
-	pair, err := openPair()
-	if err != nil {
-		releaseLink(link, lock)
-		return nil, err
-	}
-	if err := pointLink(link, pair.name); err != nil {
-		pair.close()
-		releaseLink(link, lock)
-		return nil, err
-	}
-	return &StripeReader{link: link, lock: lock, pair: pair}, nil
+	return &StripeReader{line: line}, nil
 }
 
 // maxSwipeText bounds what is swiped: a little more than a real stripe has, so that a driver's bound can be tried.
@@ -86,9 +73,9 @@ func (r *StripeReader) Swipe(tracks string) error {
 	case tracks == "" || len(tracks) > maxSwipeText:
 		return fmt.Errorf("%w: %d characters", ErrStripe, len(tracks))
 	}
-	err := r.pair.master.SetWriteDeadline(time.Now().Add(writeFor))
+	err := r.line.pair.master.SetWriteDeadline(time.Now().Add(writeFor))
 	if err == nil {
-		_, err = r.pair.master.WriteString(tracks + "\r")
+		_, err = r.line.pair.master.WriteString(tracks + "\r")
 	}
 	if err != nil {
 		return fmt.Errorf("the line does not take a swipe: %w", err)
@@ -100,10 +87,6 @@ func (r *StripeReader) Swipe(tracks string) error {
 func (r *StripeReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.closed {
-		r.closed = true
-		r.pair.close()
-		releaseLink(r.link, r.lock)
-	}
-	return nil
+	r.closed = true
+	return r.line.Close()
 }
