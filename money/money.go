@@ -131,6 +131,33 @@ func (a Amount) Add(b Amount) (Amount, error) {
 	return New(a.Minor+b.Minor, a.Currency), nil
 }
 
+// MarshalJSON writes the code, "KWD"; of no currency "".
+func (c Currency) MarshalJSON() ([]byte, error) { return json.Marshal(c.Code) }
+
+// UnmarshalJSON reads what MarshalJSON wrote, and the object of all three that records before it hold. Error: ErrCurrency, also where the
+// object is no row of ISO 4217.
+func (c *Currency) UnmarshalJSON(b []byte) error {
+	type row Currency
+	var whole row
+	var code string
+	if err := json.Unmarshal(b, &code); err != nil {
+		if json.Unmarshal(b, &whole) != nil {
+			return fmt.Errorf("currency: %w", err)
+		}
+		code = whole.Code
+	}
+	if code == "" {
+		*c = Currency{}
+		return nil
+	}
+	found, err := ByCode(code)
+	if err != nil || whole != (row{}) && found != Currency(whole) {
+		return fmt.Errorf("currency %.10q: %w", code, ErrCurrency)
+	}
+	*c = found
+	return nil
+}
+
 type wire struct {
 	Minor    int64  `json:"minor"`
 	Currency string `json:"currency"`

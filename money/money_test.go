@@ -199,3 +199,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestCurrencyInJSON: a currency is its code, as the API has it everywhere; the object of older records is still read, and nothing that is
+// no row of ISO 4217.
+func TestCurrencyInJSON(t *testing.T) {
+	kwd := currency(t, "KWD")
+	if b, err := json.Marshal(kwd); err != nil || string(b) != `"KWD"` {
+		t.Errorf("%s, %v", b, err)
+	}
+	for text, want := range map[string]money.Currency{`"KWD"`: kwd, `{"Code":"KWD","Numeric":414,"Exponent":3}`: kwd, `""`: {}, `{"Code":"","Numeric":0,"Exponent":0}`: {}} {
+		var got money.Currency
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{`"XXQ"`, `{"Code":"KWD","Numeric":414,"Exponent":2}`, `7`, `"kwd"`} {
+		var got money.Currency
+		if err := json.Unmarshal([]byte(text), &got); err == nil {
+			t.Errorf("%s was taken for %+v", text, got)
+		}
+	}
+}
