@@ -48,7 +48,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, kind, path)
 	if err != nil {
-		return nil, fmt.Errorf("control address: %w: choose another with --control", err)
+		return nil, fmt.Errorf("control address: %w: make its folder, or choose another with --control", err)
 	}
 	if kind == "unix" {
 		if err := os.Chmod(path, 0o600); err != nil {

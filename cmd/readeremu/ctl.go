@@ -84,7 +84,7 @@ func client(addr string) *http.Client {
 			var d net.Dialer
 			conn, err := d.DialContext(ctx, kind, path)
 			if err != nil {
-				return nil, fmt.Errorf("no virtual reader at %s: start one with \"readeremu gempc\", or name its socket with --control", addr)
+				return nil, fmt.Errorf("no virtual reader at %s: start one (readeremu --help), or name its socket with --control, like run/usb.ctl of readeremu usb", addr)
 			}
 			return conn, nil
 		}},

@@ -81,6 +81,9 @@ func (p usbPorts) find(name string) (*usbPort, error) {
 			return port, nil
 		}
 	}
+	if len(p) == 0 {
+		return nil, fmt.Errorf("%w: no USB device %.20q: this is no readeremu usb; name the control socket of one with --control", errOrder, name)
+	}
 	return nil, fmt.Errorf("%w: no USB device %.20q; there are: %s", errOrder, name, p)
 }
 
