@@ -20,11 +20,14 @@ var (
 	ErrBroken      = errors.New("the receipt printer went away in the middle of a receipt") // beside ErrSilent or device.ErrUnplugged
 )
 
+// what the causes call it.
+const what = "receipt printer"
+
 // trouble is what keeps a printer in a state from printing; nil: nothing.
 func (s State) trouble() error {
 	switch {
 	case !s.Connected:
-		return device.ErrUnplugged
+		return device.Called(what, device.ErrUnplugged)
 	case s.CoverOpen:
 		return ErrCoverOpen
 	case s.PaperOut:
@@ -50,7 +53,7 @@ func midway(err error) error {
 // lineError words an error of a line that was open.
 func lineError(name string, err error) error {
 	if errors.Is(err, device.ErrUnplugged) || errors.Is(err, device.ErrClosed) {
-		return err
+		return device.Called(what, err)
 	}
-	return fmt.Errorf("%w: receipt printer at %s: %w", device.ErrUnplugged, name, err)
+	return device.Called(what, fmt.Errorf("%w: at %s: %w", device.ErrUnplugged, name, err))
 }

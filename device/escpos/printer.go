@@ -116,7 +116,7 @@ func (p *Printer) connect(ctx context.Context) error {
 	p.disconnect()
 	line, err := p.cfg.Open(ctx)
 	if err != nil {
-		return err
+		return device.Called(what, err)
 	}
 	p.mu.Lock()
 	p.state = State{Connected: true}

@@ -70,7 +70,11 @@ func Open(config Config) (*Pad, error) {
 		return nil, errors.New("pinpad: no port named")
 	}
 	return start(config, func() (line, error) {
-		return serial.Open(config.Port, serial.Mode{Baud: baud, StopBits: 1, RTS: true, DTR: true})
+		l, err := serial.Open(config.Port, serial.Mode{Baud: baud, StopBits: 1, RTS: true, DTR: true})
+		if err != nil {
+			return nil, device.Called("PIN pad", err)
+		}
+		return l, nil
 	}, systemRandom), nil
 }
 
