@@ -62,7 +62,7 @@ func (p *printerConfig) check() error {
 	case p.Drawer != 0 && p.Drawer != 2 && p.Drawer != 5:
 		return fmt.Errorf("printer.drawer %d: the pin of the cash drawer, 2 or 5; 0 is none", p.Drawer)
 	}
-	if !p.isFile() {
+	if !p.isFile() || strings.Contains(p.Port, ":") && !filepath.IsAbs(p.Port) {
 		return escpos.CheckPort(p.Port)
 	}
 	return nil

@@ -87,6 +87,18 @@ func TestRefusesToStart(t *testing.T) {
 			},
 			[]string{"reader.allow", "usb"},
 		},
+		"a USB reader without its driver": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "port = \"no-reader\"", "port = \"08e6:3437\"", 1)
+			},
+			[]string{"reader.port", "08e6:3437", "reader.driver = \"usb\""},
+		},
+		"a USB reader by a serial port": {
+			func(t *testing.T, dir string) string {
+				return strings.Replace(base(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\ndriver = \"usb\"\nport = \"/dev/ttyUSB0\"", 1)
+			},
+			[]string{"reader.port", "/dev/ttyUSB0", "08e6:3437"},
+		},
 		"a reader of pcscd's without a name": {
 			func(t *testing.T, dir string) string {
 				return strings.Replace(base(t, dir), "[reader]\nport = \"no-reader\"", "[reader]\ndriver = \"pcsc\"", 1)

@@ -37,7 +37,7 @@ type readerDriver struct {
 // readerDrivers is the list of readers that posd drives, a line each.
 func readerDrivers() []readerDriver {
 	return []readerDriver{
-		{"gempc", "the serial port of the card reader, like /dev/ttyUSB0", true, func(c config, log *slog.Logger) (device.Reader, error) {
+		{"gempc", "the serial port of the card reader, like /dev/ttyUSB0; of one on USB or behind pcscd, reader.driver is \"usb\" or \"pcsc\"", true, func(c config, log *slog.Logger) (device.Reader, error) {
 			return gempc.Open(gempc.Config{Port: c.Reader.Port, Log: log})
 		}},
 		{"pcsc", "the card reader's name in pcscd, or a part of it (pos readers lists them)", false, func(c config, log *slog.Logger) (device.Reader, error) {
@@ -59,6 +59,9 @@ func openUSB(c config, log *slog.Logger) (device.Reader, error) {
 // allowed is what reader.allow lists, and refuses what is no id, and a port that no USB reader has.
 func (c *config) allowed() ([]usb.ID, error) {
 	if c.Reader.Driver != "usb" {
+		if _, err := usb.ParseID(c.Reader.Port); err == nil && c.Reader.Driver == "gempc" {
+			return nil, fmt.Errorf("reader.port %q is the ids of a reader on USB: write reader.driver = \"usb\" too", c.Reader.Port)
+		}
 		if len(c.Reader.Allow) > 0 {
 			return nil, errors.New(`reader.allow is of readers on USB: write reader.driver = "usb", or take it out`)
 		}

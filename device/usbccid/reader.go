@@ -84,7 +84,7 @@ func ParsePort(text string) (Port, error) {
 	if text == "" {
 		return Port{any: true}, nil
 	}
-	if usb.Printable(text) != text {
+	if usb.Printable(text) != text || strings.HasPrefix(text, "/") {
 		return Port{}, fmt.Errorf("%q is no USB reader: leave it empty, or write its id like 08e6:3437, its socket like 1-2.4, or its serial number", text)
 	}
 	if id, err := usb.ParseID(text); err == nil {

@@ -224,7 +224,7 @@ func TestParsePort(t *testing.T) {
 			t.Errorf("%q: %v, %v", text, port.Is(info), err)
 		}
 	}
-	for _, bad := range []string{"a\nb", " 1-2", strings.Repeat("x", 200)} {
+	for _, bad := range []string{"a\nb", " 1-2", "/dev/ttyUSB0", strings.Repeat("x", 200)} {
 		if _, err := usbccid.Open(usbccid.Config{Bus: virtualusb.NewBus(), Port: bad}); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
