@@ -59,7 +59,7 @@ func problems() []problemRow {
 		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},
 		{terminal.ErrNoBatch, http.StatusNotFound, "no_such_batch", "There is no such batch", "pos report x shows the batch that is open, pos report z the last that was closed."},
 		{terminal.ErrNoTotals, http.StatusConflict, "no_totals", "There is nothing to settle with this acquirer", "It closes its batches by itself."},
-		{terminal.ErrEmptyBatch, http.StatusConflict, "empty_batch", "There is nothing to settle", "Nothing was paid since the last settlement, and nothing was sent."},
+		{terminal.ErrEmptyBatch, http.StatusConflict, "empty_batch", "There is nothing to settle", "Nothing was sent. pos report x shows the open batch."},
 		{terminal.ErrParkedItems, http.StatusConflict, "parked", "The bank has refused payments of this batch for good", "Look at them with pos queue: send them again or write them off. pos settle --leave-parked settles without them."},
 		{terminal.ErrBatchState, http.StatusConflict, "batch_state", "The batch does not stand where that can be done", "pos status shows where it stands."},
 		{terminal.ErrBatchFull, http.StatusConflict, "batch_full", "The batch is full", "Settle it first: pos settle. Nothing of this order was taken."},

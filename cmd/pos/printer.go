@@ -125,7 +125,11 @@ func printerLine(st till.PrinterStatus) string {
 		words = append(words, "NOT PRINTING: "+st.Cause)
 	}
 	if n := int64(st.Waiting); n+st.Behind > 0 {
-		words = append(words, fmt.Sprintf("%d papers wait", n))
+		papers := "papers wait"
+		if n+st.Behind == 1 {
+			papers = "paper waits"
+		}
+		words = append(words, fmt.Sprintf("%d %s", n, papers))
 	}
 	return oneLine(strings.Join(words, ", "))
 }
