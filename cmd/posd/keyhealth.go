@@ -56,7 +56,7 @@ func keysHealth(ctx context.Context, module secure.Keys, a acquirerConfig, uses 
 	fix := fmt.Sprintf("pos keys import %s %s FILE", a.Name, strings.ToLower(missing[0]))
 	switch {
 	case !held[a.Name+"/KEK"]:
-		fix = fmt.Sprintf("pos keys component %s first", a.Name)
+		fix = fmt.Sprintf("pos keys component %s 1 2 and 2 2 first, then pos keys import", a.Name)
 	case a.sessionKeys() && !held[a.Name+"/master"]:
 		fix = fmt.Sprintf("pos keys import %s master FILE", a.Name)
 	case a.sessionKeys():

@@ -33,7 +33,7 @@ func TestKeysHealth(t *testing.T) {
 	}
 	defer func() { _ = loaded.Close() }()
 	told := keysTold(empty, a, p)(t.Context())
-	if told.OK || !strings.Contains(told.Cause, "MAC and PIN") || !strings.Contains(told.Cause, "pos keys component bank") {
+	if told.OK || !strings.Contains(told.Cause, "MAC and PIN") || !strings.Contains(told.Cause, "pos keys component bank 1 2") {
 		t.Errorf("nothing is loaded, and it says %+v", told)
 	}
 	if told = keysTold(loaded, a, p)(t.Context()); !told.OK || told.State != "loaded" {

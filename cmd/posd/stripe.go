@@ -13,6 +13,7 @@ import (
 	"tillway/device/secure"
 	"tillway/device/stripehid"
 	"tillway/device/swipe"
+	"tillway/device/usb"
 )
 
 // stripeConfig is the reader of stripes beside the one of chips.
@@ -38,10 +39,20 @@ func (c stripeConfig) check(development bool) error {
 		return fmt.Errorf("reader.stripe.baud %d is no speed of a serial line: the reader's manual says which, mostly 9600", c.Baud)
 	case c.Driver == textDriver && len(c.IDs) > 0:
 		return errors.New(`reader.stripe.ids are of readers on USB: write driver = "magtek" or "idtech", or take them out`)
+	case c.Driver == textDriver && isID(c.Port):
+		return fmt.Errorf(`reader.stripe.port %q is the ids of a reader on USB: write driver = "magtek" or "idtech" too`, c.Port)
+	case c.Driver != textDriver && strings.HasPrefix(c.Port, "/dev/tty"):
+		return fmt.Errorf(`reader.stripe.port %q is a serial port, and driver = %q is of readers on USB: leave it out, or write ids like "0801:0002" or /dev/hidraw0`, c.Port, c.Driver)
 	case c.Driver == textDriver && c.Port != "" && !development:
 		return errors.New(`reader.stripe reads cards in clear (driver = "text"), which is for tests: use a reader that enciphers (driver = "magtek" or "idtech"), or set development = true`)
 	}
 	return nil
+}
+
+// isID says that a port is written like the ids of a USB device.
+func isID(port string) bool {
+	_, err := usb.ParseID(port)
+	return err == nil
 }
 
 // resolve makes a path in the port absolute; ids of a reader on USB are no path.

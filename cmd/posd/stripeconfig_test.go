@@ -25,6 +25,8 @@ func TestStripeConfig(t *testing.T) {
 		{stripeConfig{Driver: "magtek", Baud: 9600}, false, "", true},
 		{stripeConfig{Driver: "idtech", Baud: 9600, IDs: []hid.ID{{Vendor: 1, Product: 2}}}, false, "", true},
 		{stripeConfig{Driver: "text", Baud: 9600, IDs: []hid.ID{{Vendor: 1, Product: 2}}}, true, "reader.stripe.ids", false},
+		{stripeConfig{Driver: "text", Baud: 9600, Port: "0801:0002"}, true, `driver = "magtek"`, true},
+		{stripeConfig{Driver: "magtek", Baud: 9600, Port: "/dev/ttyUSB0"}, false, "is a serial port", true},
 		{stripeConfig{Driver: "keyboard", Baud: 9600}, true, "is not known", true},
 		{stripeConfig{Driver: "text"}, true, "no speed", false},
 	} {

@@ -59,7 +59,7 @@ func openUSB(c config, log *slog.Logger) (device.Reader, error) {
 // allowed is what reader.allow lists, and refuses what is no id, and a port that no USB reader has.
 func (c *config) allowed() ([]usb.ID, error) {
 	if c.Reader.Driver != "usb" {
-		if _, err := usb.ParseID(c.Reader.Port); err == nil && c.Reader.Driver == "gempc" {
+		if c.Reader.Driver == "gempc" && isID(c.Reader.Port) {
 			return nil, fmt.Errorf("reader.port %q is the ids of a reader on USB: write reader.driver = \"usb\" too", c.Reader.Port)
 		}
 		if len(c.Reader.Allow) > 0 {
