@@ -283,8 +283,8 @@ func TestPrinterConfig(t *testing.T) {
 		"driver = \"escpos\"\nport = \"usb\"\nconfirm = \"\"": "printer.confirm",
 		"driver = \"escpos\"\nport = \"usb\"\ndrawer = 3":     "printer.drawer",
 		"driver = \"escpos\"\nport = \"http://x\"":            "printer port",
-		"driver = \"escpos\"\nport = \"192.0.2.1:9100\"":   "tcp://192.0.2.1:9100",
-		"driver = \"escpos\"\nport = \"04b8:0202\"":        "usb:04b8:0202",
+		"driver = \"escpos\"\nport = \"192.0.2.1:9100\"":      "tcp://192.0.2.1:9100",
+		"driver = \"escpos\"\nport = \"04b8:0202\"":           "usb:04b8:0202",
 		"driver = \"escpos\"\nport = \"ttyS9\"":               "", "driver = \"escpos\"\nport = \"usb\"": "",
 	} {
 		dir := t.TempDir()
