@@ -15,6 +15,9 @@ func (h *Host) increment(q query, now time.Time) answer {
 	return h.original(q, now, func(r *record, a *answer) {
 		r.kind = KindIncrement
 		force, fault := testAmount(q.amount)
+		if force == issuer.ApprovedPart { // more is held whole
+			force = ""
+		}
 		a.rrn, a.fault = h.nextRRN(now), fault
 		held := h.ledger.byRRN[q.original]
 		switch {

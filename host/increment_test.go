@@ -85,6 +85,15 @@ func with37(t *testing.T, of *iso8583.Message, rrn string) *iso8583.Message {
 	return m
 }
 
+// TestIncrementIsWhole: no part of an increment is held, and the amount that asks for one gets all of it.
+func TestIncrementIsWhole(t *testing.T) {
+	d := newDurable(t, nil)
+	held := d.want("pre-authorisation", d.preauthorise(credit, 1, 4_000), "00", credit, opening-4_000)
+	more := d.raised(credit, 2, 2_010, held)
+	d.want("increment", more, "00", credit, opening-6_010)
+	d.want("its reversal", back(more, credit), "00", credit, opening-4_000)
+}
+
 // TestIncrementCountsOnce: against the limits of a card a raised pre-authorisation is one payment of the whole sum.
 func TestIncrementCountsOnce(t *testing.T) {
 	d := newDurable(t, func(c *host.Config) { c.Accounts[0].MostADay, c.Accounts[0].SumADay = 2, 10_000 })
