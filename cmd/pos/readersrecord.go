@@ -112,8 +112,8 @@ func (a *app) record(ctx context.Context, f recordFlags, name string) (made reco
 	}
 	cards, err := a.present(ctx, reader, f.wait)
 	head := tapes.Head{Driver: f.driver, Reader: reader.Name(), Date: time.Now(), Card: cards}
+	s := rec.Session(head) // before the reader is closed: what that breaks off is no card's
 	err = errors.Join(err, reader.Close())
-	s := rec.Session(head)
 	if err == nil && rec.Full() {
 		err = fmt.Errorf("the wire said more than a session holds (%d frames): start again, and be quicker", tapes.MaxFrames)
 	}

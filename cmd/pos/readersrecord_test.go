@@ -162,10 +162,11 @@ func TestReadersRecordUSB(t *testing.T) {
 	far.Insert(aCard(t, "debit"))
 	a := app{errOut: takesOut{far.Remove}}
 	card, err := a.present(t.Context(), reader, f.wait)
+	taken := rec.Session(tapes.Head{Driver: "usb", Reader: reader.Name(), Date: time.Unix(1, 0), Card: card})
 	if err = errors.Join(err, reader.Close()); err != nil || card != tapes.TestCard {
 		t.Fatalf("%q, %v", card, err)
 	}
-	s, err := tapes.Read(bytes.NewReader(rec.Session(tapes.Head{Driver: "usb", Reader: reader.Name(), Date: time.Unix(1, 0), Card: card}).Text()))
+	s, err := tapes.Read(bytes.NewReader(taken.Text()))
 	if err != nil {
 		t.Fatal(err)
 	}
