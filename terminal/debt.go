@@ -93,6 +93,7 @@ type DebtDecision struct {
 	Event DebtEvent
 	By    string // who, as the journal names them
 	Note  string // with DebtWrittenOff: why, 1 to MaxDecisionNote characters on one line, no card number
+	Asked bool   // with DebtRequeued, of a payment from another batch: the bank was asked, and does not have it
 }
 
 // MaxDecisionNote is the most characters of a decision's note.

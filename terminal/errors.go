@@ -18,6 +18,7 @@ var (
 var (
 	ErrNoDebt        = errors.New("no debt of that number waits or is parked")
 	ErrNotParked     = errors.New("it is not parked")
+	ErrAskBank       = errors.New("it was sent in an earlier batch, and the bank may have it from there")
 	ErrParked        = errors.New("it is parked already")
 	ErrOtherAcquirer = errors.New("the debt is owed to another acquirer, to which this terminal has no link")
 	ErrNote          = errors.New("note refused")

@@ -15,7 +15,14 @@ type WriteOff struct {
 
 // retry has a parked debt sent again.
 func (h *handler) retry(w http.ResponseWriter, r *http.Request) {
-	h.settle(w, r, terminal.DebtDecision{Event: terminal.DebtRequeued}, "has debt %d sent again")
+	switch asked := r.URL.Query().Get("asked"); asked {
+	case "":
+		h.settle(w, r, terminal.DebtDecision{Event: terminal.DebtRequeued}, "has debt %d sent again")
+	case "true":
+		h.settle(w, r, terminal.DebtDecision{Event: terminal.DebtRequeued, Asked: true}, "has debt %d sent again: the bank was asked and does not have it")
+	default:
+		h.fail(w, r, request(http.StatusBadRequest, "bad_query", "That is no word on whether the bank was asked", "Write asked=true when it was and does not have the payment; else leave it out.", "asked is %.20q", asked))
+	}
 }
 
 // park puts aside a debt that waits: it is sent no more until somebody says so.

@@ -14,25 +14,33 @@ import (
 // Who decides about a parked debt goes to the lane by name, and is in the audit log before and after.
 func TestDecisionsAboutAParkedDebt(t *testing.T) {
 	retry := terminal.DebtDecision{Debt: 3, Event: terminal.DebtRequeued, By: "tariq"}
+	asked := retry
+	asked.Asked = true
 	writeOff := terminal.DebtDecision{Debt: 3, Event: terminal.DebtWrittenOff, By: "sara", Note: "by phone, أحمد"}
 	park := terminal.DebtDecision{Debt: 3, Event: terminal.DebtPut, By: "sara"}
 	owed, gone := terminal.Debt{ID: 3, Sale: 7, State: terminal.Owed, Message: []byte("4761739001010119")}, terminal.Debt{ID: 3, Sale: 7, State: terminal.WrittenOff}
 	d, tokens := staffed(t, newScript(t,
 		call{"Decide", []any{retry}, []any{owed, nil}},
+		call{"Decide", []any{retry}, []any{terminal.Debt{}, fmt.Errorf("debt 3: %w", terminal.ErrAskBank)}},
+		call{"Decide", []any{asked}, []any{owed, nil}},
 		call{"Decide", []any{park}, []any{terminal.Debt{ID: 3, Sale: 7, State: terminal.Parked}, nil}},
 		call{"Decide", []any{writeOff}, []any{gone, nil}},
 		call{"Decide", []any{writeOff}, []any{terminal.Debt{}, fmt.Errorf("debt 3: %w", terminal.ErrNoDebt)}},
 	))
 	d.book.rows = nil
-	for _, c := range []struct {
+	for i, c := range []struct {
 		role       people.Role
 		path, body string
 		want       terminal.DebtState
 	}{
 		{people.Technician, "/v1/queue/3/retry", "", terminal.Owed},
+		{people.Technician, "/v1/queue/3/retry?asked=true", "", terminal.Owed},
 		{people.Supervisor, "/v1/queue/3/park", "", terminal.Parked},
 		{people.Supervisor, "/v1/queue/3/write-off", `{"note":"by phone, أحمد"}`, terminal.WrittenOff},
 	} {
+		if i == 1 {
+			d.refused(tokens[c.role], "POST", "/v1/queue/3/retry", "", 409, "ask_bank")
+		}
 		body := d.ok(tokens[c.role], "POST", c.path, c.body)
 		var got terminal.Debt
 		if err := json.Unmarshal(body, &got); err != nil || got.ID != 3 || got.State != c.want || strings.Contains(string(body), "47617") {
@@ -40,8 +48,13 @@ func TestDecisionsAboutAParkedDebt(t *testing.T) {
 		}
 	}
 	d.refused(tokens[people.Supervisor], "POST", "/v1/queue/3/write-off", `{"note":"by phone, أحمد"}`, 404, "no_such_debt")
+	d.refused(tokens[people.Supervisor], "POST", "/v1/queue/3/retry?asked=yes", "", 400, "bad_query")
 	const want = `tariq debt  tried has debt 3 sent again
 tariq debt  done has debt 3 sent again
+tariq debt  tried has debt 3 sent again
+tariq debt  failed has debt 3 sent again
+tariq debt  tried has debt 3 sent again: the bank was asked and does not have it
+tariq debt  done has debt 3 sent again: the bank was asked and does not have it
 sara debt  tried parks debt 3
 sara debt  done parks debt 3
 sara debt  tried writes off debt 3; the note is in the journal

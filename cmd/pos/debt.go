@@ -107,15 +107,21 @@ func (a *app) decide(ctx context.Context, id, what string, body any) (d terminal
 
 // queueRetry has a parked debt sent again.
 func (a *app) queueRetry() *cobra.Command {
-	return &cobra.Command{
+	var asked bool
+	c := &cobra.Command{
 		Use: "retry ID", Short: "Send again what the bank has refused for good",
 		Long: `retry sends a parked debt again: one that the bank has refused for good, and that the terminal does not send any more by itself.
 It goes out at once, and before any sale; when the bank refuses it again, it is parked again. Find out first why it was
-refused: pos queue shows the bank's response code.`,
-		Example: "  pos queue retry 3",
+refused: pos queue shows the bank's response code. A payment that was left out of a batch that is closed, and was sent in it, may be
+booked there: ask the acquirer first, by STAN and batch (pos why), and say that it does not have it with --asked.`,
+		Example: "  pos queue retry 3\n  pos queue retry 3 --asked",
 		Args:    args("ID"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			d, err := a.decide(c.Context(), argv[0], "retry", nil)
+			what := "retry"
+			if asked {
+				what += "?asked=true"
+			}
+			d, err := a.decide(c.Context(), argv[0], what, nil)
 			if err != nil || a.json {
 				return err
 			}
@@ -123,6 +129,8 @@ refused: pos queue shows the bank's response code.`,
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&asked, "asked", false, "the bank was asked, and does not have the payment: for one that comes from a closed batch")
+	return c
 }
 
 // queuePark puts aside a debt that waits.

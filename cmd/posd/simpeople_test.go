@@ -214,12 +214,16 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 		if d.State != terminal.Parked {
 			continue
 		}
-		event, note := terminal.DebtRequeued, ""
 		const tries = 12 // then the acquirer is called: of a closed batch the bank takes nothing more
-		if d.Attempts > tries || c.w.mishap(c.rand, 4, "debt written off") || c.bankHas(ctx, d) {
-			event, note = terminal.DebtWrittenOff, "settled by telephone"
+		given := d.Attempts > tries || c.w.mishap(c.rand, 4, "debt written off")
+		decision := terminal.DebtDecision{Debt: d.ID, Event: terminal.DebtRequeued, By: "supervisor"}
+		if !given {
+			decision.Asked, given = c.askBank(ctx, d)
 		}
-		if _, err := s.lane.Decide(ctx, terminal.DebtDecision{Debt: d.ID, Event: event, By: "supervisor", Note: note}); err != nil && ctx.Err() != nil {
+		if given {
+			decision = terminal.DebtDecision{Debt: d.ID, Event: terminal.DebtWrittenOff, By: "supervisor", Note: "settled by telephone"}
+		}
+		if _, err := s.lane.Decide(ctx, decision); err != nil && ctx.Err() != nil {
 			return err
 		}
 		if err := pause(ctx, actorCashier, 700*time.Millisecond); err != nil { // what it sets going has instants of its own
@@ -229,15 +233,15 @@ func (c *cashier) decide(ctx context.Context, s *stack) error {
 	return nil
 }
 
-// bankHas is what the acquirer says when it is asked about a payment that went over into another batch: it has booked it in one that came
+// askBank is what the acquirer says when it is asked, which it is about a payment that went over into another batch: it has booked it in one that came
 // before. Sent again under the new one's number it would be booked twice, for this host knows a payment by batch and trace number.
-func (c *cashier) bankHas(ctx context.Context, d terminal.Debt) bool {
+func (c *cashier) askBank(ctx context.Context, d terminal.Debt) (asked, has bool) {
 	s, err := c.w.journal.Sale(ctx, d.Sale)
 	if err != nil || s.LeftOut == 0 || d.Kind == terminal.ReversalDebt {
-		return false
+		return false, false
 	}
 	stan := fmt.Sprintf("%06d", d.STAN)
-	return slices.ContainsFunc(c.w.host.Ledger(), func(p host.Posting) bool {
+	return true, slices.ContainsFunc(c.w.host.Ledger(), func(p host.Posting) bool {
 		return p.STAN == stan && p.Batch >= fmt.Sprintf("%06d", s.LeftOut) && p.Batch < fmt.Sprintf("%06d", s.Batch)
 	})
 }

@@ -81,10 +81,11 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 		err = terminal.ErrOtherAcquirer
 	}
 	if err == nil && q.Event == terminal.DebtRequeued {
-		err = o.settles(ctx, d.Sale)
+		err = o.sendable(ctx, d, q.Asked)
 	}
 	for _, refusal := range []error{
 		terminal.ErrNoDebt, terminal.ErrNotParked, terminal.ErrParked, terminal.ErrQuarantined, terminal.ErrOtherAcquirer, terminal.ErrSettling,
+		terminal.ErrAskBank,
 	} {
 		if errors.Is(err, refusal) {
 			q.reply <- decided{err: fmt.Errorf("debt %d: %w", q.Debt, err)}
@@ -113,10 +114,11 @@ func (o *Owner) settleByHand(ctx context.Context, q decision) error {
 	return nil
 }
 
-// settles refuses what would change a batch whose totals are fixed: terminal.ErrSettling. A sale in quarantine is of no batch that anybody
-// could tell.
-func (o *Owner) settles(ctx context.Context, sale terminal.SaleID) error {
-	s, err := o.cfg.Journal.Sale(ctx, sale)
+// sendable refuses what would change a batch whose totals are fixed (terminal.ErrSettling), and what the bank may have booked in the batch
+// that it comes from, as long as nobody has asked it (terminal.ErrAskBank): many banks know a payment by batch and trace number, and
+// would book it again. A sale in quarantine is of no batch that anybody could tell.
+func (o *Owner) sendable(ctx context.Context, d terminal.Debt, asked bool) error {
+	s, err := o.cfg.Journal.Sale(ctx, d.Sale)
 	switch {
 	case errors.Is(err, terminal.ErrNoSale), errors.Is(err, terminal.ErrQuarantined):
 		return nil
@@ -131,6 +133,9 @@ func (o *Owner) settles(ctx context.Context, sale terminal.SaleID) error {
 		if b.Number == s.Batch && b.State != terminal.BatchOpen && b.State != terminal.BatchDraining {
 			return fmt.Errorf("batch %d: %w", b.Number, terminal.ErrSettling)
 		}
+	}
+	if s.LeftOut != 0 && d.Kind != terminal.ReversalDebt && d.Attempts > 0 && !asked {
+		return fmt.Errorf("batch %d: %w", s.LeftOut, terminal.ErrAskBank)
 	}
 	return nil
 }

@@ -442,7 +442,12 @@ func TestPaymentThatIsLeftOutGoesOver(t *testing.T) {
 			t.Errorf("a batch that has nothing else: %v", err)
 		}
 		a.forget()
-		if _, err := b.lane.Decide(t.Context(), terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}); err != nil {
+		again := terminal.DebtDecision{Debt: 1, Event: terminal.DebtRequeued, By: "sara"}
+		if _, err := b.lane.Decide(t.Context(), again); !errors.Is(err, terminal.ErrAskBank) {
+			t.Errorf("it was sent in batch 1, and nobody has asked the bank: %v", err)
+		}
+		again.Asked = true
+		if _, err := b.lane.Decide(t.Context(), again); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Minute)
