@@ -31,11 +31,10 @@ func (s *shop) plugQEMU(ctx context.Context) (*qemuReader, error) {
 
 // plug plugs the reader in, and the card's connection into that.
 func (r *qemuReader) plug(ctx context.Context) error {
-	m := r.shop.qemu.Monitor
-	if err := m.Do("device_add", map[string]any{"driver": "usb-ccid", "id": "reader", "bus": "xhci.0"}); err != nil {
+	if err := r.add(ctx, map[string]any{"driver": "usb-ccid", "id": "reader", "bus": "xhci.0"}); err != nil {
 		return err
 	}
-	if err := m.Do("device_add", map[string]any{"driver": "ccid-card-passthru", "id": "card", "bus": "reader.0", "chardev": "card"}); err != nil {
+	if err := r.add(ctx, map[string]any{"driver": "ccid-card-passthru", "id": "card", "bus": "reader.0", "chardev": "card"}); err != nil {
 		return err
 	}
 	conn, err := r.shop.qemu.Dial(ctx, "card")
@@ -47,6 +46,21 @@ func (r *qemuReader) plug(ctx context.Context) error {
 	}
 	go func() { _ = r.Serve() }() // ends with the connection
 	return nil
+}
+
+// add adds a device. QEMU says that one is deleted before it has let go of its name and its line: then it is asked again, for five seconds.
+func (r *qemuReader) add(ctx context.Context, device map[string]any) (err error) {
+	for range 50 {
+		if err = r.shop.qemu.Monitor.Do("device_add", device); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return err
 }
 
 // pull pulls the reader out, with what is in it.
