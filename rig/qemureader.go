@@ -31,10 +31,11 @@ func (s *shop) plugQEMU(ctx context.Context) (*qemuReader, error) {
 
 // plug plugs the reader in, and the card's connection into that.
 func (r *qemuReader) plug(ctx context.Context) error {
-	if err := r.add(ctx, map[string]any{"driver": "usb-ccid", "id": "reader", "bus": "xhci.0"}); err != nil {
+	m := r.shop.qemu.Monitor
+	if err := m.Add(map[string]any{"driver": "usb-ccid", "id": "reader", "bus": "xhci.0"}); err != nil {
 		return err
 	}
-	if err := r.add(ctx, map[string]any{"driver": "ccid-card-passthru", "id": "card", "bus": "reader.0", "chardev": "card"}); err != nil {
+	if err := m.Add(map[string]any{"driver": "ccid-card-passthru", "id": "card", "bus": "reader.0", "chardev": "card"}); err != nil {
 		return err
 	}
 	conn, err := r.shop.qemu.Dial(ctx, "card")
@@ -48,28 +49,9 @@ func (r *qemuReader) plug(ctx context.Context) error {
 	return nil
 }
 
-// add adds a device. QEMU says that one is deleted before it has let go of its name and its line: then it is asked again, for five seconds.
-func (r *qemuReader) add(ctx context.Context, device map[string]any) (err error) {
-	for range 50 {
-		if err = r.shop.qemu.Monitor.Do("device_add", device); err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return err
-}
-
 // pull pulls the reader out, with what is in it.
 func (r *qemuReader) pull() error {
-	if err := r.shop.qemu.Monitor.Do("device_del", map[string]any{"id": "reader"}); err != nil {
-		return err
-	}
-	err := r.shop.qemu.Monitor.Await("DEVICE_DELETED", 5*time.Second)
-	return errors.Join(err, r.Close())
+	return errors.Join(r.shop.qemu.Monitor.Remove("reader"), r.Close())
 }
 
 // insert puts a card in. QEMU hands commands over as they come, and so the card shows itself as at T=0.

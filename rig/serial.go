@@ -60,15 +60,12 @@ func (s *shop) plugTwin(ctx context.Context) (*twin, error) {
 
 // plug plugs QEMU's USB serial port in.
 func (t *twin) plug() error {
-	return t.shop.qemu.Monitor.Do("device_add", map[string]any{"driver": "usb-serial", "id": "twin", "bus": "xhci.0", "chardev": "serial", "always-plugged": true})
+	return t.shop.qemu.Monitor.Add(map[string]any{"driver": "usb-serial", "id": "twin", "bus": "xhci.0", "chardev": "serial", "always-plugged": true})
 }
 
 // pull pulls it out.
 func (t *twin) pull() error {
-	if err := t.shop.qemu.Monitor.Do("device_del", map[string]any{"id": "twin"}); err != nil {
-		return err
-	}
-	return t.shop.qemu.Monitor.Await("DEVICE_DELETED", 5*time.Second)
+	return t.shop.qemu.Monitor.Remove("twin")
 }
 
 // openRaw opens a terminal without line editing.

@@ -103,5 +103,34 @@ func (m *Monitor) Await(event string, within time.Duration) error {
 	}
 }
 
+// addTries and addPause bound how long Add waits for what QEMU has not let go of: five seconds.
+const (
+	addTries = 50
+	addPause = 100 * time.Millisecond
+)
+
+// Add plugs a device in (device_add). QEMU says that one is deleted before it has let go of its name and of its character device: then it is
+// asked again. Error: ErrMonitor, as the last answer had it.
+func (m *Monitor) Add(device map[string]any) (err error) {
+	for range addTries {
+		if err = m.Do("device_add", device); err == nil {
+			return nil
+		}
+		time.Sleep(addPause)
+	}
+	return err
+}
+
+// Remove pulls a device out (device_del) and waits until QEMU says so. Error: ErrMonitor.
+func (m *Monitor) Remove(id string) error {
+	if err := m.Do("device_del", map[string]any{"id": id}); err != nil {
+		return err
+	}
+	return m.Await("DEVICE_DELETED", removeWait)
+}
+
+// removeWait bounds Remove.
+const removeWait = 5 * time.Second
+
 // Close hangs up.
 func (m *Monitor) Close() error { return m.conn.Close() }
