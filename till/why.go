@@ -54,13 +54,17 @@ type Step struct {
 	Note   string             `json:"note,omitempty"`
 }
 
-func (h *handler) why(w http.ResponseWriter, r *http.Request) {
-	sale, err := h.find(r)
-	if err != nil {
-		h.fail(w, r, err)
-		return
+// rows are the sale that a request names, and the journal's rows of it.
+func (h *handler) rows(r *http.Request) (sale terminal.Sale, rows []terminal.JournalRow, err error) {
+	if sale, err = h.find(r); err != nil {
+		return sale, nil, err
 	}
-	rows, err := h.cfg.Journal.SaleRows(r.Context(), sale.ID)
+	rows, err = h.cfg.Journal.SaleRows(r.Context(), sale.ID)
+	return sale, rows, err
+}
+
+func (h *handler) why(w http.ResponseWriter, r *http.Request) {
+	sale, rows, err := h.rows(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -109,12 +113,7 @@ func (h *handler) transcript(w http.ResponseWriter, r *http.Request) {
 
 // messages are those of a sale and of what it owed: its trace and theirs, since it began.
 func (h *handler) messages(w http.ResponseWriter, r *http.Request) {
-	sale, err := h.find(r)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	rows, err := h.cfg.Journal.SaleRows(r.Context(), sale.ID)
+	sale, rows, err := h.rows(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
