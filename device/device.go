@@ -5,6 +5,7 @@ package device
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tillway/device/magstripe"
 )
@@ -102,4 +103,19 @@ type Reader interface {
 
 	// Close frees the port; every later call returns ErrClosed. It waits for the driver's goroutines.
 	Close() error
+}
+
+// Await waits for a change, for at, or for what ends it: the context (its error), or the life of a driver that Close ends (ErrClosed). It is for
+// drivers whose goroutine closes changed when something has.
+func Await(ctx, life context.Context, changed <-chan struct{}, at <-chan time.Time) error {
+	select {
+	case <-changed:
+		return nil
+	case <-at:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-life.Done():
+		return ErrClosed
+	}
 }

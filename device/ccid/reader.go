@@ -150,7 +150,7 @@ func (r *Reader) Present(ctx context.Context) (device.Presented, error) {
 			return presented, nil
 		case errors.Is(err, errNotNow):
 			// Once a second without any change too: a card may have stayed in while the reader started anew.
-			if err := r.await(ctx, changed, time.After(time.Second)); err != nil {
+			if err := device.Await(ctx, r.life, changed, time.After(time.Second)); err != nil {
 				return device.Presented{}, err
 			}
 		default:
@@ -171,7 +171,7 @@ func (r *Reader) AwaitRemoval(ctx context.Context) error {
 		if status.Condition == device.NoCard || status.Condition == device.Absent || turns != before {
 			return nil
 		}
-		if err := r.await(ctx, changed, nil); err != nil {
+		if err := device.Await(ctx, r.life, changed, nil); err != nil {
 			return err
 		}
 	}
@@ -185,20 +185,6 @@ func (r *Reader) Close() error {
 	r.end()
 	<-r.exited
 	return nil
-}
-
-// await waits for a change or the time, the context's end or Close.
-func (r *Reader) await(ctx context.Context, changed <-chan struct{}, at <-chan time.Time) error {
-	select {
-	case <-changed:
-		return nil
-	case <-at:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-r.life.Done():
-		return device.ErrClosed
-	}
 }
 
 // call has the owner do something. It returns when that is done; what is done ends with the context.

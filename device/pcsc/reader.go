@@ -143,9 +143,9 @@ func (r *Reader) Present(ctx context.Context) (device.Presented, error) {
 		case err == nil:
 			return presented, nil
 		case errors.Is(err, errNoCard):
-			err = r.await(ctx, changed, nil)
+			err = device.Await(ctx, r.life, changed, nil)
 		case errors.Is(err, errLater):
-			err = r.await(ctx, changed, time.After(r.times.retry))
+			err = device.Await(ctx, r.life, changed, time.After(r.times.retry))
 		}
 		if err != nil {
 			return device.Presented{}, err
@@ -174,7 +174,7 @@ func (r *Reader) AwaitRemoval(ctx context.Context) error {
 		if first == nil {
 			first = &now
 		}
-		if err := r.await(ctx, changed, nil); err != nil {
+		if err := device.Await(ctx, r.life, changed, nil); err != nil {
 			return err
 		}
 	}
@@ -200,20 +200,6 @@ func (r *Reader) Close() error {
 
 // closeWait bounds the last words to pcscd, which takes the card back by itself when the connection closes.
 const closeWait = 2 * time.Second
-
-// await waits for a change or the time, the context's end or Close.
-func (r *Reader) await(ctx context.Context, changed <-chan struct{}, at <-chan time.Time) error {
-	select {
-	case <-changed:
-		return nil
-	case <-at:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-r.life.Done():
-		return device.ErrClosed
-	}
-}
 
 // with does something with connection and card. What is done ends with the context and with Close.
 func (r *Reader) with(ctx context.Context, do func(ctx context.Context) error) error {

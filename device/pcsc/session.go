@@ -292,7 +292,7 @@ func (r *Reader) settle(ctx context.Context, c *card, failed error) error {
 		case !now.cardIn(), now.events != c.state.events:
 			return fmt.Errorf("%w: %v", device.ErrRemoved, failed) //nolint:errorlint // the same
 		}
-		if err := r.await(within, changed, nil); err != nil {
+		if err := device.Await(within, r.life, changed, nil); err != nil {
 			return failed
 		}
 	}
