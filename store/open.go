@@ -23,7 +23,7 @@ import (
 var migrations embed.FS
 
 // schema is the number of the newest migration, which each migration writes into user_version.
-const schema = 4
+const schema = 5
 
 // applicationID is "TILL", in the database's header.
 const applicationID = 0x54494C4C

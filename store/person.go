@@ -77,7 +77,7 @@ func (s *Store) personOf(ctx context.Context, c cells) (p people.Person, err err
 // HasPeople says whether anybody was ever made here, also when somebody took the records away since.
 func (s *Store) HasPeople(ctx context.Context) (bool, error) {
 	found, err := read(ctx, s, func(rows *sql.Rows) (any bool, err error) { return any, rows.Scan(&any) },
-		"SELECT EXISTS (SELECT 1 FROM person) OR EXISTS (SELECT 1 FROM audit WHERE person <> '')")
+		"SELECT EXISTS (SELECT 1 FROM person) OR EXISTS (SELECT 1 FROM audit WHERE person <> '' AND person NOT GLOB 'ecr:*')")
 	if err != nil {
 		return false, err
 	}

@@ -237,13 +237,14 @@ var proven = []struct{ table, columns, order string }{
 	{"owed", owedColumns, "id"},
 	{"batch", "acquirer || '/' || number, state, opened", "acquirer || '/' || number"},
 	{"person", "name, record, seq", "name"},
+	{"ecr", "name, record, seq", "name"},
 	{"audit", auditColumns, "seq"},
 }
 
 func (s *Store) proveAll(ctx context.Context, tx *sql.Tx) error {
 	for _, p := range proven {
 		after := any(int64(math.MinInt64))
-		if p.table == "batch" || p.table == "person" {
+		if p.table == "batch" || p.table == "person" || p.table == "ecr" {
 			after = ""
 		}
 		for {

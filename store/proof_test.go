@@ -72,6 +72,7 @@ func lived(t testing.TB) *folder {
 	newTeller(t, s, 4).do(terminal.Start, terminal.Presented, terminal.GoOnline)
 	putPerson(t, s, "amal", people.Administrator)
 	putPerson(t, s, "badr", people.Cashier)
+	putECR(t, s, "till-3")
 	if err := s.Audit(t.Context(), people.Entry{Actor: "amal", Event: people.EventKeys, Result: people.Done, Note: "a key block was imported"}); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +109,7 @@ func TestAnyBitInAnyRowIsFound(t *testing.T) {
 		{"owed", "id", "sale acquirer kind stan state final attempts not_before created reason"},
 		{"batch", "acquirer || '/' || number", "state opened"},
 		{"person", "name", "record seq"},
+		{"ecr", "name", "record seq"},
 		{"audit", "seq", "time actor event person result note previous hash"},
 		{"card", "purpose || '/' || id", "key sealed"},
 		{"proof", "of", "tag"},
@@ -325,7 +327,7 @@ func TestUpgradeFromSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, undo := range []string{
-		"DROP TABLE proof", "DROP TABLE audit", "DROP TABLE person", "DROP INDEX sale_token", "ALTER TABLE sale DROP COLUMN token",
+		"DROP TABLE proof", "DROP TABLE audit", "DROP TABLE person", "DROP TABLE ecr", "DROP INDEX sale_token", "ALTER TABLE sale DROP COLUMN token",
 		"DROP INDEX sale_about", "ALTER TABLE sale DROP COLUMN kind", "ALTER TABLE sale DROP COLUMN minor", "ALTER TABLE sale DROP COLUMN about",
 		"DROP INDEX journal_transition", "DROP INDEX sale_unfinished", "DROP INDEX owed_open",
 		"CREATE INDEX sale_unfinished ON sale (id) WHERE final = 0", "CREATE INDEX owed_open ON owed (id) WHERE final = 0",

@@ -33,7 +33,7 @@ func (r *Report) add(f people.Finding) {
 func (s *Store) Verify(ctx context.Context) (Report, error) {
 	r := Report{Findings: []people.Finding{}}
 	for _, check := range []func(context.Context, *Report) error{
-		s.verifyAudit, s.verifyJournal, s.verifySales, s.verifyOwed, s.verifyBatches, s.verifyPeople, s.verifyCards,
+		s.verifyAudit, s.verifyJournal, s.verifySales, s.verifyOwed, s.verifyBatches, s.verifyPeople, s.verifyECRs, s.verifyCards,
 	} {
 		if err := check(ctx, &r); err != nil {
 			return r, err
@@ -243,7 +243,18 @@ func (s *Store) verifyPeople(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	return s.missing(ctx, r, "person", `SELECT DISTINCT person FROM audit WHERE person <> '' AND NOT EXISTS (SELECT 1 FROM person n WHERE n.name = audit.person) LIMIT 1000`)
+	return s.missing(ctx, r, "person", `SELECT DISTINCT person FROM audit WHERE person <> '' AND person NOT GLOB 'ecr:*' AND NOT EXISTS (SELECT 1 FROM person n WHERE n.name = audit.person) LIMIT 1000`)
+}
+
+func (s *Store) verifyECRs(ctx context.Context, r *Report) error {
+	err := s.pieces(ctx, r, ecrQuery, "e.name", "", func(c cells) error {
+		_, err := s.ecrOf(ctx, c)
+		return s.note(ctx, r, "ecr", c[0], err)
+	})
+	if err != nil {
+		return err
+	}
+	return s.missing(ctx, r, "ecr", `SELECT DISTINCT substr(person, 5) FROM audit WHERE person GLOB 'ecr:*' AND NOT EXISTS (SELECT 1 FROM ecr e WHERE 'ecr:' || e.name = audit.person) LIMIT 1000`)
 }
 
 func (s *Store) verifyCards(ctx context.Context, r *Report) error {

@@ -31,6 +31,7 @@ const (
 	EventPrint   Event = "print"      // somebody gave up a paper that waited for the printer
 	EventBatch   Event = "batch"      // somebody wanted a batch settled, or closed it by hand
 	EventRefused Event = "refused"    // a command without the role for it
+	EventECR     Event = "ecr"        // a cash register was added, its token replaced or revoked, its nexo key added or retired
 	EventRow     Event = "quarantine" // a row on disk does not authenticate
 )
 
@@ -63,7 +64,7 @@ const (
 
 // Bounds of an entry.
 const (
-	maxActor = 32
+	maxActor = 64
 	maxNote  = 400
 )
 

@@ -154,7 +154,7 @@ func TestEntriesRefused(t *testing.T) {
 		"no result":     func(e *people.Entry) { e.Result = "" },
 		"no time":       func(e *people.Entry) { e.Time = time.Time{} },
 		"long note":     func(e *people.Entry) { e.Note = strings.Repeat("x", 401) },
-		"long actor":    func(e *people.Entry) { e.Actor = strings.Repeat("x", 33) },
+		"long actor":    func(e *people.Entry) { e.Actor = strings.Repeat("x", 65) },
 		"line feed":     func(e *people.Entry) { e.Note = "a\nb" },
 		"card number":   func(e *people.Entry) { e.Note = "card 4761739001010119" },
 		"twelve digits": func(e *people.Entry) { e.Note = "x 123456789012" },
