@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
+.PHONY: help deps deps-screen build run demo screen test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,10 +36,16 @@ run: build ## build, start host simulator, reader emulator and terminal, and sta
 demo: build ## the same stack in a temporary folder, scripted, with a summary
 	@exec bin/demo
 
-test: deps ## every test that a fresh machine can run
+deps-screen: ## install what the screen's tests need: Node, a browser, npm's packages (says what is not checked without)
+	@sh make/deps-screen.sh
+
+screen: deps deps-screen ## bundle the cashier's screen: till/screen/src into till/screen/dist
+	$(GO) run -buildvcs=false ./till/screen/bundle
+
+test: deps deps-screen ## every test that a fresh machine can run
 	$(GO) test ./...
 
-race: deps ## the tests with the race detector
+race: deps deps-screen ## the tests with the race detector
 	$(GO) test -race -timeout 15m ./...
 
 check: ## what CI runs: format, vet, lint, tests with -race, fuzzing, simulation, demo

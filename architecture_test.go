@@ -226,7 +226,7 @@ func TestNoForeignPlaces(t *testing.T) {
 			return err
 		}
 		if entry.IsDir() {
-			if slices.Contains([]string{".git", "bin", "dist", "run"}, name) {
+			if slices.Contains([]string{".git", "bin", "dist", "run"}, name) || entry.Name() == "node_modules" {
 				return fs.SkipDir
 			}
 			return nil

@@ -2,9 +2,12 @@ module tillway
 
 go 1.26.0
 
+ignore ./till/screen/node_modules
+
 require (
 	github.com/BurntSushi/toml v1.6.0
 	github.com/creack/pty v1.1.24
+	github.com/evanw/esbuild v0.28.2
 	github.com/go-text/typesetting v0.3.5
 	github.com/google/gousb v1.1.3
 	github.com/hanwen/go-fuse/v2 v2.12.1

@@ -1,0 +1,31 @@
+// The screen's own words, in both languages. What the terminal says comes in both from the terminal. A text that is missing in one
+// language is a type error: ar has exactly the names that en has.
+
+import { signal } from "@preact/signals";
+
+import { ar } from "./words.ar.ts";
+import { en } from "./words.en.ts";
+
+export type Language = "en" | "ar";
+export type Word = keyof typeof en;
+
+const catalogue: Record<Language, Record<Word, string>> = { en, ar };
+
+/** The language of the page: what it begins with is the page's to say. */
+export const language = signal<Language>("en");
+
+/** isolate keeps a number or a name in a sentence of another direction from turning it round (UAX 9, first strong isolate). */
+export const isolate = (s: string | number): string => "\u2068" + String(s) + "\u2069";
+
+/** t is a text in the language of the page. {name} in it stands for what is given under that name. */
+export function t(word: Word, values: Record<string, string | number> = {}): string {
+  return catalogue[language.value][word].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(values[name]!) : whole));
+}
+
+/** either is the terminal's own text in the language of the page, where the terminal has it. */
+export function either(english: string | undefined, arabic: string | undefined): string {
+  return (language.value === "ar" ? arabic || english : english || arabic) ?? "";
+}
+
+/** direction is the page's, by its language. */
+export const direction = (l: Language): "ltr" | "rtl" => (l === "ar" ? "rtl" : "ltr");
