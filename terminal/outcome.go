@@ -32,6 +32,10 @@ const (
 	notAccepted = "The signature was not accepted."
 )
 
+func outcome(code, happened, do string, retry bool) Outcome {
+	return Outcome{Code: code, Happened: happened, Do: do, MayRetry: retry}
+}
+
 // Conclude says what a final state means, for the cashier. row is the transition that made it final, of the sale; cause is the
 // outcome that the host's answer or the kernel brought with it, if any; detail is one whole sentence for the cashier about
 // card or reader, or empty.
@@ -44,7 +48,7 @@ func Conclude(row Row, sale Sale, cause Outcome, detail string) Outcome {
 
 // approved says what was done, kind by kind.
 func approved(s Sale) Outcome {
-	out := Outcome{CodeApproved, "Approved.", "Give the customer the receipt.", false}
+	out := outcome(CodeApproved, "Approved.", "Give the customer the receipt.", false)
 	switch s.Kind {
 	case KindForced:
 		out.Happened = "Approved by telephone, and kept for the bank."
@@ -129,7 +133,7 @@ func undone(row Row, cause Outcome, detail string) Outcome {
 		if cause.Code != "" {
 			return cause
 		}
-		return Outcome{CodeCardDeclined, "Declined by the card.", notCharged + " Ask for another card.", false}
+		return outcome(CodeCardDeclined, "Declined by the card.", notCharged+" Ask for another card.", false)
 	case Cancelled:
 		if cause.Code != "" {
 			return cause
@@ -147,20 +151,20 @@ func cancelled(row Row, detail string) Outcome {
 	switch row.Event {
 	case TimeOut:
 		if row.From == CardTalk {
-			return Outcome{CodeTimedOut, "The card took too long.", "Nothing was sent. Take the card out and try again.", true}
+			return outcome(CodeTimedOut, "The card took too long.", "Nothing was sent. Take the card out and try again.", true)
 		}
-		return Outcome{CodeTimedOut, say("No card in time.", detail), "Nothing was sent. Start again when the customer is ready.", true}
+		return outcome(CodeTimedOut, say("No card in time.", detail), "Nothing was sent. Start again when the customer is ready.", true)
 	case Removed:
-		return Outcome{CodeCardRemoved, say("The card was taken out too early.", detail), "Nothing was sent. Start again and leave the card in.", true}
+		return outcome(CodeCardRemoved, say("The card was taken out too early.", detail), "Nothing was sent. Start again and leave the card in.", true)
 	case NotAgreed:
-		return Outcome{CodeSignature, say(notAccepted, detail), notCharged + " Ask for another way to pay.", false}
+		return outcome(CodeSignature, say(notAccepted, detail), notCharged+" Ask for another way to pay.", false)
 	case PowerLost:
 		if row.From == Asking { // it may have been, and moves nothing
-			return Outcome{CodePowerLost, "The terminal stopped while the bank was asked.", "Nothing was moved. Start again.", true}
+			return outcome(CodePowerLost, "The terminal stopped while the bank was asked.", "Nothing was moved. Start again.", true)
 		}
-		return Outcome{CodePowerLost, "The terminal stopped before anything was sent.", "Start again.", true}
+		return outcome(CodePowerLost, "The terminal stopped before anything was sent.", "Start again.", true)
 	default:
-		return Outcome{CodeCancelled, "Cancelled.", "Nothing was sent.", true}
+		return outcome(CodeCancelled, "Cancelled.", "Nothing was sent.", true)
 	}
 }
 
@@ -168,18 +172,18 @@ func reversed(row Row, cause Outcome, detail string) Outcome {
 	const reversal = notCharged + " A reversal is on its way to the bank. "
 	switch {
 	case row.Event == PowerLost:
-		return Outcome{CodePowerLost, "The terminal stopped while the bank was asked.", reversal + "Start a new sale.", true}
+		return outcome(CodePowerLost, "The terminal stopped while the bank was asked.", reversal+"Start a new sale.", true)
 	case (row.From == FinishApproved || row.From == AgreementOnline) && cause.Code != "" && row.Event != Removed:
 		cause.Do = strings.Replace(cause.Do, notCharged+" ", reversal, 1)
 		return cause
 	case row.From == FinishUnanswered:
-		return Outcome{CodeNoAnswer, say("The bank did not answer.", detail), reversal + "Try again, or ask for another way to pay.", true}
+		return outcome(CodeNoAnswer, say("The bank did not answer.", detail), reversal+"Try again, or ask for another way to pay.", true)
 	case row.Event == Removed:
-		return Outcome{CodeCardRemoved, say("The card was taken out before the sale was finished.", detail), reversal + "Start again and leave the card in.", true}
+		return outcome(CodeCardRemoved, say("The card was taken out before the sale was finished.", detail), reversal+"Start again and leave the card in.", true)
 	case row.Event == NotAgreed:
-		return Outcome{CodeSignature, say(notAccepted, detail), reversal + "Ask for another way to pay.", false}
+		return outcome(CodeSignature, say(notAccepted, detail), reversal+"Ask for another way to pay.", false)
 	}
-	return Outcome{CodeCardRefused, say("The bank approved, the card refused.", detail), reversal + "Ask for another card.", false}
+	return outcome(CodeCardRefused, say("The bank approved, the card refused.", detail), reversal+"Ask for another card.", false)
 }
 
 // Refusal is the outcome of a card or a terminal that ended a sale before the host was asked.
@@ -194,9 +198,9 @@ func Refusal(code, happened string) Outcome {
 // NoPIN is the outcome of a sale that ended at the PIN pad: cancelled there, or no PIN in time.
 func NoPIN(end PINEnd) Outcome {
 	if end == PINTimedOut {
-		return Outcome{CodeTimedOut, "No PIN in time.", "Nothing was sent. Start again when the customer is ready.", true}
+		return outcome(CodeTimedOut, "No PIN in time.", "Nothing was sent. Start again when the customer is ready.", true)
 	}
-	return Outcome{CodeCancelled, "Cancelled at the PIN pad.", "Nothing was sent.", true}
+	return outcome(CodeCancelled, "Cancelled at the PIN pad.", "Nothing was sent.", true)
 }
 
 // PartRefused is the outcome of a sale of which the host approved a part that is not taken.
@@ -210,9 +214,9 @@ func PartRefused(s Sale) Outcome {
 // Unconfirmed is the outcome of a sale whose card had paid the same amount a moment ago, and that nobody confirmed; late: in time.
 func Unconfirmed(late bool) Outcome {
 	if late {
-		return Outcome{CodeTimedOut, "Nobody said in time that the card is meant to pay the same again.", "Nothing was sent. Start again if it is.", true}
+		return outcome(CodeTimedOut, "Nobody said in time that the card is meant to pay the same again.", "Nothing was sent. Start again if it is.", true)
 	}
-	return Outcome{CodeCancelled, "Not confirmed: the same card has paid the same amount already.", "Nothing was sent.", true}
+	return outcome(CodeCancelled, "Not confirmed: the same card has paid the same amount already.", "Nothing was sent.", true)
 }
 
 // Unanswered is the outcome of an inquiry that the host did not answer.

@@ -170,6 +170,9 @@ type Outcome struct {
 	Happened string `json:"happened"`  // what happened
 	Do       string `json:"do"`        // what to do
 	MayRetry bool   `json:"may_retry"` // whether this card may be tried again
+
+	HappenedAR string `json:"happened_ar,omitempty"` // both in Arabic: in answers only, never in the journal
+	DoAR       string `json:"do_ar,omitempty"`
 }
 
 // EntryKind is what a journal row is about.

@@ -6,66 +6,23 @@ import (
 	"tillway/money"
 )
 
-// Prompt is a message for cardholder and cashier, by its EMV user-interface message identifier (Book 4, 11.4; Book A).
-type Prompt string
-
-// The prompts in use. The rest of the catalogue comes with the cashier's screen.
-const (
-	PromptNone        Prompt = ""
-	PromptApproved    Prompt = "03"
-	PromptDeclined    Prompt = "07"
-	PromptCardError   Prompt = "06"
-	PromptEnterPIN    Prompt = "09"
-	PromptWrongPIN    Prompt = "0A"
-	PromptWait        Prompt = "0E"
-	PromptRemoveCard  Prompt = "10"
-	PromptInsertCard  Prompt = "1D"
-	PromptWelcome     Prompt = "14"
-	PromptAuthorising Prompt = "1B"
-	PromptSign        Prompt = "1A"
-)
-
-// English is the prompt's text.
-func (p Prompt) English() string {
-	switch p {
-	case PromptApproved:
-		return "APPROVED"
-	case PromptDeclined:
-		return "DECLINED"
-	case PromptCardError:
-		return "CARD ERROR"
-	case PromptEnterPIN:
-		return "ENTER PIN"
-	case PromptWrongPIN:
-		return "INCORRECT PIN"
-	case PromptWait:
-		return "PLEASE WAIT"
-	case PromptRemoveCard:
-		return "REMOVE CARD"
-	case PromptInsertCard:
-		return "INSERT CARD"
-	case PromptWelcome:
-		return "WELCOME"
-	case PromptAuthorising:
-		return "AUTHORISING, PLEASE WAIT"
-	case PromptSign:
-		return "APPROVED, PLEASE SIGN"
-	case PromptNone:
-	}
-	return ""
-}
-
 // Snapshot is the latest value of what is going on: the till shows it beside the journal. It is never a queue; a slow
 // reader misses snapshots and holds nobody up.
 type Snapshot struct {
-	Version  uint64       `json:"version"` // ascending with every change
-	Sale     SaleID       `json:"sale,omitempty"`
-	State    State        `json:"state"` // of the sale that runs, or ran last; Ready before the first
-	Amount   money.Amount `json:"amount,omitzero"`
-	Prompt   Prompt       `json:"prompt,omitempty"`
-	Text     string       `json:"text,omitempty"`    // the prompt in English
-	Advice   string       `json:"advice,omitempty"`  // for the cashier: what to do now
-	Warning  string       `json:"warning,omitempty"` // of the running sale, one sentence: the same card has paid the same amount
+	Version uint64       `json:"version"` // ascending with every change
+	Sale    SaleID       `json:"sale,omitempty"`
+	State   State        `json:"state"` // of the sale that runs, or ran last; Ready before the first
+	Amount  money.Amount `json:"amount,omitzero"`
+	Prompt  Prompt       `json:"prompt,omitempty"`
+	Text    string       `json:"text,omitempty"`    // the prompt in English
+	TextAR  string       `json:"text_ar,omitempty"` // and in Arabic
+	Advice  string       `json:"advice,omitempty"`  // for the cashier: what to do now
+	Warning string       `json:"warning,omitempty"` // of the running sale, one sentence: the same card has paid the same amount
+
+	AdviceAR  string   `json:"advice_ar,omitempty"`  // Advice and Warning in Arabic: filled where they are shown
+	WarningAR string   `json:"warning_ar,omitempty"` //
+	Language  Language `json:"language,omitempty"`   // the customer's, once the card has said it; before that empty
+
 	Confirm  bool         `json:"confirm,omitempty"` // the sale waits for somebody to say that it goes on in spite of the warning
 	PIN      *PINProgress `json:"pin,omitempty"`     // while a PIN is entered
 	Last     *Sale        `json:"last,omitempty"`    // the last sale that ended

@@ -51,7 +51,7 @@ func (h *handler) shown(r *http.Request, s terminal.Snapshot) terminal.Snapshot 
 	s = h.localSnapshot(s)
 	p, role := h.cfg.Access.cfg.Policy, h.cfg.Access.who(r).role
 	if p.Judge(role, people.Sell) != people.Allowed && p.Judge(role, people.Journal) != people.Allowed {
-		s.Sale, s.Amount, s.Last, s.Advice, s.Warning = 0, money.Amount{}, nil, "", ""
+		s.Sale, s.Amount, s.Last, s.Advice, s.Warning, s.AdviceAR, s.WarningAR = 0, money.Amount{}, nil, "", "", "", ""
 	}
 	return s
 }

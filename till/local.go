@@ -4,7 +4,16 @@ import (
 	"time"
 
 	"tillway/terminal"
+	"tillway/terminal/words"
 )
+
+// What the terminal says goes out in Arabic too. The journal keeps the English alone.
+
+func bothLanguages(o terminal.Outcome) terminal.Outcome {
+	o.HappenedAR, _ = words.Arabic(o.Happened)
+	o.DoAR, _ = words.Arabic(o.Do)
+	return o
+}
 
 // The terminal's records may be in any zone. What goes out is in the shop's, so that screen, list and receipt tell the same
 // time; the instants are the same.
@@ -18,6 +27,7 @@ func (h *handler) local(t time.Time) time.Time {
 
 func (h *handler) localSale(s terminal.Sale) terminal.Sale {
 	s.Started, s.Updated, s.LocalTime = h.local(s.Started), h.local(s.Updated), h.local(s.LocalTime)
+	s.Outcome = bothLanguages(s.Outcome)
 	return s
 }
 
@@ -45,6 +55,9 @@ func (h *handler) localRow(r terminal.JournalRow) terminal.JournalRow {
 
 func (h *handler) localSnapshot(s terminal.Snapshot) terminal.Snapshot {
 	s.Oldest = h.local(s.Oldest)
+	s.TextAR = s.Prompt.Arabic()
+	s.AdviceAR, _ = words.Arabic(s.Advice)
+	s.WarningAR, _ = words.Arabic(s.Warning)
 	if s.Batch != nil {
 		b := *s.Batch
 		b.CutOff, b.Settling = h.local(b.CutOff), nil

@@ -3,7 +3,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
@@ -234,6 +234,7 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/sales/{id}/messages", people.Journal, h.messages},
 		{"GET /v1/journal", people.Journal, h.journal},
 		{"GET /v1/status", people.Status, h.status},
+		{"GET /v1/words", "", h.words},
 		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},
 		{"POST /v1/cancel", people.Cancel, h.cancel},

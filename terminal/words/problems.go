@@ -1,0 +1,4 @@
+package words
+
+// problems are the titles and details of the till's problems.
+func problems() []template { return nil }
