@@ -80,7 +80,7 @@ func (h *handler) problem(r *http.Request, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfPrinter()) {
+	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfECRs(), problemsOfPrinter()) {
 		if errors.Is(err, row.err) {
 			return &Problem{Title: row.title, Status: row.status, Code: row.code, Do: row.do, Detail: err.Error()}
 		}

@@ -6,7 +6,8 @@
 // GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
-// GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
+// GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
+// POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
 // Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
@@ -132,6 +133,8 @@ type Config struct {
 
 	Transcripts Transcripts
 	Messages    Messages
+
+	Registers *Registers // cash registers on the network; nil: there are none
 
 	Printer     Printer // nil: there is no receipt printer
 	PrinterName string  // driver and port
@@ -264,6 +267,12 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/users", people.Users, h.users},
 		{"POST /v1/users", people.Users, h.addUser},
 		{"POST /v1/users/{name}", people.Users, h.changeUser},
+		{"GET /v1/ecrs", people.Users, h.registered(h.ecrs)},
+		{"POST /v1/ecrs", people.Users, h.registered(h.addECR)},
+		{"POST /v1/ecrs/{name}/rotate", people.Users, h.registered(h.rotateECR)},
+		{"POST /v1/ecrs/{name}/revoke", people.Users, h.registered(h.revokeECR)},
+		{"POST /v1/ecrs/{name}/nexo-keys", people.Users, h.registered(h.addNexoKey)},
+		{"POST /v1/ecrs/{name}/nexo-keys/{version}/retire", people.Users, h.registered(h.retireNexoKey)},
 		{"POST /v1/keys/exchange", people.Keys, h.exchangeKeys},
 		{"POST /v1/keys/ticket", people.Keys, h.keysTicket},
 		{"GET /v1/audit", people.Audit, h.audit},

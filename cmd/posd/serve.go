@@ -121,12 +121,16 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	registers, err := till.NewRegisters(ctx, till.RegistersConfig{Store: disk.journal, Log: log})
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, c.Socket)
 	if err != nil {
 		return err
 	}
 	local := till.Config{
-		Lane: s.lane, Journal: disk.journal, Access: access, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
+		Lane: s.lane, Journal: disk.journal, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{
 			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone,
 			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
