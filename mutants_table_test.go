@@ -124,9 +124,19 @@ func mutants() []mutant {
 			"store", "TestAnyBitInAnyRowIsFound",
 		},
 		{
-			27, "requests of web pages are served", "till/handler.go",
+			27, "requests of web pages are served", "till/door.go",
 			"r.Host != Host || r.Header.Get(\"Origin\") != \"\" || ", "",
 			"till", "TestForeignRequestsAreRefused",
+		},
+		{
+			27, "the screen serves a browser that was led to it by another name", "till/door.go",
+			"if !slices.Contains(hosts, r.Host) {", "if r.Host == \"\" {",
+			"till", "TestScreenTakesNoForeignRequest",
+		},
+		{
+			27, "a cash register's door takes requests without a token", "till/door.go",
+			"if d.closed && c.unknown() && ", "if false && ",
+			"till", "TestRegisterDoor",
 		},
 		{
 			29, "a clock that goes backwards is not noticed", "store/upkeep.go",

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,12 +48,18 @@ type Access struct {
 	cfg  AccessConfig
 	turn chan struct{} // one slot: who hashes or changes people. Hashing takes 64 MiB: one at a time
 
+	// register finds the cash register of a token (Registers.ByToken); nil: there are none. Error people.ErrECRToken for a token of
+	// none. It is set once, before anybody is served.
+	register func(ctx context.Context, token string) (people.ECR, error)
+
 	mu       sync.Mutex // guards what follows
 	sessions *people.Sessions
 	spare    people.Hash // compared with when there is nobody of that name, so that the answer takes as long
 	refused  int         // refusals audited in the minute that began at
 	began    time.Time
-	left     int // and those left out since
+	left     int            // and those left out since
+	hooks    map[int]func() // of those who follow: called when a session has ended
+	hook     int            // the last hook's number
 }
 
 // NewAccess makes the gate. It has no people yet, or those of the store.
@@ -62,39 +70,122 @@ func NewAccess(cfg AccessConfig) *Access {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Access{cfg: cfg, turn: make(chan struct{}, 1), sessions: people.NewSessions(cfg.Policy)}
+	return &Access{cfg: cfg, turn: make(chan struct{}, 1), sessions: people.NewSessions(cfg.Policy), hooks: map[int]func(){}}
 }
 
 // caller is who asks.
 type caller struct {
-	name  string // people.Nobody without a session
-	role  people.Role
-	token people.Token
+	name   string // people.Nobody without a session
+	role   people.Role
+	token  people.Token    // of a person's session
+	cookie bool            // it came in a cookie
+	ecr    string          // a register's name; role and token are empty then
+	may    []people.Action // and what it may do
+	bearer string          // its token, to see whether it is still one
 }
 
-// who finds the caller of a request by its bearer token. A token that is of no session is nobody's.
+// unknown says that nobody has come in.
+func (c caller) unknown() bool { return c.role == "" && c.ecr == "" }
+
+// String leaves the tokens out.
+func (c caller) String() string { return c.name }
+
+// who is the caller of a request, as the door found them.
 func (a *Access) who(r *http.Request) caller {
-	nobody := caller{name: people.Nobody}
-	kind, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !ok || !strings.EqualFold(kind, "Bearer") {
-		return nobody
-	}
-	token, ok := people.ParseToken(text)
+	v, ok := r.Context().Value(visitKey{}).(visit)
 	if !ok {
+		return caller{name: people.Nobody}
+	}
+	return v.caller
+}
+
+// identify finds the caller of a request at a door: by its bearer token, or by the cookie of a browser. A token that is of no
+// session and of no register is nobody's.
+func (a *Access) identify(r *http.Request, d *door) caller {
+	nobody := caller{name: people.Nobody}
+	text, cookie := "", false
+	if header := r.Header.Get("Authorization"); header != "" {
+		kind, rest, ok := strings.Cut(header, " ")
+		if !ok || !strings.EqualFold(kind, "Bearer") {
+			return nobody
+		}
+		text = rest
+	} else if d.cookie {
+		all := r.CookiesNamed(cookieName)
+		if len(all) != 1 { // a second one was put there by somebody else
+			return nobody
+		}
+		text, cookie = all[0].Value, true
+	}
+	if token, ok := people.ParseToken(text); ok {
+		if s, ok := a.session(token, follows(r)); ok {
+			return caller{name: s.Name, role: s.Role, token: token, cookie: cookie}
+		}
+	}
+	if !d.ecrs || cookie || text == "" || a.register == nil {
 		return nobody
 	}
+	e, err := a.register(r.Context(), text)
+	switch {
+	case errors.Is(err, people.ErrECRToken):
+		return nobody
+	case err != nil:
+		a.cfg.Log.Error("till: a register's token was not looked up", "err", err)
+		return nobody
+	}
+	return caller{name: e.Actor(), ecr: e.Name, may: e.May, bearer: text}
+}
+
+// session finds a person's session. Who only follows what happens does not use it, so that a screen left alone is logged out.
+func (a *Access) session(token people.Token, follows bool) (people.Session, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s, ok := a.sessions.Use(token, a.cfg.Clock())
-	if !ok {
-		return nobody
+	if follows {
+		return a.sessions.Look(token, a.cfg.Clock())
 	}
-	return caller{s.Name, s.Role, token}
+	return a.sessions.Use(token, a.cfg.Clock())
+}
+
+// stays says whether a caller is still who they were when they came: the session has not ended, the register is not revoked.
+func (a *Access) stays(ctx context.Context, c caller) bool {
+	switch {
+	case c.ecr != "":
+		e, err := a.register(ctx, c.bearer)
+		return err == nil && e.Name == c.ecr
+	case c.role != "":
+		s, ok := a.session(c.token, true)
+		return ok && s.Name == c.name && s.Role == c.role
+	}
+	return true
+}
+
+// ended tells everybody who follows to look whether they still may.
+func (a *Access) ended() {
+	a.mu.Lock()
+	hooks := slices.Collect(maps.Values(a.hooks))
+	a.mu.Unlock()
+	for _, f := range hooks {
+		f()
+	}
+}
+
+// whenEnded has a function called whenever a session or a register's token may have ended, until the returned one is called.
+func (a *Access) whenEnded(f func()) (forget func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hook++
+	n := a.hook
+	a.hooks[n] = f
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.hooks, n)
+	}
 }
 
 // judge lets a request pass or says why not. What is refused is audited.
 func (a *Access) judge(ctx context.Context, c caller, action people.Action) error {
-	switch a.cfg.Policy.Judge(c.role, action) {
+	switch a.verdict(c, action) {
 	case people.Allowed:
 		return nil
 	case people.LogIn:
@@ -104,8 +195,23 @@ func (a *Access) judge(ctx context.Context, c caller, action people.Action) erro
 	case people.Refused:
 	}
 	a.noteRefusal(ctx, c, action)
+	if c.ecr != "" {
+		return request(http.StatusForbidden, "not_allowed", "This register may not do that",
+			"An administrator gives a register its rights: pos ecr.", "%s asked to %s", c.name, action.Words())
+	}
 	return request(http.StatusForbidden, "not_allowed", "This is not for your role",
 		"Ask somebody of a role that may do it.", "%s (%s) asked to %s, which is for: %s", c.name, c.role, action.Words(), roleWords(a.cfg.Policy.Needs(action)))
+}
+
+// verdict is the profile's table for people, and for a register its own list.
+func (a *Access) verdict(c caller, action people.Action) people.Verdict {
+	if c.ecr == "" {
+		return a.cfg.Policy.Judge(c.role, action)
+	}
+	if slices.Contains(c.may, action) {
+		return people.Allowed
+	}
+	return people.Refused
 }
 
 func roleWords(roles []people.Role) string {
@@ -121,7 +227,11 @@ func roleWords(roles []people.Role) string {
 const maxRefusals = 30
 
 func (a *Access) noteRefusal(ctx context.Context, c caller, action people.Action) {
-	note := "asked for " + string(action)
+	a.note(ctx, c.name, "asked for "+string(action))
+}
+
+// note audits a refusal. actor is who was refused.
+func (a *Access) note(ctx context.Context, actor, note string) {
 	a.mu.Lock()
 	now := a.cfg.Clock()
 	if now.Sub(a.began) >= time.Minute || now.Before(a.began) {
@@ -139,7 +249,7 @@ func (a *Access) noteRefusal(ctx context.Context, c caller, action people.Action
 	if quiet {
 		return
 	}
-	if err := a.audit(ctx, people.Entry{Actor: c.name, Event: people.EventRefused, Result: people.Denied, Note: note}); err != nil {
+	if err := a.audit(ctx, people.Entry{Actor: actor, Event: people.EventRefused, Result: people.Denied, Note: note}); err != nil {
 		a.cfg.Log.Error("till: a refusal was not audited", "err", err)
 	}
 }
@@ -258,8 +368,17 @@ func newSalt() (salt [16]byte) {
 
 func (a *Access) endSessions(name string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.sessions.EndOf(name)
+	a.mu.Unlock()
+	a.ended()
+}
+
+// endSession ends one session.
+func (a *Access) endSession(t people.Token) {
+	a.mu.Lock()
+	a.sessions.End(t)
+	a.mu.Unlock()
+	a.ended()
 }
 
 // problemsOfPeople is what people's errors are to a client.

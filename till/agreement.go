@@ -63,7 +63,7 @@ func (h *handler) word(q question, take func(ctx context.Context, id terminal.Sa
 			h.fail(w, r, err)
 			return
 		}
-		h.answer(w, http.StatusAccepted, h.snapshot())
+		h.answer(w, http.StatusAccepted, h.snapshot(r))
 	}
 }
 

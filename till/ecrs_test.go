@@ -87,7 +87,7 @@ func registeredDesk(t *testing.T, s both) (*desk, map[people.Role]string) {
 		t.Fatal(err)
 	}
 	d.cfg.Registers = registers
-	d.h = New(d.cfg)
+	d.h = New(d.cfg).Socket()
 	return d, tokens
 }
 

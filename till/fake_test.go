@@ -196,7 +196,7 @@ func handlerFor(t *testing.T, s *script, change ...func(*Config)) http.Handler {
 	for _, f := range change {
 		f(&c)
 	}
-	return New(c)
+	return New(c).Socket()
 }
 
 // ask sends one request and returns the answer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"tillway/money"
@@ -14,26 +15,11 @@ import (
 	"tillway/terminal/receipt"
 )
 
-// handler answers requests. It holds nothing but its configuration.
-type handler struct{ cfg Config }
-
-// guard sets what every answer has.
-func (h *handler) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		if r.Host != Host || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
-			h.fail(w, r, request(http.StatusForbidden, "not_local", "This interface is for programs of this machine",
-				"Use pos, or send Host: "+Host+" and no Origin.", "the request names another host or comes from a web page"))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// handler answers requests.
+type handler struct {
+	cfg     Config
+	streams atomic.Int32 // that are open
 }
-
-// Host is the name that every request must be for: another one was led here by somebody else's page.
-const Host = "posd"
 
 // need lets only those pass who may do a.
 func (h *handler) need(a people.Action, next http.HandlerFunc) http.HandlerFunc {
@@ -48,9 +34,13 @@ func (h *handler) need(a people.Action, next http.HandlerFunc) http.HandlerFunc 
 
 // shown is a snapshot for whoever asks: without sales for somebody who may not see any.
 func (h *handler) shown(r *http.Request, s terminal.Snapshot) terminal.Snapshot {
-	s = h.localSnapshot(s)
-	p, role := h.cfg.Access.cfg.Policy, h.cfg.Access.who(r).role
-	if p.Judge(role, people.Sell) != people.Allowed && p.Judge(role, people.Journal) != people.Allowed {
+	return h.shownTo(h.cfg.Access.who(r), s)
+}
+
+func (h *handler) shownTo(c caller, s terminal.Snapshot) terminal.Snapshot {
+	s = h.localSnapshot(c, s)
+	a := h.cfg.Access
+	if a.verdict(c, people.Sell) != people.Allowed && a.verdict(c, people.Journal) != people.Allowed {
 		s.Sale, s.Amount, s.Last, s.Advice, s.Warning, s.AdviceAR, s.WarningAR = 0, money.Amount{}, nil, "", "", "", ""
 	}
 	return s
@@ -59,16 +49,14 @@ func (h *handler) shown(r *http.Request, s terminal.Snapshot) terminal.Snapshot 
 // elsewhere answers paths and methods that are not there, as a problem like every other.
 func (h *handler) elsewhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		other := http.MethodGet
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			other = http.MethodPost
-		}
-		probe := r.Clone(r.Context())
-		probe.Method = other
-		if _, pattern := mux.Handler(probe); pattern != "/" {
-			w.Header().Set("Allow", other)
-			h.fail(w, r, request(http.StatusMethodNotAllowed, "method", "Not with this method", "Use "+other+".", "%s %s", r.Method, r.URL.Path))
-			return
+		for _, other := range []string{http.MethodGet, http.MethodPost} {
+			probe := r.Clone(r.Context())
+			probe.Method = other
+			if _, pattern := mux.Handler(probe); other != r.Method && pattern != "/" {
+				w.Header().Set("Allow", other)
+				h.fail(w, r, request(http.StatusMethodNotAllowed, "method", "Not with this method", "Use "+other+".", "%s %s", r.Method, r.URL.Path))
+				return
+			}
 		}
 		h.fail(w, r, request(http.StatusNotFound, "no_such_path", "There is nothing at this path", "See the list of routes in the documentation.", "%s", r.URL.Path))
 	}
@@ -92,13 +80,17 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	if who.name != people.Nobody {
 		order.By = who.name
 	}
+	if order.Key, err = who.scoped(order.Key); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	sale, err := h.begin(r.Context(), who, order)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Location", "/v1/sales/"+sale.ID.String())
-	h.answer(w, http.StatusCreated, h.localSale(sale))
+	h.answer(w, http.StatusCreated, h.localSale(h.cfg.Access.who(r), sale))
 }
 
 // begin hands an order to the lane. Who asks for a refund that is of no sale is in the audit log before that, and what came of it
@@ -129,7 +121,7 @@ func (h *handler) cancel(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusAccepted, h.snapshot())
+	h.answer(w, http.StatusAccepted, h.snapshot(r))
 }
 
 func (h *handler) send(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +129,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusAccepted, h.snapshot())
+	h.answer(w, http.StatusAccepted, h.snapshot(r))
 }
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request) {
@@ -221,7 +213,7 @@ func (h *handler) last(w http.ResponseWriter, r *http.Request) {
 	}
 	out := Sales{Sales: []terminal.Sale{}}
 	for _, s := range sales {
-		out.Sales = append(out.Sales, h.localSale(s))
+		out.Sales = append(out.Sales, h.localSale(h.cfg.Access.who(r), s))
 	}
 	h.answer(w, http.StatusOK, out)
 }
@@ -232,7 +224,7 @@ func (h *handler) sale(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, h.localSale(sale))
+	h.answer(w, http.StatusOK, h.localSale(h.cfg.Access.who(r), sale))
 }
 
 // find is the sale that the path names: the running one from the lane, since its first rows wait in memory for the
@@ -346,7 +338,7 @@ func (h *handler) journal(w http.ResponseWriter, r *http.Request) {
 	}
 	out := Rows{Rows: []terminal.JournalRow{}, Next: after}
 	for _, row := range rows {
-		out.Rows = append(out.Rows, h.localRow(row))
+		out.Rows = append(out.Rows, h.localRow(h.cfg.Access.who(r), row))
 		out.Next = row.Seq
 	}
 	h.answer(w, http.StatusOK, out)

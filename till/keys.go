@@ -31,7 +31,7 @@ func (h *handler) exchangeKeys(w http.ResponseWriter, r *http.Request) {
 			"See key_exchange in posd.toml. DUKPT keys need no exchange.", "there is nothing to exchange"))
 		return
 	}
-	h.answer(w, http.StatusAccepted, h.snapshot())
+	h.answer(w, http.StatusAccepted, h.snapshot(r))
 }
 
 // KeysTicket is the answer to POST /v1/keys/ticket: what the caller shows at the secure module's socket for loading keys. It is

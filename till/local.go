@@ -1,6 +1,7 @@
 package till
 
 import (
+	"net/http"
 	"time"
 
 	"tillway/terminal"
@@ -25,9 +26,11 @@ func (h *handler) local(t time.Time) time.Time {
 	return t.In(h.cfg.Header.Zone)
 }
 
-func (h *handler) localSale(s terminal.Sale) terminal.Sale {
+// localSale is a sale as a caller sees it.
+func (h *handler) localSale(c caller, s terminal.Sale) terminal.Sale {
 	s.Started, s.Updated, s.LocalTime = h.local(s.Started), h.local(s.Updated), h.local(s.LocalTime)
 	s.Outcome = bothLanguages(s.Outcome)
+	s.Key = c.unscoped(s.Key)
 	return s
 }
 
@@ -36,10 +39,10 @@ func (h *handler) localDebt(d terminal.Debt) terminal.Debt {
 	return d
 }
 
-func (h *handler) localRow(r terminal.JournalRow) terminal.JournalRow {
+func (h *handler) localRow(c caller, r terminal.JournalRow) terminal.JournalRow {
 	r.Time = h.local(r.Time)
 	if r.Record != nil {
-		s := h.localSale(*r.Record)
+		s := h.localSale(c, *r.Record)
 		r.Record = &s
 	}
 	if r.Debt != nil {
@@ -53,7 +56,7 @@ func (h *handler) localRow(r terminal.JournalRow) terminal.JournalRow {
 	return r
 }
 
-func (h *handler) localSnapshot(s terminal.Snapshot) terminal.Snapshot {
+func (h *handler) localSnapshot(c caller, s terminal.Snapshot) terminal.Snapshot {
 	s.Oldest = h.local(s.Oldest)
 	s.TextAR = s.Prompt.Arabic()
 	s.AdviceAR, _ = words.Arabic(s.Advice)
@@ -67,10 +70,12 @@ func (h *handler) localSnapshot(s terminal.Snapshot) terminal.Snapshot {
 		s.Batch = &b
 	}
 	if s.Last != nil {
-		last := h.localSale(*s.Last)
+		last := h.localSale(c, *s.Last)
 		s.Last = &last
 	}
 	return s
 }
 
-func (h *handler) snapshot() terminal.Snapshot { return h.localSnapshot(h.cfg.Lane.Snapshot()) }
+func (h *handler) snapshot(r *http.Request) terminal.Snapshot {
+	return h.localSnapshot(h.cfg.Access.who(r), h.cfg.Lane.Snapshot())
+}

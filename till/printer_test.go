@@ -51,7 +51,7 @@ func TestDrawerIsASupervisors(t *testing.T) {
 		d, tokens := staffed(t, newScript(t), func(p *people.Policy) { p.Open = open })
 		y := &tray{}
 		d.cfg.Printer, d.h = y, nil
-		d.h = New(d.cfg)
+		d.h = New(d.cfg).Socket()
 		d.book.rows = nil
 		for _, role := range []people.Role{people.Cashier, people.Technician, people.Administrator} {
 			d.refused(tokens[role], "POST", "/v1/drawer", "", http.StatusForbidden, "not_allowed")
@@ -86,7 +86,7 @@ func TestPrintOrders(t *testing.T) {
 	d, tokens := staffed(t, newScript(t, call{"Sale", []any{sale.ID}, []any{sale, nil}}))
 	y := &tray{}
 	d.cfg.Printer = y
-	d.h = New(d.cfg)
+	d.h = New(d.cfg).Socket()
 	d.ok(tokens[people.Cashier], "POST", "/v1/printer/print", `{"what":"receipt","sale":7,"copy":"merchant"}`)
 	d.ok(tokens[people.Technician], "POST", "/v1/printer/print", `{"what":"test"}`)
 	d.ok(tokens[people.Supervisor], "POST", "/v1/printer/print", `{"what":"report","report":"z","batch":3}`)

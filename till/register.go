@@ -42,6 +42,7 @@ type Registers struct {
 	mu      sync.Mutex // guards what follows
 	all     map[string]people.ECR
 	changed chan struct{} // closed, and another put in its place, when any record changes
+	told    func()        // called then; nil: nobody wants to know
 }
 
 // NewRegisters reads those of the store. One in quarantine is left out: its token is nobody's until the record is mended.
@@ -108,6 +109,13 @@ func (r *Registers) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
+}
+
+// whenChanged has a function called whenever any ECR has changed.
+func (r *Registers) whenChanged(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = f
 }
 
 // Add makes an ECR and its token, which is shown once. No rights: the default ones. by is who adds it, for the audit log. Errors:
@@ -208,7 +216,11 @@ func (r *Registers) put(ctx context.Context, by string, e people.ECR, format str
 		r.all[e.Name] = kept
 		close(r.changed)
 		r.changed = make(chan struct{})
+		told := r.told
 		r.mu.Unlock()
+		if told != nil {
+			told()
+		}
 	}
 	if failed != nil {
 		return e, failed

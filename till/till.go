@@ -1,15 +1,17 @@
-// Package till is the local interface of the terminal: HTTP and JSON over a socket that the operating system protects.
+// Package till is the local interface of the terminal: HTTP and JSON, behind several doors that serve the same routes. The socket is
+// for programs that the operating system lets at it, the screen for a browser of this machine, the third for cash registers (ECR);
+// door.go says how each judges who comes.
 // It decides nothing: a request becomes a command to the lane or a read of the journal. A sale belongs to the lane from
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
 // POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
-// stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN".
-// Requests that a browser sends for a page are refused. Errors are problem bodies (RFC 9457) with two members
+// stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
+// by the cookie that it got for it. Requests that another page sends are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
 package till
 
@@ -155,6 +157,7 @@ type Config struct {
 	Kernel     receipt.Kernel
 	CAKeys     CAKeys
 	Keys       func(context.Context) terminal.Health // whether the acquirer's keys are there; nil: it wants none
+	Training   func() bool                           // whether sales are played (training); nil: they never are
 	Log        *slog.Logger
 }
 
@@ -218,10 +221,20 @@ type Rows struct {
 	Next int64                 `json:"next"`
 }
 
-// New makes the till's handler. It starts no goroutine and keeps no state; a request ends with its client or with the
-// server's base context.
-func New(cfg Config) http.Handler {
+// Till is the local interface, behind its doors. Safe for concurrent use.
+type Till struct {
+	h      *handler
+	routes http.Handler
+}
+
+// New makes the till. It starts no goroutine; a request ends with its client or with the server's base context. Nobody reaches it
+// but by a door: Socket, Screen or ECR.
+func New(cfg Config) *Till {
 	h := &handler{cfg: cfg}
+	if cfg.Registers != nil {
+		cfg.Access.register = cfg.Registers.ByToken
+		cfg.Registers.whenChanged(cfg.Access.ended)
+	}
 	mux := http.NewServeMux()
 	for _, r := range []struct {
 		pattern string
@@ -240,6 +253,8 @@ func New(cfg Config) http.Handler {
 		{"GET /v1/words", "", h.words},
 		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},
+		{"GET /v1/events", people.Status, h.events},
+		{"GET /v1/me", "", h.me},
 		{"POST /v1/cancel", people.Cancel, h.cancel},
 		{"POST /v1/sales/{id}/signature", people.Agree, h.agree(signatureQuestion)},
 		{"POST /v1/sales/{id}/agreement", people.Agree, h.agree(agreementQuestion)},
@@ -285,5 +300,5 @@ func New(cfg Config) http.Handler {
 		}
 	}
 	mux.HandleFunc("/", h.elsewhere(mux))
-	return h.guard(mux)
+	return &Till{h: h, routes: mux}
 }

@@ -401,7 +401,7 @@ func TestWatchAnswersTheSameAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)
 		lane := quiet{s, terminal.Snapshot{Version: 3}}
-		h := New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil})
+		h := New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil}).Socket()
 		before := time.Now()
 		w := ask(t, h, "GET", "/v1/watch?after=3", "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), `"version":3`) || time.Since(before) != longestWatch {
@@ -426,7 +426,7 @@ func TestWatchTellsOfAReaderThatWentAway(t *testing.T) {
 		s := newScript(t)
 		before := time.Now()
 		lane := unplugged{quiet{s, terminal.Snapshot{Version: 3}}, before.Add(4500 * time.Millisecond)}
-		w := ask(t, New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil}), "GET", "/v1/watch?after=3", "")
+		w := ask(t, New(Config{Lane: lane, Journal: s, Access: openAccess(), Log: nil}).Socket(), "GET", "/v1/watch?after=3", "")
 		if took := time.Since(before); w.Code != 200 || !strings.Contains(w.Body.String(), `"ok":false`) || took != 5*time.Second {
 			t.Errorf("%d after %s: %s", w.Code, took, w.Body)
 		}
@@ -436,7 +436,7 @@ func TestWatchTellsOfAReaderThatWentAway(t *testing.T) {
 func TestWatchEndsWithItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t)
-		h := New(Config{Lane: quiet{s, terminal.Snapshot{Version: 3}}, Journal: s, Access: openAccess()})
+		h := New(Config{Lane: quiet{s, terminal.Snapshot{Version: 3}}, Journal: s, Access: openAccess()}).Socket()
 		ctx, leave := context.WithCancel(t.Context())
 		done := make(chan *httptest.ResponseRecorder)
 		go func() {
@@ -518,7 +518,7 @@ func TestTimesAreTheShops(t *testing.T) {
 		call{"Debts", nil, []any{[]terminal.Debt{{NotBefore: utc, Since: utc}}, nil}},
 		call{"Snapshot", nil, []any{snap}}, call{"Sale", []any{terminal.SaleID(0)}, []any{terminal.Sale{}, terminal.ErrNoSale}},
 		call{"Last", []any{20}, []any{[]terminal.Sale{sale}, nil}})
-	h := New(Config{Lane: s, Journal: s, Access: openAccess(), Header: receipt.Header{Zone: time.FixedZone("Kuwait", 3*3600)}})
+	h := New(Config{Lane: s, Journal: s, Access: openAccess(), Header: receipt.Header{Zone: time.FixedZone("Kuwait", 3*3600)}}).Socket()
 	for _, path := range []string{"/v1/sales/6", "/v1/journal", "/v1/sales/6/why", "/v1/status", "/v1/watch", "/v1/queue", "/v1/sales"} {
 		body := ask(t, h, "GET", path, "").Body.String()
 		if !strings.Contains(body, "2026-11-23T00:30:00+03:00") || strings.Contains(body, "21:30:00Z") {

@@ -20,11 +20,12 @@ type Credentials struct {
 	Secret string      `json:"secret"`
 }
 
-// LoggedIn is the answer to POST /v1/login. The token goes into the Authorization header, after "Bearer ".
+// LoggedIn is the answer to POST /v1/login. The token goes into the Authorization header, after "Bearer "; a browser gets none: its
+// session is in a cookie that no script reads.
 type LoggedIn struct {
 	Name    string      `json:"name"`
 	Role    people.Role `json:"role"`
-	Token   string      `json:"token"`
+	Token   string      `json:"token,omitempty"`
 	Idle    string      `json:"idle"` // the session ends after so long without a request
 	Longest string      `json:"longest"`
 }
@@ -88,6 +89,14 @@ func readBody(w http.ResponseWriter, r *http.Request, what string, v any) error 
 	return nil
 }
 
+// cookieName is the cookie of a browser's session.
+const cookieName = "tillway"
+
+// sessionCookie ends with the browser, is read by no script and goes to no other site's requests. The session itself ends at posd.
+func sessionCookie(token string) *http.Cookie {
+	return &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
 func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 	var in Credentials
 	if err := readBody(w, r, `{"name":"…","secret":"…"}`, &in); err != nil {
@@ -107,7 +116,16 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, LoggedIn{p.Name, p.Role, token.Clear(), a.cfg.Policy.Idle.String(), a.cfg.Policy.Longest.String()})
+	out := LoggedIn{Name: p.Name, Role: p.Role, Idle: a.cfg.Policy.Idle.String(), Longest: a.cfg.Policy.Longest.String()}
+	if doorOf(r).cookie {
+		if before := a.who(r); before.cookie { // somebody else goes on at this screen
+			a.endSession(before.token)
+		}
+		http.SetCookie(w, sessionCookie(token.Clear()))
+	} else {
+		out.Token = token.Clear()
+	}
+	h.answer(w, http.StatusOK, out)
 }
 
 func (h *handler) logOut(w http.ResponseWriter, r *http.Request) {
@@ -117,9 +135,12 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, request(http.StatusUnauthorized, "log_in", "Nobody is logged in", "There is nothing to end.", "the session has ended or never was"))
 		return
 	}
-	a.mu.Lock()
-	a.sessions.End(c.token)
-	a.mu.Unlock()
+	a.endSession(c.token)
+	if doorOf(r).cookie {
+		gone := sessionCookie("")
+		gone.MaxAge = -1
+		http.SetCookie(w, gone)
+	}
 	if err := a.audit(r.Context(), people.Entry{Actor: c.name, Event: people.EventLogOut, Result: people.Done}); err != nil {
 		h.fail(w, r, err)
 		return
@@ -145,6 +166,11 @@ func (h *handler) users(w http.ResponseWriter, r *http.Request) {
 // initUsers makes the first administrator, once in a terminal's life, without a log-in: nobody could have one yet. The
 // socket belongs to the daemon's user alone.
 func (h *handler) initUsers(w http.ResponseWriter, r *http.Request) {
+	if !doorOf(r).first {
+		h.fail(w, r, request(http.StatusForbidden, "not_here", "The first administrator is made at the terminal's socket",
+			"Use pos users init NAME, as the terminal's own user.", "this door takes people who are known"))
+		return
+	}
 	var in Credentials
 	err := readBody(w, r, `{"name":"…","secret":"…"}`, &in)
 	if err == nil {

@@ -75,7 +75,7 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
 	}
 	for _, row := range rows {
-		row = h.localRow(row)
+		row = h.localRow(h.cfg.Access.who(r), row)
 		step := Step{Seq: row.Seq, Time: row.Time, Kind: row.Kind, From: row.From, Event: row.Event, To: row.To, Duties: row.Duties, Note: row.Note}
 		if row.Debt != nil {
 			step.Debt = row.Debt.Kind

@@ -16,6 +16,9 @@ import (
 // readerPage is where the virtual reader's local page is.
 const readerPage = "127.0.0.1:8588"
 
+// usualScreen is where posd has the cashier's screen when its config does not say.
+const usualScreen = "127.0.0.1:8580"
+
 // stayUp is `demo run`.
 func stayUp(ctx context.Context, programs, folder, config string) error {
 	folder, err := filepath.Abs(folder)
@@ -32,7 +35,13 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 	if s.host, s.hostHTTP, err = hostOf(s.config); err != nil {
 		return err
 	}
-	for _, address := range []string{s.host, s.hostHTTP} {
+	if s.screen, err = screenOf(s.config); err != nil {
+		return err
+	}
+	for _, address := range []string{s.host, s.hostHTTP, s.screen} {
+		if address == "" {
+			continue
+		}
 		if err := free(ctx, address); err != nil {
 			return err
 		}
@@ -73,11 +82,27 @@ func hostOf(config string) (address, local string, err error) {
 	return at.String(), netip.AddrPortFrom(at.Addr(), at.Port()+1).String(), nil
 }
 
+// screenOf reads from posd's config where the cashier's screen is; empty for none.
+func screenOf(config string) (string, error) {
+	var c struct {
+		Screen struct {
+			Listen *string `toml:"listen"`
+		} `toml:"screen"`
+	}
+	if _, err := toml.DecodeFile(config, &c); err != nil || c.Screen.Listen == nil {
+		return usualScreen, err
+	}
+	return *c.Screen.Listen, nil
+}
+
 // next says what to do with a stack that is up.
 func (s *stack) next() string {
 	bin, folder := short(s.programs), short(s.folder)
-	text := fmt.Sprintf(`The terminal is up: a virtual card is in a virtual reader, and a simulated bank answers.
-In another window:
+	text := "The terminal is up: a virtual card is in a virtual reader, and a simulated bank answers.\n"
+	if s.screen != "" {
+		text += fmt.Sprintf("Open http://%[1]s/ in a browser: the cashier's screen. http://%[1]s/customer is the customer's.\n", s.screen)
+	}
+	text += fmt.Sprintf(`In another window:
 
   %[1]s/pos sale 10.525          a chip sale; the receipt is printed
   %[1]s/pos sale 10.051          .0NN asks the bank for response code NN: 51 is declined

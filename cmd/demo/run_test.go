@@ -71,12 +71,29 @@ func TestHostOf(t *testing.T) {
 	}
 }
 
+// TestScreenOf: the screen is where the config says, at its usual place where that says nothing, and nowhere where it is empty.
+func TestScreenOf(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "posd.toml")
+	for text, want := range map[string]string{"": usualScreen, "[screen]\nlisten = \"\"": "", "[screen]\nlisten = \"[::1]:9\"": "[::1]:9"} {
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := screenOf(config); got != want || err != nil {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
 // TestNext: who runs the stack in a folder of their own is told how to reach it there.
 func TestNext(t *testing.T) {
 	s := fake(t, nil)
 	s.page = readerPage
 	if said := s.next(); !strings.Contains(said, "http://"+readerPage+"/") {
 		t.Errorf("no word of the page: %s", said)
+	}
+	s.screen = usualScreen
+	if said := s.next(); !strings.Contains(said, "pen http://127.0.0.1:8580/ ") {
+		t.Errorf("no word of the cashier's screen: %s", said)
 	}
 	if said := s.next(); !strings.Contains(said, "--socket "+s.path("posd.sock")) || !strings.Contains(said, "--control "+s.path("reader.ctl")) {
 		t.Errorf("it said %s", said)

@@ -20,6 +20,7 @@ type stack struct {
 	config     string // posd's, in folder
 	host       string // host:port of the host simulator
 	hostHTTP   string // host:port of its local interface
+	screen     string // host:port of the cashier's screen; empty: none
 	late       string // how late the host's late answers are; empty is the host's own default
 	requireMAC bool   // the host refuses messages without a MAC
 	keys       string // what keys the host gives its terminals; empty is the host's own default

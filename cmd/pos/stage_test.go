@@ -370,7 +370,7 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 		CAKeys:      till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
 		Transcripts: s, Messages: s,
 		Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
-	})}
+	}).Socket()}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -355,6 +355,8 @@ separate = false
 level = "error"
 [reader]
 port = "no-reader"
+[screen]
+listen = "127.0.0.1:0"
 [acquirer]
 address = "127.0.0.1:1"
 ca = "ca.pem"

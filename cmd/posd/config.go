@@ -51,6 +51,8 @@ type config struct {
 
 	Printer printerConfig `toml:"printer"`
 
+	Screen screenConfig `toml:"screen"`
+
 	Keys keysConfig `toml:"keys"`
 	PIN  pinConfig  `toml:"pin"`
 
@@ -172,6 +174,7 @@ func defaults() config {
 	c.Reader.Stripe.Driver, c.Reader.Stripe.IDs = textDriver, []hid.ID{}
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Printer = defaultPrinter()
+	c.Screen = screenConfig{Listen: "127.0.0.1:8580"}
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", dialectNAC
@@ -302,6 +305,9 @@ func (c *config) check() error {
 		return err
 	}
 	if err := c.Printer.check(); err != nil {
+		return err
+	}
+	if _, err := c.Screen.address(); err != nil {
 		return err
 	}
 	return a.checkHosts()

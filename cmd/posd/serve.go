@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -125,10 +123,11 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	ln, err := listen(ctx, c.Socket)
+	doors, err := openDoors(ctx, c)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, doors.close()) }()
 	local := till.Config{
 		Lane: s.lane, Journal: disk.journal, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{
@@ -141,15 +140,15 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, log)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return err
 	}
 	if printing != nil {
 		local.Printer, local.PrinterName = printing.spool, printing.printer.Name()
 	}
-	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s\n", c.Socket, c.Reader.Port, c.Acquirer.Address); err != nil {
-		return errors.Join(err, ln.Close())
+	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
+		return err
 	}
-	return runAll(ctx, s, disk, events, printing, ln, till.New(local), log)
+	return runAll(ctx, s, disk, events, printing, doors.servers(till.New(local), log), log)
 }
 
 // owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
@@ -163,18 +162,17 @@ func owedElsewhere(debts []terminal.Debt, acquirer string) error {
 }
 
 // runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.
-func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing *printing, ln net.Listener, h http.Handler, log *slog.Logger) error {
+func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing *printing, doors []*server, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	var wg sync.WaitGroup
-	var serveErr error
-	wg.Go(func() {
-		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			serveErr = err
-			stop()
-		}
-	})
+	for _, door := range doors {
+		wg.Go(func() {
+			if door.serve(ctx) != nil {
+				stop()
+			}
+		})
+	}
 	wg.Go(func() { d.housekeeping(ctx, s.lane, log) })
 	wg.Go(func() { events.audit(ctx, d.journal, log) })
 	if printing != nil {
@@ -195,12 +193,14 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing 
 	stop()
 	drain, done := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer done()
-	if serr := server.Shutdown(drain); serr != nil {
-		log.Warn("local interface closed with requests open", "err", serr)
-		err = errors.Join(err, server.Close())
+	for _, door := range doors {
+		err = errors.Join(err, door.end(drain))
 	}
 	wg.Wait()
-	return errors.Join(err, serveErr, moduleErr)
+	for _, door := range doors {
+		err = errors.Join(err, door.failed)
+	}
+	return errors.Join(err, moduleErr)
 }
 
 func logger(c config, w io.Writer) *slog.Logger {
@@ -224,30 +224,6 @@ func lockState(dir string) (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("state folder %s is in use: another posd runs on it; stop that one first", dir), f.Close())
 	}
 	return func() { _ = f.Close() }, nil
-}
-
-// listen opens the local socket, for this user only. A socket that a killed daemon left behind is taken over.
-func listen(ctx context.Context, path string) (net.Listener, error) {
-	var d net.Dialer
-	if c, err := d.DialContext(ctx, "unix", path); err == nil {
-		return nil, errors.Join(fmt.Errorf("socket %s is in use: another posd answers there; stop it, or name another with socket = in the config", path), c.Close())
-	}
-	if fi, err := os.Lstat(path); err == nil {
-		if fi.Mode()&os.ModeSocket == 0 {
-			return nil, fmt.Errorf("socket %s: a file that is no socket is in the way; move it, or name another with socket = in the config", path)
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("socket: %w", err)
-		}
-	}
-	old := syscall.Umask(0o177)
-	defer syscall.Umask(old)
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("socket %s: %w", path, err)
-	}
-	return ln, nil
 }
 
 // disk is everything that posd keeps: key file, counters, journal.

@@ -92,6 +92,13 @@ func (s *Sessions) Use(t Token, at time.Time) (Session, bool) {
 	return found, true
 }
 
+// Look finds the session of a token, and leaves its idle time as it is.
+func (s *Sessions) Look(t Token, at time.Time) (Session, bool) {
+	s.expire(at)
+	found, ok := s.open[sha256.Sum256(t.b[:])]
+	return found, ok
+}
+
 func (s *Sessions) expire(at time.Time) {
 	for k, v := range s.open {
 		if at.Sub(v.Used) >= s.idle || at.Sub(v.Began) >= s.longest {
