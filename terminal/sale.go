@@ -40,6 +40,7 @@ type Order struct {
 	Reference string       `json:"reference,omitempty"` // the shop's own, at most 64 bytes of UTF-8, printed on the receipt
 	Key       string       `json:"key,omitempty"`       // idempotency key: the same key gives the same sale again
 	By        string       `json:"-"`                   // who asks, for the journal
+	Asked     *Asked       `json:"-"`                   // how a cash register named it; nil: it did not
 }
 
 // Total is what the card pays: amount, tip and cash.
@@ -90,6 +91,7 @@ type Sale struct {
 	By        string       `json:"by,omitempty"`       // who asked for it, where they were logged in
 	Reference string       `json:"reference,omitempty"`
 	Key       string       `json:"key,omitempty"`
+	Asked     *Asked       `json:"asked,omitempty"` // how a cash register named it, in messages of its own
 	Started   time.Time    `json:"started"`
 	Updated   time.Time    `json:"updated"`
 

@@ -36,6 +36,8 @@ type Snapshot struct {
 	OwedSum  money.Amount `json:"owed_sum,omitzero"`   // money that the host has not acknowledged, waiting or parked: approvals without it, and what was taken
 	CardLeft bool         `json:"card_left,omitempty"` // sale over, card still in
 
+	Display []DisplayLine `json:"display,omitempty"` // what a cash register shows its customer; gone when a sale begins
+
 	Batch *BatchStatus `json:"batch,omitempty"` // how settlement stands
 
 	Quarantined int    `json:"quarantined,omitempty"` // rows on disk that do not authenticate: left out, and the rest goes on

@@ -60,7 +60,7 @@ func (b *board) begin(ctx context.Context, s terminal.Sale) (context.Context, co
 	close(b.begun)
 	b.changeLocked(func(n *terminal.Snapshot) {
 		n.Sale, n.State, n.Amount, n.Prompt, n.Advice = s.ID, s.State, s.Amount, terminal.PromptNone, ""
-		n.Warning, n.Confirm = "", false
+		n.Warning, n.Confirm, n.Display = "", false, nil
 	})
 	return c, func() { stop(context.Canceled) }
 }
@@ -132,11 +132,12 @@ func (b *board) pointOfNoReturn(ctx context.Context) bool {
 	return true
 }
 
-func (b *board) cancel() error {
+// cancel asks for the running sale to be cancelled; id is the one that is meant, 0 whichever runs.
+func (b *board) cancel(id terminal.SaleID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case !b.runs:
+	case !b.runs, id != 0 && b.sale.ID != id:
 		return terminal.ErrNothingRuns
 	case b.agreement != nil:
 		return terminal.ErrAgreementDue

@@ -29,6 +29,8 @@ func (l *Lane) check(o terminal.Order) error {
 		return refuse("reference or key with control characters")
 	case cardNumberIn(o.Reference) || cardNumberIn(o.Key):
 		return refuse("the reference looks like a card number, which is never kept: use the shop's own number")
+	case slices.ContainsFunc(o.Asked.Words(), cardNumberIn):
+		return refuse("one of the cash register's own numbers looks like a card number, which is never kept: use another")
 	case o.Of == 0 && o.Kind.WithoutCard():
 		return refuse("a %s is about an earlier transaction: give its number", o.Kind)
 	case o.Of != 0 && !o.Kind.WithoutCard() && o.Kind != terminal.KindRefund:
@@ -142,7 +144,7 @@ func (l *Lane) accept(ctx context.Context, o terminal.Order) (r *run, known bool
 	r = &run{pinKeys: keysOfAny, earlier: before, rec: &terminal.Sale{
 		V: terminal.RecordVersion, ID: terminal.SaleID(n), Kind: o.Kind, State: terminal.Ready,
 		Acquirer: l.cfg.Owner.Name(), Batch: batch, Amount: money.New(o.Total().Minor, l.cfg.Currency), Tip: o.Tip, Cashback: o.Cashback,
-		Of: o.Of, By: o.By, AuthCode: o.AuthCode, Reference: o.Reference, Key: o.Key,
+		Of: o.Of, By: o.By, AuthCode: o.AuthCode, Reference: o.Reference, Key: o.Key, Asked: o.Asked,
 		Started: now, Updated: now, TerminalID: l.cfg.TerminalID, MerchantID: l.cfg.MerchantID,
 	}}
 	if o.Kind.WithoutCard() {

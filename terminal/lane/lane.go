@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"tillway/device"
@@ -191,7 +192,18 @@ func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, erro
 
 // Cancel asks for the running sale to be cancelled. It is heard until the request leaves. Errors:
 // terminal.ErrNothingRuns, ErrNotCancelable, ErrAgreementDue.
-func (l *Lane) Cancel(context.Context) error { return l.board.cancel() }
+func (l *Lane) Cancel(context.Context) error { return l.board.cancel(0) }
+
+// CancelSale is Cancel for one sale: another one that runs by then goes on. Errors: as Cancel's.
+func (l *Lane) CancelSale(_ context.Context, id terminal.SaleID) error { return l.board.cancel(id) }
+
+// Display puts a cash register's lines into the snapshot, for the customer's display: until the next ones, none, or the next sale.
+// While a sale runs its prompts are more important, and the lines wait for its end.
+func (l *Lane) Display(lines []terminal.DisplayLine) {
+	l.board.change(func(s *terminal.Snapshot) {
+		s.Display = slices.Clone(lines[:min(len(lines), terminal.MaxDisplayLines)])
+	})
+}
 
 // Agree takes the cashier's word on the signature of the running sale. Errors: terminal.ErrAgreement when that sale waits for
 // none, or has its answer already.
