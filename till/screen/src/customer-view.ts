@@ -44,7 +44,7 @@ export function view(e: StateEvent | null, sale: Sale | null, now: number): View
     display: s.display ?? [],
     training: e.training ?? false,
   };
-  if (s.state === "Ready") return s.card_left ? { ...v, mood: "remove", head: prompt(s) } : v;
+  if (s.state === "Ready") return s.card_left ? { ...v, mood: "remove", head: words.removeCard } : v;
   if (final(s.state)) {
     const over = s.last;
     const left = over ? remaining(over, now) : 0;
@@ -122,8 +122,8 @@ function agreement(v: View, s: Snapshot, sale: Sale | null): View {
 }
 
 function ended(v: View, s: Snapshot, over: Sale | undefined): View {
-  if (s.card_left) return { ...v, ...verdict(v, s, over), mood: "remove", head: prompt(s), below: verdict(v, s, over).head };
-  return verdict(v, s, over);
+  const end = verdict(v, s, over);
+  return s.card_left ? { ...end, mood: "remove", head: words.removeCard, below: end.head } : end;
 }
 
 // verdict is what a customer is told of the end. Why the bank said no is the cashier's to say, and never in front of a queue.

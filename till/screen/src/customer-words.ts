@@ -26,6 +26,7 @@ export const words = {
   asked: { ar: "المبلغ المطلوب", en: "Asked" },
   approvedPart: { ar: "وافق البنك على", en: "Your bank approves" },
   rest: { ar: "الباقي", en: "Still to pay" },
+  removeCard: { ar: "أخرج البطاقة", en: "REMOVE CARD" },
   leaveIn: { ar: "اترك البطاقة في القارئ", en: "Leave the card in the reader" },
   notCharged: { ar: "لم يُخصم منك شيء", en: "You have not been charged" },
   unchanged: { ar: "لم يتغير شيء في حسابك", en: "Nothing has changed on your account" },

@@ -36,7 +36,9 @@ test("an outcome goes after a while, and stays as long as the card is in", () =>
   assert.equal(late.mood, "idle");
   assert.equal(late.amount, undefined);
   assert.deepEqual(late.languages, ["ar", "en"]); // the next customer's are not known
-  assert.equal(view(event({ ...over, card_left: true }), null, now + outcomeFor + 1).mood, "remove");
+  const left = view(event({ ...over, text: "APPROVED", card_left: true }), null, now + outcomeFor + 1);
+  assert.equal(left.mood, "remove");
+  assert.equal(left.head, words.removeCard);
 });
 
 test("nothing of the cashier's is shown: no advice, no warning, no card number, no reason of the bank's", () => {
