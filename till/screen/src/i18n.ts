@@ -1,15 +1,11 @@
-// The screen's own words, in both languages. What the terminal says comes in both from the terminal. A text that is missing in one
-// language is a type error: ar has exactly the names that en has.
+// The screen's own words, in the language of the page. What the terminal says comes in both languages from the terminal.
 
 import { signal } from "@preact/signals";
 
-import { ar } from "./words.ar.ts";
-import { en } from "./words.en.ts";
+import { words } from "./words.ts";
 
 export type Language = "en" | "ar";
-export type Word = keyof typeof en;
-
-const catalogue: Record<Language, Record<Word, string>> = { en, ar };
+export type Word = keyof typeof words;
 
 /** The language of the page: what it begins with is the page's to say. */
 export const language = signal<Language>("en");
@@ -19,7 +15,7 @@ export const isolate = (s: string | number): string => "\u2068" + String(s) + "\
 
 /** t is a text in the language of the page. {name} in it stands for what is given under that name. */
 export function t(word: Word, values: Record<string, string | number> = {}): string {
-  return catalogue[language.value][word].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(values[name]!) : whole));
+  return words[word][language.value === "ar" ? 1 : 0].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(values[name]!) : whole));
 }
 
 /** either is the terminal's own text in the language of the page, where the terminal has it. */

@@ -43,11 +43,11 @@ export function plain(minor: number, exponent: number, grouped = true): string {
 export const maxDigits = 12;
 
 /** typed puts one more key behind the digits typed so far; "00" and "000" are keys too. What does not fit changes nothing. */
-export function typed(digits: string, key: string): string {
+export function typed(digits: string, key: string, max = maxDigits): string {
   let next = digits;
   for (const c of key) next += latinDigit(c);
   next = next.replace(/^0+/, "");
-  return next.length > maxDigits ? digits : next;
+  return next.length > max ? digits : next;
 }
 
 /** minorOf is the amount that typed digits stand for: the decimals are implied, 10525 is KD 10.525. */

@@ -68,10 +68,10 @@ export interface LinkHealth extends Health {
 
 export interface BatchStatus {
   number: number;
-  waiting?: string;
+  count: number;
+  sum?: Amount;
   cut_off?: string;
-  due?: boolean;
-  blocked?: string;
+  warning?: string;
   settling?: Batch[];
 }
 
@@ -129,9 +129,10 @@ export interface JournalRow {
 
 export interface PrinterStatus {
   name: string;
-  state?: string;
-  waiting?: number;
-  [member: string]: unknown;
+  ready: boolean;
+  cause?: string;
+  waiting: number;
+  held?: { what: string; sale?: number; copy?: string };
 }
 
 /** One state event of GET /v1/events. */

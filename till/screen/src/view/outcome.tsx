@@ -1,0 +1,131 @@
+// How a payment ended: what happened, what to do, and whether this card may be tried again.
+
+import { useEffect } from "preact/hooks";
+
+import { either, t } from "../i18n.ts";
+import { useKeys } from "../keys.ts";
+import { play, speak } from "../sound.ts";
+import { go, model, paper, post, printer, seen, snapshot } from "../store.ts";
+import type { Sale } from "../types.ts";
+import { again, beginWith, digit } from "./entry.tsx";
+import { Icon } from "./icons.tsx";
+import { Fact, Key, Latin, Money, masked, numerals, partial, taken, toneIcon, verdict, when } from "./parts.tsx";
+
+/** printCopy prints a receipt again, or shows it where there is no printer. */
+export async function printCopy(sale: Sale, copy: "customer" | "merchant"): Promise<void> {
+  if (printer.value) await post("/v1/printer/print", { what: "receipt", sale: sale.id, copy }, "receipt", "", "printed");
+  else showCopy(sale, copy);
+}
+
+export function showCopy(sale: Sale, copy: "customer" | "merchant"): void {
+  const last = model.value.shown?.id === sale.id && snapshot.value?.last?.id === sale.id ? "&original=true" : "";
+  void paper(t(copy === "customer" ? "customerCopy" : "merchantCopy"), `/v1/sales/${String(sale.id)}/receipt?copy=${copy}${last}`, printer.value ? () => void printCopy(sale, copy) : undefined);
+}
+
+/** worth is the amount that an outcome is about: of a balance inquiry the balance. */
+const worth = (s: Sale) => (s.kind === "balance" ? s.balance : s.state === "Approved" ? taken(s) : s.amount);
+
+export function OutcomeView() {
+  const sale = model.value.shown!;
+  const v = verdict(sale);
+  const o = sale.outcome;
+  const retry = o?.may_retry && sale.state !== "Approved";
+  useEffect(() => {
+    play(v.tone === "good" ? "good" : v.tone === "careful" ? "ask" : "bad");
+    speak(sale.state === "Approved" ? t("spokenApproved") : sale.state === "Declined" ? t("spokenDeclined") : t(v.word));
+  }, [sale.id]);
+  useKeys((key) => {
+    if (/^\d$/.test(key)) digit(key);
+    else if (key === "Enter" || key === "Escape") seen();
+    else if (key === "A" && retry) again(sale);
+    else if (key === "P") void printCopy(sale, "customer");
+    else return false;
+    return true;
+  });
+  const amount = worth(sale);
+  return (
+    <section class={"outcome " + v.tone} aria-label={t(v.word)}>
+      <div class="verdict" role="alert">
+        <span class="verdict-icon">
+          <Icon name={toneIcon[v.tone]} />
+        </span>
+        <h1>{t(v.word)}</h1>
+        {amount && <Money of={amount} class="huge" />}
+        <p class="happened">{either(o?.happened, o?.happened_ar)}</p>
+        <p class="do">{either(o?.do, o?.do_ar)}</p>
+        {sale.state !== "Approved" && o && sale.kind !== "void" && <p class={"retry" + (o.may_retry ? "" : " never")}>{t(o.may_retry ? "retryYes" : "retryNo")}</p>}
+      </div>
+      <dl class="facts">
+        <Fact name="number">
+          <bdi>{numerals(String(sale.id))}</bdi>
+        </Fact>
+        {partial(sale) && (
+          <Fact name="stillToPay">
+            <Money of={{ minor: sale.amount.minor - taken(sale).minor, currency: sale.amount.currency }} />
+          </Fact>
+        )}
+        {sale.pan && (
+          <Fact name="card">
+            <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin>
+          </Fact>
+        )}
+        {sale.auth && (
+          <Fact name="authCode">
+            <Latin>{sale.auth}</Latin>
+          </Fact>
+        )}
+        {sale.rrn && (
+          <Fact name="rrn">
+            <Latin>{sale.rrn}</Latin>
+          </Fact>
+        )}
+        <Fact name="time">
+          <Latin>{when(sale.updated)}</Latin>
+        </Fact>
+      </dl>
+      <div class="choices">
+        <button type="button" class="primary" onClick={seen}>
+          {t("nextSale")} <Key of="⏎" />
+        </button>
+        {retry && (
+          <button type="button" class="secondary" onClick={() => again(sale)}>
+            {t("tryAgain")} <Key of="A" />
+          </button>
+        )}
+        <button type="button" class="secondary" onClick={() => void printCopy(sale, "customer")}>
+          {t("receipt")} <Key of="P" />
+        </button>
+        {sale.state === "Approved" && sale.kind === "sale" && (
+          <button type="button" class="plain" onClick={() => beginWith("void", sale)}>
+            {t("void")}
+          </button>
+        )}
+        <button type="button" class="plain" onClick={() => go("sales", sale.id)}>
+          {t("look")}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+/** CardLeft says, aloud too, that the card is still in the reader, until it is out. */
+export function CardLeft() {
+  const left = snapshot.value?.card_left === true;
+  useEffect(() => {
+    if (!left) return undefined;
+    play("card");
+    speak(t("spokenRemove"));
+    const beat = setInterval(() => play("card"), 2000);
+    return () => clearInterval(beat);
+  }, [left]);
+  return (
+    <div class="card-left-place" role="alert">
+      {left && (
+        <p class="card-left">
+          <Icon name="eject" />
+          <strong>{t("removeCard")}</strong> <span>{t("cardLeft")}</span>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+// The strip that is always there: reader, bank, queue, printer, batch, training, and who is logged in. What is not well says why below.
+
+import { signal } from "@preact/signals";
+
+import { t } from "../i18n.ts";
+import { call, go, live, logIn, me, model, printer, said, sessionChanged, snapshot, status, training } from "../store.ts";
+import { Icon } from "./icons.tsx";
+import type { IconName } from "./icons.tsx";
+import { age, inWords, numerals } from "./parts.tsx";
+
+const tick = signal(0); // ages go on while nothing happens
+setInterval(() => tick.value++, 30_000);
+
+function Chip({ icon, name, value, bad, press }: { icon: IconName; name: string; value: string; bad?: boolean; press: () => void }) {
+  return (
+    <button type="button" class={"chip" + (bad ? " bad" : "")} onClick={press}>
+      <Icon name={icon} />
+      <span class="chip-name">{name}</span> <span class="chip-value">{value}</span>
+    </button>
+  );
+}
+
+async function logOut() {
+  if (said(await call("/v1/logout", { method: "POST" }))) sessionChanged();
+}
+
+export async function logInNow() {
+  if (await logIn()) sessionChanged();
+}
+
+export function Strip() {
+  const s = snapshot.value;
+  const p = printer.value;
+  void tick.value;
+  const who = me.value?.name && me.value.role ? me.value.name : "";
+  return (
+    <header class="strip" aria-label={t("statusBar")}>
+      <span class="shop">{status.value?.terminal.merchant ?? "Tillway"}</span>
+      {s && (
+        <>
+          <Chip icon="reader" name={t("reader")} value={t(s.reader.ok ? "ready" : "notReady")} bad={!s.reader.ok} press={() => go("more")} />
+          <Chip icon="host" name={t("host")} value={t(s.host.ok ? "ready" : "notReady")} bad={!s.host.ok} press={() => go("queue")} />
+          <Chip
+            icon="queue" name={t("queue")} bad={s.parked > 0} press={() => go("queue")}
+            value={queueWords(s)}
+          />
+          {p && <Chip icon="printer" name={t("printer")} value={p.waiting ? t("printerWaits", { count: p.waiting }) : t(p.ready ? "ready" : "notReady")} bad={!p.ready} press={() => go("more")} />}
+          {s.batch && (
+            <Chip
+              icon="batch" name={t("batch") + " " + numerals(String(s.batch.number))} press={() => go("reports")} bad={!!s.batch.warning}
+              value={t("batchState", { count: numerals(String(s.batch.count)), sum: s.batch.sum ? inWords(s.batch.sum) : "0" })}
+            />
+          )}
+        </>
+      )}
+      {training.value && <Chip icon="school" name={t("trainingMode")} value={t("on")} bad press={() => go("more")} />}
+      <Chip icon="person" name={who || t("nobody")} value={who ? t("logOut") : t("logIn")} press={() => void (who ? logOut() : logInNow())} />
+    </header>
+  );
+}
+
+type Snap = NonNullable<typeof snapshot.value>;
+
+function queueWords(s: Snap): string {
+  if (s.owed + s.parked === 0) return t("queueEmpty");
+  const sum = s.owed_sum ? inWords(s.owed_sum) : "";
+  const words = t("queueState", { count: numerals(String(s.owed + s.parked)), sum, age: s.oldest ? age(s.oldest) : "" });
+  return s.parked ? words + " · " + t("parkedCount", { count: numerals(String(s.parked)) }) : words;
+}
+
+/** Troubles are the sentences below the strip: each says what is wrong. */
+export function Troubles() {
+  const s = snapshot.value;
+  const p = printer.value;
+  const m = model.value;
+  const list: { key: string; text: string; bad: boolean }[] = [];
+  if (!live.value && m.link !== "login") {
+    const time = m.at ? new Date(m.at).toTimeString().slice(0, 8) : "";
+    list.push({ key: "lost", bad: true, text: m.at ? t("lost", { time }) : t(m.link === "connecting" ? "connecting" : "lostFirst") });
+  } else if (s) {
+    if (!s.reader.ok) list.push({ key: "reader", bad: true, text: t("unplugged", { cause: s.reader.cause || s.reader.state }) });
+    if (!s.host.ok) list.push({ key: "host", bad: false, text: t("hostDown", { cause: s.host.cause || s.host.state }) });
+    for (const w of s.host.warnings ?? []) list.push({ key: w, bad: false, text: w });
+    if (p && !p.ready) list.push({ key: "printer", bad: false, text: t("printerDown", { cause: p.cause ?? "" }) });
+    if (s.batch?.warning) list.push({ key: "batch", bad: false, text: s.batch.warning });
+    for (const b of s.batch?.settling ?? []) if (b.state === "Disputed") list.push({ key: "b" + String(b.number), bad: true, text: t("disputed", { number: b.number }) });
+    if (s.quarantined) list.push({ key: "rows", bad: true, text: t("quarantined", { count: s.quarantined }) });
+    if (s.clock) list.push({ key: "clock", bad: true, text: s.clock });
+  }
+  return (
+    <div class="troubles" role="status" aria-live="polite">
+      {list.map((one) => (
+        <p key={one.key} class={"trouble" + (one.bad ? " bad" : "")}>
+          <Icon name="warn" />
+          <span>{one.text}</span>
+        </p>
+      ))}
+    </div>
+  );
+}
