@@ -237,6 +237,11 @@ func (f far) Sale(context.Context, terminal.SaleID) (terminal.Sale, error) {
 	return terminal.Sale{}, terminal.ErrNoSale
 }
 func (f far) Last(context.Context, int) ([]terminal.Sale, error) { f.touch(); return nil, nil }
+func (f far) Search(context.Context, terminal.Search) (terminal.Found, error) {
+	f.touch()
+	return terminal.Found{}, nil
+}
+
 func (f far) OfCard(context.Context, terminal.SaleID, int) ([]terminal.Sale, error) {
 	f.touch()
 	return nil, nil

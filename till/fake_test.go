@@ -159,6 +159,11 @@ func (s *script) Debts(context.Context) ([]terminal.Debt, error) {
 	return as[[]terminal.Debt](r[0]), errorOf(r[1])
 }
 
+func (s *script) Search(_ context.Context, want terminal.Search) (terminal.Found, error) {
+	r := s.next("Search", want)
+	return as[terminal.Found](r[0]), errorOf(r[1])
+}
+
 func (s *script) OfCard(_ context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error) {
 	r := s.next("OfCard", id, n)
 	return as[[]terminal.Sale](r[0]), errorOf(r[1])

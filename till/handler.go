@@ -191,33 +191,6 @@ func (h *handler) news(ctx context.Context, now terminal.Snapshot) (terminal.Sna
 	}
 }
 
-func (h *handler) last(w http.ResponseWriter, r *http.Request) {
-	n, err := number(r, "last", 1, MaxRows, 20)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	list := h.cfg.Journal.Last
-	if of := r.URL.Query().Get("card_of"); of != "" {
-		id, err := terminal.ParseSaleID(of)
-		if err != nil {
-			h.fail(w, r, request(http.StatusBadRequest, "bad_id", "That is no sale number", "Give a number like 1042.", "%v", err))
-			return
-		}
-		list = func(ctx context.Context, n int) ([]terminal.Sale, error) { return h.cfg.Journal.OfCard(ctx, id, n) }
-	}
-	sales, err := list(r.Context(), int(n))
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	out := Sales{Sales: []terminal.Sale{}}
-	for _, s := range sales {
-		out.Sales = append(out.Sales, h.localSale(h.cfg.Access.who(r), s))
-	}
-	h.answer(w, http.StatusOK, out)
-}
-
 func (h *handler) sale(w http.ResponseWriter, r *http.Request) {
 	sale, err := h.find(r)
 	if err != nil {

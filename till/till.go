@@ -4,7 +4,7 @@
 // It decides nothing: a request becomes a command to the lane or a read of the journal. A sale belongs to the lane from
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
-// Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card), GET sales/{id}, GET sales/{id}/receipt,
+// Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card; search.go: what is looked for), GET sales/{id}, GET sales/{id}/receipt,
 // GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
@@ -69,6 +69,9 @@ type Journal interface {
 	Sale(ctx context.Context, id terminal.SaleID) (terminal.Sale, error)
 	// Last are the last n sales, newest first.
 	Last(ctx context.Context, n int) ([]terminal.Sale, error)
+	// Search looks for sales on disk, newest first, at a bounded number of them; error terminal.ErrQuarantined for a key whose sale
+	// does not authenticate.
+	Search(ctx context.Context, want terminal.Search) (terminal.Found, error)
 	// OfCard are the last n sales of the card that a sale was made with, newest first; error terminal.ErrNoSale.
 	OfCard(ctx context.Context, id terminal.SaleID, n int) ([]terminal.Sale, error)
 	// Rows are the rows with a sequence above after, ascending, at most limit.
@@ -209,9 +212,11 @@ type CAKeys struct {
 	Revoked     int    `json:"revoked"` // certificates of issuers that are not believed
 }
 
-// Sales is the answer to GET /v1/sales.
+// Sales is the answer to GET /v1/sales, newest first. A request looks at a bounded number of sales: Next is what to give as before to go
+// on, and absent when there is no more; an answer without sales may have one.
 type Sales struct {
 	Sales []terminal.Sale `json:"sales"`
+	Next  terminal.SaleID `json:"next,omitempty"`
 }
 
 // Rows is the answer to GET /v1/journal. Next is what to give as after to go on; it is the after that was asked for

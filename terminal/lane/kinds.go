@@ -11,7 +11,8 @@ import (
 	"tillway/terminal"
 )
 
-const maxReference, maxKey, maxAuthCode = 64, 64, 6
+// maxKey has room for a cash register's name before its own key of 64 bytes.
+const maxReference, maxKey, maxAuthCode = 64, 128, 6
 
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{terminal.ErrOrder}, args...)...)

@@ -602,7 +602,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 			"card number":          {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "card 4761 7390-0101 0119"},
 			"card number as a key": {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: "4761739001010119"},
 			"long reference":       {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: strings.Repeat("r", 65)},
-			"long key":             {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: strings.Repeat("k", 65)},
+			"long key":             {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: strings.Repeat("k", 129)},
 		} {
 			if s, err := b.lane.Start(t.Context(), o); !errors.Is(err, terminal.ErrOrder) {
 				t.Errorf("%s: %+v, %v", name, s, err)
