@@ -109,27 +109,37 @@ func (o *Owner) echo(ctx context.Context) (next time.Duration, err error) {
 		return o.cfg.Check, nil
 	}
 	again := min(o.cfg.Check, o.cfg.Echo)
+	refused, err := o.echoed(ctx)
+	if refused != nil {
+		again = min(again, o.backoff(1))
+	}
+	return again, err
+}
+
+// echoed sends an echo test. refused is why the host is not there: the connection is closed then. The error is the journal's. A dialect
+// without such a message, and a daemon that stops, refuse nothing.
+func (o *Owner) echoed(ctx context.Context) (refused, err error) {
 	message, err := o.composeNetwork(ctx, terminal.Echo, nil)
 	if err != nil || message == nil {
 		if err != nil {
 			o.cfg.Log.Error("echo test cannot be composed", "err", err)
 		}
-		return again, nil
+		return nil, nil //nolint:nilnil // nothing was sent
 	}
 	limit, stop := context.WithTimeout(ctx, echoTime)
 	defer stop()
 	res, _, err := o.exchange(limit, message)
 	switch {
 	case errors.Is(err, errJournal):
-		return 0, err
+		return nil, err
 	case ctx.Err() != nil:
-		return again, nil
+		return nil, nil //nolint:nilnil // the daemon stops
 	case err != nil:
 		err = fmt.Errorf("echo test: %w", err)
 	case res.Verdict != terminal.VerdictApproved:
 		err = fmt.Errorf("echo test: the bank refused it: code %s", res.Code)
 	default:
-		return again, nil
+		return nil, nil //nolint:nilnil // it is there
 	}
 	at := o.at()
 	if cerr := o.cfg.Link.Close(); cerr != nil {
@@ -137,5 +147,5 @@ func (o *Owner) echo(ctx context.Context) (next time.Duration, err error) {
 	}
 	o.setHealth(false, "no answer", err.Error())
 	o.cfg.Log.Warn("host does not answer the echo test", "host", o.peer().Host, "err", err)
-	return min(again, o.backoff(1)), o.record(ctx, "echo test"+at, err)
+	return err, o.record(ctx, "echo test"+at, err)
 }

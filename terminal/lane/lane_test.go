@@ -592,17 +592,18 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		defer b.end()
 		usd, _ := money.ByCode("USD")
 		for name, o := range map[string]terminal.Order{
-			"nothing":              {},
-			"kind":                 {Kind: "loan", Amount: money.New(1, kwd)},
-			"zero":                 {Kind: terminal.KindSale, Amount: money.New(0, kwd)},
-			"negative":             {Kind: terminal.KindSale, Amount: money.New(-1, kwd)},
-			"too much":             {Kind: terminal.KindSale, Amount: money.New(money.MaxMinor+1, kwd)},
-			"other currency":       {Kind: terminal.KindSale, Amount: money.New(100, usd)},
-			"control character":    {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "a\nb"},
-			"card number":          {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "card 4761 7390-0101 0119"},
-			"card number as a key": {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: "4761739001010119"},
-			"long reference":       {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: strings.Repeat("r", 65)},
-			"long key":             {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: strings.Repeat("k", 129)},
+			"nothing":               {},
+			"kind":                  {Kind: "loan", Amount: money.New(1, kwd)},
+			"zero":                  {Kind: terminal.KindSale, Amount: money.New(0, kwd)},
+			"negative":              {Kind: terminal.KindSale, Amount: money.New(-1, kwd)},
+			"too much":              {Kind: terminal.KindSale, Amount: money.New(money.MaxMinor+1, kwd)},
+			"other currency":        {Kind: terminal.KindSale, Amount: money.New(100, usd)},
+			"control character":     {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "a\nb"},
+			"card number":           {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: "card 4761 7390-0101 0119"},
+			"card number by a till": {Kind: terminal.KindSale, Amount: money.New(1, kwd), Asked: &terminal.Asked{SaleID: "till 4761739001010119"}},
+			"card number as a key":  {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: "4761739001010119"},
+			"long reference":        {Kind: terminal.KindSale, Amount: money.New(1, kwd), Reference: strings.Repeat("r", 65)},
+			"long key":              {Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: strings.Repeat("k", 129)},
 		} {
 			if s, err := b.lane.Start(t.Context(), o); !errors.Is(err, terminal.ErrOrder) {
 				t.Errorf("%s: %+v, %v", name, s, err)

@@ -69,6 +69,7 @@ type Owner struct {
 
 	decideBatch chan batchDecision
 
+	echoes chan chan<- error // somebody asks whether the host is there
 	poke   chan struct{}
 	free   chan struct{} // a sale has ended
 	strays chan terminal.Stray
@@ -125,6 +126,7 @@ func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
 		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1), free: make(chan struct{}, 1),
 		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
+		echoes: make(chan chan<- error),
 	}
 	if cfg.Sessions != nil {
 		o.keys.wanted = "the terminal has started"

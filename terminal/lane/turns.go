@@ -61,6 +61,8 @@ func (o *Owner) next(ctx context.Context, pause <-chan time.Time) doing {
 		return o.freed
 	case anew := <-o.renew:
 		return o.renewed(anew)
+	case reply := <-o.echoes:
+		return o.echoWanted(reply)
 	case <-pause:
 		return o.byItself
 	}
