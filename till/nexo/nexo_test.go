@@ -248,7 +248,7 @@ func TestKeptWaiting(t *testing.T) {
 	server := httptest.NewServer(w.h)
 	defer server.Close()
 	go func() {
-		for beats := 0; beats < 1000; beats++ {
+		for range 1000 {
 			if _, runs := w.Current(); runs {
 				time.Sleep(20 * time.Millisecond)
 				w.finish(approve)
