@@ -114,6 +114,11 @@ func mutants() []mutant {
 			"till", "TestEveryRouteAsksForItsRole",
 		},
 		{
+			25, "a supervisor's yes is good for another session", "till/override.go",
+			"y.to != c.name, y.token != c.token, ", "",
+			"till", "TestOverrideIsNarrow",
+		},
+		{
 			26, "a row's hash is not compared", "terminal/people/audit.go",
 			"case r.Sum() != r.Hash:", "case r.Seq < 0:",
 			"terminal/people", "TestChainFindsEveryChange",

@@ -58,6 +58,7 @@ type Access struct {
 	refused  int         // refusals audited in the minute that began at
 	began    time.Time
 	left     int            // and those left out since
+	yeses    []yes          // that were said, oldest first
 	hooks    map[int]func() // of those who follow: called when a session has ended
 	hook     int            // the last hook's number
 }
@@ -276,24 +277,41 @@ func (a *Access) take(ctx context.Context) error {
 
 func (a *Access) release() { <-a.turn }
 
-// logIn judges a name and a secret and opens a session. The try is on disk before it is judged. Errors: people.ErrWrong,
-// people.ErrLocked; both take as long as a right one.
+// logIn judges a name and a secret and opens a session. Errors: those of prove.
 func (a *Access) logIn(ctx context.Context, name string, secret people.Secret) (people.Token, people.Person, error) {
+	p, err := a.prove(ctx, name, secret, func(p people.Person) people.Entry {
+		return people.Entry{Actor: p.Name, Event: people.EventLogIn, Person: p.Name, Result: people.Done}
+	})
+	if err != nil {
+		return people.Token{}, p, err
+	}
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	token := people.NewToken(random)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sessions.Begin(token, p.Name, p.Role, p.Seen)
+	return token, p, nil
+}
+
+// prove judges a name and a secret. The try is on disk before it is judged, and so is the entry that says what a right one was for. The
+// caller holds the turn. Errors: people.ErrWrong, people.ErrLocked; both take as long as a right one.
+func (a *Access) prove(ctx context.Context, name string, secret people.Secret, right func(people.Person) people.Entry) (people.Person, error) {
 	ctx = context.WithoutCancel(ctx) // a try that was begun counts
 	p, err := a.cfg.People.Person(ctx, name)
 	switch {
 	case errors.Is(err, people.ErrNoPerson):
-		return people.Token{}, p, a.unknown(ctx, secret)
+		return p, a.unknown(ctx, secret)
 	case err != nil:
-		return people.Token{}, p, err
+		return p, err
 	}
 	tried, err := p.Attempt()
 	if err != nil {
 		if aerr := a.audit(ctx, people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Denied, Note: p.Name + " is locked"}); aerr != nil {
-			return people.Token{}, p, aerr
+			return p, aerr
 		}
 		_, _ = a.spareHash().Matches(secret) // for the time it takes
-		return people.Token{}, p, err
+		return p, err
 	}
 	entries := []people.Entry{{
 		Actor: people.Nobody, Event: people.EventLogIn, Person: p.Name, Result: people.Tried,
@@ -303,43 +321,33 @@ func (a *Access) logIn(ctx context.Context, name string, secret people.Secret) (
 		entries = append(entries, people.Entry{Actor: people.Terminal, Event: people.EventLock, Person: p.Name, Result: people.Done, Note: "by the last try, unless it is right"})
 	}
 	if err := a.cfg.People.PutPerson(ctx, tried, entries...); err != nil {
-		return people.Token{}, p, err
+		return p, err
 	}
-	right, err := p.Hash.Matches(secret)
+	matches, err := p.Hash.Matches(secret)
 	if err != nil {
-		return people.Token{}, p, err
+		return p, err
 	}
-	if !right {
-		failed := people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Failed, Note: fmt.Sprintf("%s, try %d of %d", p.Name, tried.Failures, people.MaxFailures)}
-		if err := a.audit(ctx, failed); err != nil {
-			return people.Token{}, p, err
-		}
-		if tried.Locked {
-			a.endSessions(p.Name)
-			return people.Token{}, p, people.ErrLocked
-		}
-		return people.Token{}, p, people.ErrWrong
+	if !matches {
+		return p, a.wrong(ctx, tried)
 	}
-	return a.admit(ctx, p.Name)
+	if p, err = a.cfg.People.Person(ctx, name); err != nil { // as the try left it
+		return p, err
+	}
+	p = p.Succeed(a.cfg.Clock())
+	return p, a.cfg.People.PutPerson(ctx, p, right(p))
 }
 
-func (a *Access) admit(ctx context.Context, name string) (people.Token, people.Person, error) {
-	p, err := a.cfg.People.Person(ctx, name) // as the try left it
-	if err != nil {
-		return people.Token{}, p, err
+// wrong answers for a wrong secret. tried is the person with the try counted.
+func (a *Access) wrong(ctx context.Context, tried people.Person) error {
+	failed := people.Entry{Actor: people.Nobody, Event: people.EventLogIn, Result: people.Failed, Note: fmt.Sprintf("%s, try %d of %d", tried.Name, tried.Failures, people.MaxFailures)}
+	if err := a.audit(ctx, failed); err != nil {
+		return err
 	}
-	now := a.cfg.Clock()
-	p = p.Succeed(now)
-	if err := a.cfg.People.PutPerson(ctx, p, people.Entry{Actor: name, Event: people.EventLogIn, Person: name, Result: people.Done}); err != nil {
-		return people.Token{}, p, err
+	if tried.Locked {
+		a.endSessions(tried.Name)
+		return people.ErrLocked
 	}
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
-	token := people.NewToken(random)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sessions.Begin(token, p.Name, p.Role, now)
-	return token, p, nil
+	return people.ErrWrong
 }
 
 // unknown answers for a name that nobody has. The name is not audited: it may be a secret typed into the wrong field.

@@ -24,11 +24,18 @@ type handler struct {
 // need lets only those pass who may do a.
 func (h *handler) need(a people.Action, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h.cfg.Access.judge(r.Context(), h.cfg.Access.who(r), a); err != nil {
+		by, err := h.permit(r, a, r.Method+" "+r.URL.Path, "")
+		if err != nil {
 			h.fail(w, r, err)
 			return
 		}
-		next(w, r)
+		if by == "" {
+			next(w, r)
+			return
+		}
+		seen := &seenStatus{ResponseWriter: w}
+		next(seen, r)
+		h.overridden(r.Context(), h.cfg.Access.who(r), by, a, seen.result(), r.Method+" "+r.URL.Path)
 	}
 }
 
@@ -67,7 +74,8 @@ func (h *handler) elsewhere(mux *http.ServeMux) http.HandlerFunc {
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	who := h.cfg.Access.who(r)
 	order, err := readOrder(w, r, h.cfg.Currency)
-	if refused := h.cfg.Access.judge(r.Context(), who, asks(order)); refused != nil { // who may not sell learns nothing of what is wrong with an order
+	by, refused := h.mayOrder(r, order, err)
+	if refused != nil { // who may not sell learns nothing of what is wrong with an order
 		err = refused
 		if p, ok := errors.AsType[*Problem](refused); ok && asks(order) == people.RefundFree {
 			p.Do = "Give the number of the sale that it is of, or have somebody log in who may refund without one."
@@ -86,11 +94,25 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	}
 	sale, err := h.begin(r.Context(), who, order)
 	if err != nil {
+		h.overridden(r.Context(), who, by, asks(order), people.Failed, "the order was not taken")
 		h.fail(w, r, err)
 		return
 	}
+	h.overridden(r.Context(), who, by, asks(order), people.Done, "sale "+sale.ID.String()+" was begun; the journal has its end")
 	w.Header().Set("Location", "/v1/sales/"+sale.ID.String())
 	h.answer(w, http.StatusCreated, h.localSale(h.cfg.Access.who(r), sale))
+}
+
+// mayOrder judges an order; unread is why it could not be read. Only a whole order uses somebody's yes up.
+func (h *handler) mayOrder(r *http.Request, o terminal.Order, unread error) (by string, err error) {
+	if unread != nil {
+		return "", h.cfg.Access.judge(r.Context(), h.cfg.Access.who(r), asks(o))
+	}
+	what := string(o.Kind) + " of " + o.Amount.Format()
+	if o.Of != 0 {
+		what += ", about sale " + o.Of.String()
+	}
+	return h.permit(r, asks(o), what, o.Key)
 }
 
 // begin hands an order to the lane. Who asks for a refund that is of no sale is in the audit log before that, and what came of it

@@ -77,7 +77,7 @@ func (h *handler) print(w http.ResponseWriter, r *http.Request) {
 	}
 	needs, err := o.check()
 	if err == nil {
-		err = h.cfg.Access.judge(r.Context(), h.cfg.Access.who(r), needs)
+		_, err = h.permit(r, needs, r.Method+" "+r.URL.Path, "")
 	}
 	if err == nil && h.cfg.Printer == nil {
 		err = spool.ErrNoPrinter

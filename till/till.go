@@ -7,7 +7,7 @@
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card; search.go: what is looked for), GET sales/{id}, GET sales/{id}/receipt,
 // GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
-// POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout,
+// POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
 // POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
@@ -282,6 +282,7 @@ func New(cfg Config) *Till {
 		{"POST /v1/drawer", people.Drawer, h.drawer},
 		{"POST /v1/login", "", h.logIn},
 		{"POST /v1/logout", "", h.logOut},
+		{"POST /v1/override", "", h.override},
 		{"POST /v1/secret", "", h.ownSecret},
 		{"POST /v1/users/init", "", h.initUsers},
 		{"GET /v1/users", people.Users, h.users},

@@ -14,25 +14,26 @@ type Event string
 
 // The events.
 const (
-	EventStart   Event = "start"      // the daemon started: configuration and profile, by their hashes
-	EventClock   Event = "clock"      // the clock was set back
-	EventLogIn   Event = "login"      // log-in, or the failure of one
-	EventLogOut  Event = "logout"     // log-out
-	EventLock    Event = "lock"       // locked, by five wrong secrets or by an administrator
-	EventUnlock  Event = "unlock"     // by an administrator
-	EventFirst   Event = "init"       // the first administrator was made
-	EventAdd     Event = "add"        // somebody was added
-	EventRole    Event = "role"       // a role changed
-	EventSecret  Event = "secret"     // a secret changed
-	EventKeys    Event = "keys"       // something was done with keys
-	EventDebt    Event = "debt"       // somebody decided about a debt that the host had refused
-	EventRefund  Event = "refund"     // somebody asked for a refund that is of no sale
-	EventDrawer  Event = "drawer"     // the cash drawer was opened: by somebody, or for cash back
-	EventPrint   Event = "print"      // somebody gave up a paper that waited for the printer
-	EventBatch   Event = "batch"      // somebody wanted a batch settled, or closed it by hand
-	EventRefused Event = "refused"    // a command without the role for it
-	EventECR     Event = "ecr"        // a cash register was added, its token replaced or revoked, its nexo key added or retired
-	EventRow     Event = "quarantine" // a row on disk does not authenticate
+	EventStart    Event = "start"      // the daemon started: configuration and profile, by their hashes
+	EventClock    Event = "clock"      // the clock was set back
+	EventLogIn    Event = "login"      // log-in, or the failure of one
+	EventLogOut   Event = "logout"     // log-out
+	EventLock     Event = "lock"       // locked, by five wrong secrets or by an administrator
+	EventUnlock   Event = "unlock"     // by an administrator
+	EventFirst    Event = "init"       // the first administrator was made
+	EventAdd      Event = "add"        // somebody was added
+	EventRole     Event = "role"       // a role changed
+	EventSecret   Event = "secret"     // a secret changed
+	EventKeys     Event = "keys"       // something was done with keys
+	EventDebt     Event = "debt"       // somebody decided about a debt that the host had refused
+	EventRefund   Event = "refund"     // somebody asked for a refund that is of no sale
+	EventDrawer   Event = "drawer"     // the cash drawer was opened: by somebody, or for cash back
+	EventPrint    Event = "print"      // somebody gave up a paper that waited for the printer
+	EventBatch    Event = "batch"      // somebody wanted a batch settled, or closed it by hand
+	EventOverride Event = "override"   // somebody allowed somebody else what their role may not, and what was done with it
+	EventRefused  Event = "refused"    // a command without the role for it
+	EventECR      Event = "ecr"        // a cash register was added, its token replaced or revoked, its nexo key added or retired
+	EventRow      Event = "quarantine" // a row on disk does not authenticate
 )
 
 // Result is how it went.
