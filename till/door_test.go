@@ -118,6 +118,8 @@ func TestCookieSession(t *testing.T) {
 
 // TestScreenTakesNoForeignRequest: whatever another page can have a browser send is refused, and reaches nothing.
 func TestScreenTakesNoForeignRequest(t *testing.T) {
+	reached := false
+	d, tokens := staffed(t, far{&reached}, func(p *people.Policy) { p.Open = true })
 	for name, c := range map[string]struct {
 		method, path string
 		change       func(*browser)
@@ -155,8 +157,7 @@ func TestScreenTakesNoForeignRequest(t *testing.T) {
 		"delete":                  {"DELETE", "/v1/sales/1", func(*browser) {}, 405, "method"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reached := false
-			d, tokens := staffed(t, far{&reached}, func(p *people.Policy) { p.Open = true })
+			reached = false
 			p := ownPage()
 			p.cookie = tokens[people.Cashier]
 			c.change(&p)
@@ -176,6 +177,8 @@ func TestScreenTakesNoForeignRequest(t *testing.T) {
 
 // TestScreenTakesItsOwn: the same requests from the screen's own pages, by both of its names, go through.
 func TestScreenTakesItsOwn(t *testing.T) {
+	reached := false
+	d, _ := staffed(t, far{&reached})
 	for name, c := range map[string]struct {
 		method, path string
 		change       func(*browser)
@@ -193,10 +196,8 @@ func TestScreenTakesItsOwn(t *testing.T) {
 		"a program's bearer": {"POST", "/v1/logout", func(p *browser) { *p = browser{host: here, bearer: p.cookie} }, `"name":"carim"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reached := false
-			d, tokens := staffed(t, far{&reached})
 			p := ownPage()
-			p.cookie = tokens[people.Cashier]
+			p.cookie = d.logIn("carim", cashierSecret)
 			c.change(&p)
 			if w := p.ask(t, screenOf(d.cfg), c.method, c.path, "{}"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), c.says) {
 				t.Errorf("%d %s", w.Code, w.Body)
