@@ -148,6 +148,7 @@ func (t *Till) open(d *door) http.Handler {
 		head.Set("Content-Security-Policy", answerPolicy)
 		head.Set("Cache-Control", "no-store")
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before on this connection; refused where nothing is written to
+		slow(w, r)
 		if p := d.refuses(r); p != nil {
 			h.fail(w, r, p)
 			return

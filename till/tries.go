@@ -2,6 +2,7 @@ package till
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -119,9 +120,87 @@ func (t *Tries) forget(now time.Time) {
 // seconds is a time as Retry-After has it: whole seconds, rounded up.
 func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }
 
-// tooMany is the answer to an address whose tokens are not judged.
-func tooMany(w http.ResponseWriter, after time.Duration) *Problem {
+// Guard stands in front of every protocol of the door for cash registers: it counts the requests that showed a token or key and were
+// answered with 401, holds up an address with too many of them, and gives a request's body only so long to arrive.
+func (t *Tries) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ok, after := t.Judged(r.RemoteAddr); !ok {
+			t.refuse(w, r, after)
+			return
+		}
+		if !api(r.URL.Path) { // the till's own doors see to it themselves
+			slow(w, r)
+		}
+		seen := &statusSeen{ResponseWriter: w}
+		next.ServeHTTP(seen, r)
+		if seen.status == http.StatusUnauthorized && shows(r) {
+			t.Wrong(r.Context(), r.RemoteAddr)
+		}
+	})
+}
+
+// shows says whether a request showed something to be recognised by. A nexo message may do so by its envelope.
+func shows(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || r.Header.Get("X-Api-Key") != "" || !api(r.URL.Path)
+}
+
+// refuse answers an address whose tokens are not judged, in the words of the protocol that it speaks.
+func (t *Tries) refuse(w http.ResponseWriter, r *http.Request, after time.Duration) {
 	w.Header().Set("Retry-After", seconds(after))
-	return request(http.StatusTooManyRequests, "too_many_tries", "Too many wrong tokens came from this address",
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h := handler{cfg: Config{Log: t.log}}
+	p := request(http.StatusTooManyRequests, "too_many_tries", "Too many wrong tokens came from this address",
 		"Wait a minute, and put the token right: pos ecr rotate NAME prints a new one.", "nothing from this address is judged for %s seconds", seconds(after))
+	if api(r.URL.Path) {
+		h.fail(w, r, p)
+		return
+	}
+	h.write(w, p.Status, "application/json", map[string][]string{"errors": {"tillway: " + p.Title + ": " + p.Detail}})
+}
+
+// statusSeen remembers an answer's status.
+type statusSeen struct {
+	http.ResponseWriter
+
+	status int
+}
+
+// WriteHeader notes the first status.
+func (s *statusSeen) WriteHeader(status int) {
+	if s.status == 0 {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *statusSeen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// slow bounds how long a body may take to arrive. What comes after the body has no bound: a request may wait for a card.
+func slow(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &timedBody{ReadCloser: r.Body, out: http.NewResponseController(w)}
+	}
+}
+
+type timedBody struct {
+	io.ReadCloser
+
+	out          *http.ResponseController
+	begun, ended bool
+}
+
+// Read begins the time with the first call and ends it with the body.
+func (b *timedBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		b.begun = true
+		_ = b.out.SetReadDeadline(time.Now().Add(bodyWithin)) // refused where there is no connection, as in tests
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !b.ended {
+		b.ended = true
+		_ = b.out.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

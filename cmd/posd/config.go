@@ -52,6 +52,7 @@ type config struct {
 	Printer printerConfig `toml:"printer"`
 
 	Screen screenConfig `toml:"screen"`
+	ECR    ecrConfig    `toml:"ecr"`
 
 	Keys keysConfig `toml:"keys"`
 	PIN  pinConfig  `toml:"pin"`
@@ -175,6 +176,7 @@ func defaults() config {
 	c.Keys.Separate, c.Keys.Socket, c.Keys.Weak, c.PIN.Socket = true, "keys.sock", []string{}, "pin.sock"
 	c.Printer = defaultPrinter()
 	c.Screen = screenConfig{Listen: "127.0.0.1:8580"}
+	c.ECR.Names = []string{}
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", dialectNAC
@@ -225,6 +227,7 @@ func loadConfig(path string) (config, error) {
 	for _, p := range []*string{
 		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket, &c.PIN.Pad,
+		&c.ECR.Certificate, &c.ECR.Key, &c.ECR.ClientCA,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
@@ -308,6 +311,9 @@ func (c *config) check() error {
 		return err
 	}
 	if _, err := c.Screen.address(); err != nil {
+		return err
+	}
+	if err := c.ECR.check(); err != nil {
 		return err
 	}
 	return a.checkHosts()

@@ -39,16 +39,20 @@ const maxConnections = 256
 type doors struct {
 	socket net.Listener
 	screen net.Listener // nil: there is none
+	ecr    net.Listener // that of cash registers, behind TLS; nil: there is none
 }
 
 // openDoors opens the listeners; nobody is answered yet. Its error says which key to change.
-func openDoors(ctx context.Context, c config) (d doors, err error) {
+func openDoors(ctx context.Context, c config, log *slog.Logger) (d doors, err error) {
 	if d.socket, err = listen(ctx, c.Socket); err != nil {
 		return d, err
 	}
 	at, err := c.Screen.address()
 	if err == nil && at.IsValid() {
 		d.screen, err = listenTCP(ctx, "screen", at.String())
+	}
+	if err == nil && c.ECR.Listen != "" {
+		d.ecr, err = openECR(ctx, c, log)
 	}
 	if err != nil {
 		return d, errors.Join(err, d.close())
@@ -74,6 +78,9 @@ func (d doors) all() []net.Listener {
 	if d.screen != nil {
 		all = append(all, d.screen)
 	}
+	if d.ecr != nil {
+		all = append(all, d.ecr)
+	}
 	return all
 }
 
@@ -90,14 +97,18 @@ func (d doors) close() error {
 
 // words are the addresses for the ready line.
 func (d doors) words() string {
-	if d.screen == nil {
-		return ""
+	text := ""
+	if d.screen != nil {
+		text += fmt.Sprintf(", screen http://%s/", d.screen.Addr())
 	}
-	return fmt.Sprintf(", screen http://%s/", d.screen.Addr())
+	if d.ecr != nil {
+		text += fmt.Sprintf(", cash registers https://%s/", d.ecr.Addr())
+	}
+	return text
 }
 
-// servers are the till's doors on their listeners.
-func (d doors) servers(t *till.Till, log *slog.Logger) []*server {
+// servers are the till's doors on their listeners; registers answers cash registers.
+func (d doors) servers(t *till.Till, registers http.Handler, log *slog.Logger) []*server {
 	all := []*server{newServer("socket", d.socket, t.Socket(), log)}
 	if d.screen != nil {
 		at, err := netip.ParseAddrPort(d.screen.Addr().String())
@@ -105,6 +116,9 @@ func (d doors) servers(t *till.Till, log *slog.Logger) []*server {
 			panic("posd: the screen's own address: " + err.Error())
 		}
 		all = append(all, newServer("screen", d.screen, t.Screen(at, screen.Handler()), log))
+	}
+	if d.ecr != nil {
+		all = append(all, newServer("ecr", d.ecr, registers, log))
 	}
 	return all
 }

@@ -123,7 +123,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	doors, err := openDoors(ctx, c)
+	doors, err := openDoors(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,8 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
 		return err
 	}
-	return runAll(ctx, s, disk, events, printing, doors.servers(till.New(local), log), log)
+	t := till.New(local)
+	return runAll(ctx, s, disk, events, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, disk.journal, local), till.NewTries(access.Audit, nil, log)), log), log)
 }
 
 // owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
