@@ -20,7 +20,7 @@ import (
 
 const (
 	sumName   = "sources.sha256"
-	maxPacked = 44_500 // bytes of everything but fonts, each file under gzip
+	maxPacked = 40_000 // bytes of all that a page loads but fonts, each file under gzip
 )
 
 // entries are what esbuild begins with, below src. The pages name them by the name before the dot and their own ending.
@@ -201,21 +201,40 @@ func sourcesSum(folder string) (string, error) {
 type size struct {
 	name          string
 	plain, packed int
-	font          bool
 }
 
 func sizes(files map[string][]byte) []size {
 	var all []size
 	for name, body := range files {
-		if name == sumName {
-			continue
+		if name != sumName {
+			all = append(all, size{name, len(body), packed(body)})
 		}
-		var packed bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level is one
-		_, _ = z.Write(body)                                       // to memory
-		_ = z.Close()
-		all = append(all, size{name, len(body), packed.Len(), path.Ext(name) == ".ttf"})
 	}
 	slices.SortFunc(all, func(a, b size) int { return strings.Compare(a.name, b.name) })
 	return all
+}
+
+func packed(body []byte) int {
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is one
+	_, _ = z.Write(body)                                    // to memory
+	_ = z.Close()
+	return out.Len()
+}
+
+// loads is what a browser gets for a page, bytes under gzip: the page, what it names, and what that names, fonts left out.
+func loads(files map[string][]byte, page string) int {
+	seen := map[string]bool{page: true}
+	total := 0
+	for todo := []string{page}; len(todo) > 0; todo = todo[1:] {
+		body := files[todo[0]]
+		total += packed(body)
+		for name := range files {
+			if !seen[name] && path.Ext(name) != ".ttf" && strings.HasPrefix(name, "assets/") && bytes.Contains(body, []byte(path.Base(name))) {
+				seen[name] = true
+				todo = append(todo, name)
+			}
+		}
+	}
+	return total
 }

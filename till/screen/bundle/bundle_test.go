@@ -45,19 +45,16 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// TestSize bounds what a browser loads, fonts apart.
+// TestSize bounds what a browser loads for each page, fonts left out.
 func TestSize(t *testing.T) {
-	total := 0
-	for _, s := range sizes(committed(t)) {
-		if !s.font {
-			total += s.packed
+	for _, page := range pages {
+		total := loads(committed(t), page)
+		if total > maxPacked {
+			t.Errorf("%s loads %d bytes under gzip, at most %d are allowed", page, total, maxPacked)
 		}
-	}
-	if total > maxPacked {
-		t.Errorf("the screens are %d bytes under gzip, at most %d are allowed", total, maxPacked)
-	}
-	if total < 1000 {
-		t.Errorf("the screens are %d bytes: is that all of them?", total)
+		if total < 10_000 {
+			t.Errorf("%s loads %d bytes: is that all of it?", page, total)
+		}
 	}
 }
 

@@ -43,13 +43,11 @@ func write(folder string) error {
 			return err
 		}
 	}
-	total := 0
-	for _, s := range sizes(files) {
-		fmt.Fprintf(os.Stdout, "%8d B  %7d B gzip  %s\n", s.plain, s.packed, s.name)
-		if !s.font {
-			total += s.packed
-		}
+	for _, f := range sizes(files) {
+		fmt.Fprintf(os.Stdout, "%8d B  %7d B gzip  %s\n", f.plain, f.packed, f.name)
 	}
-	fmt.Fprintf(os.Stdout, "%8s    %7d B gzip in all but fonts, of %d\n", "", total, maxPacked)
+	for _, page := range pages {
+		fmt.Fprintf(os.Stdout, "%s loads %d B under gzip, fonts left out; at most %d are allowed\n", page, loads(files, page), maxPacked)
+	}
 	return nil
 }

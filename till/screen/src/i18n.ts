@@ -2,10 +2,10 @@
 
 import { signal } from "@preact/signals";
 
-import { words } from "./words.ts";
+import type { Word } from "./words.ts";
 
 export type Language = "en" | "ar";
-export type Word = keyof typeof words;
+export type { Word };
 
 /** The language of the page: what it begins with is the page's to say. */
 export const language = signal<Language>("en");
@@ -15,7 +15,7 @@ export const isolate = (s: string | number): string => "\u2068" + String(s) + "\
 
 /** t is a text in the language of the page. {name} in it stands for what is given under that name. */
 export function t(word: Word, values: Record<string, string | number> = {}): string {
-  return words[word][language.value === "ar" ? 1 : 0].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(values[name]!) : whole));
+  return word[language.value === "ar" ? 1 : 0].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? isolate(values[name]!) : whole));
 }
 
 /** either is the terminal's own text in the language of the page, where the terminal has it. */

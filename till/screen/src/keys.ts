@@ -36,6 +36,11 @@ export function useKeys(handler: Handler): void {
 /** listen begins to take keys. */
 export function listen(): void {
   addEventListener("pointerdown", unlock);
+  // What was pressed by mouse or finger does not keep the focus: Enter stays the main button's.
+  addEventListener("click", (e) => {
+    const on = document.activeElement;
+    if ((e as PointerEvent).pointerType && on instanceof HTMLElement && on.matches("button, a") && !on.closest("dialog")) on.blur();
+  });
   addEventListener("keydown", (e) => {
     unlock();
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;

@@ -9,17 +9,21 @@ import type { Entry } from "./entry.ts";
 import { follow } from "./events.ts";
 import { t } from "./i18n.ts";
 import type { Word } from "./i18n.ts";
+import * as w from "./words.ts";
 import { newKey, Orders } from "./orders.ts";
 import type { Order } from "./orders.ts";
 import { initial, missing, reduce, scene } from "./reduce.ts";
 import type { Message } from "./reduce.ts";
-import type { JournalRow, Me, PrinterStatus, Problem, Sale, StateEvent, Status } from "./types.ts";
+import type { JournalRow, Kind, Me, PrinterStatus, Problem, Sale, StateEvent, Status } from "./types.ts";
 
 export const model = signal(initial);
 export const status = signal<Status | null>(null);
 export const me = signal<Me | null>(null);
 export const entry = signal<Entry>(blank());
 export const ordering = signal<"idle" | "sending" | "again">("idle");
+
+/** kindWords are the kinds of payments by name. */
+export const kindWords: Record<Kind, Word> = { sale: w.sale, refund: w.refund, void: w.voids, preauth: w.preauth, increment: w.increment, completion: w.completion, balance: w.balance, forced: w.forced };
 
 export const snapshot = computed(() => model.value.news?.snapshot ?? null);
 export const training = computed(() => model.value.news?.training === true);
@@ -61,7 +65,7 @@ export const notice = signal<Notice | null>(null);
 export function said<T>(a: Answer<T> | { kind: "gone" }, good?: Word): boolean {
   if (a.kind === "done") notice.value = good ? { good: true, text: good } : null;
   else if (a.kind === "problem") notice.value = { good: false, problem: a.problem };
-  else notice.value = { good: false, text: a.kind === "gone" ? "orderGone" : "notKnown" };
+  else notice.value = { good: false, text: a.kind === "gone" ? w.orderGone : w.notKnown };
   return a.kind === "done";
 }
 
@@ -125,7 +129,7 @@ const orders = new Orders({
   stands: (how) => {
     ordering.value = how;
   },
-  override: (o: Order) => override(action(o), t(o.kind)),
+  override: (o: Order) => override(action(o), t(kindWords[o.kind])),
   logIn,
 });
 

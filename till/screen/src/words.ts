@@ -1,293 +1,293 @@
 // The screen's words in both languages: English, then Arabic as it is usual at tills in the Gulf. A native reader has yet to go through
-// the Arabic. A word without one of them is a type error.
+// the Arabic. A word without one of them is a type error. Each is a constant of its own, so that what nobody says is not sent either.
 
-export const words = {
-  // The sale.
-  sale: ["Sale", "شراء"],
-  refund: ["Refund", "استرداد"],
-  void: ["Void", "إلغاء عملية"],
-  preauth: ["Pre-authorise", "تفويض مسبق"],
-  increment: ["Increase hold", "زيادة الحجز"],
-  completion: ["Complete hold", "إتمام الحجز"],
-  balance: ["Balance", "الرصيد"],
-  forced: ["Telephone approval", "موافقة هاتفية"],
-  doSale: ["Charge", "تحصيل"],
-  doRefund: ["Refund", "استرداد"],
-  doVoid: ["Void", "إلغاء العملية"],
-  doPreauth: ["Hold", "حجز"],
-  doIncrement: ["Hold more", "حجز إضافي"],
-  doCompletion: ["Take", "تحصيل المحجوز"],
-  doBalance: ["Ask for the balance", "استعلام الرصيد"],
-  doForced: ["Charge with the bank's code", "تحصيل برمز البنك"],
-  amount: ["Amount", "المبلغ"],
-  tip: ["Tip", "إكرامية"],
-  cashback: ["Cash out", "نقد للعميل"],
-  total: ["The card pays", "يدفع بالبطاقة"],
-  of: ["Number on the receipt", "الرقم على الإيصال"],
-  ofOptional: ["Number on the receipt, if there is one", "الرقم على الإيصال إن وجد"],
-  auth: ["Code from the bank", "رمز البنك"],
-  reference: ["Reference", "المرجع"],
-  addTip: ["Tip", "إكرامية"],
-  addCashback: ["Cash out", "نقد للعميل"],
-  addReference: ["Reference", "مرجع"],
-  kinds: ["What to do", "نوع العملية"],
-  keypad: ["Keypad", "لوحة الأرقام"],
-  back: ["Delete last digit", "حذف آخر رقم"],
-  implied: ["Type all decimals: {digits} is {amount}.", "اكتب كل الخانات العشرية: {digits} تعني {amount}."],
-  needAmount: ["Type an amount.", "اكتب المبلغ."],
-  needOf: ["Type the number that the receipt shows.", "اكتب الرقم الظاهر على الإيصال."],
-  needAuth: ["Type the code that the bank gave by telephone.", "اكتب الرمز الذي أعطاه البنك هاتفياً."],
-  refundFree: ["Without a receipt number a supervisor says yes to it.", "بدون رقم إيصال يلزم إذن المشرف."],
-  forcedHint: ["Only with a code from your bank's own number.", "فقط برمز من رقم البنك المعتمد لديك."],
-  voidHint: ["Takes the whole payment back. It works until the day is closed.", "تُلغى العملية كاملة. متاح حتى إغلاق اليوم."],
-  balanceHint: ["Asks what is on the card. Nothing is charged.", "استعلام عن رصيد البطاقة دون أي خصم."],
-  ofThat: ["{kind} {id}, {amount}, {state}", "{kind} {id}، {amount}، {state}"],
-  ofNone: ["There is no such payment.", "لا توجد عملية بهذا الرقم."],
-  lookingUp: ["Looking it up…", "جارٍ البحث…"],
+/** A word of the screen: English, Arabic. {name} in it stands for a value. */
+export type Word = readonly [english: string, arabic: string];
 
-  // While it runs.
-  waitCard: ["Waiting for the customer's card.", "بانتظار بطاقة العميل."],
-  waitCardTalk: ["Card and terminal are talking. Leave the card in.", "البطاقة قيد المعالجة. اتركها في القارئ."],
-  waitBank: ["Waiting for the bank's answer.", "بانتظار رد البنك."],
-  waitFinish: ["The bank has answered; the card has the last word.", "رد البنك، والقرار الأخير للبطاقة."],
-  waitPIN: ["The customer types the PIN.", "العميل يُدخل الرقم السري."],
-  waitAnswer: ["Waiting for your answer.", "بانتظار إجابتك."],
-  pinDigits: ["{count} digits typed", "أُدخل {count} من الأرقام"],
-  pinSocket: ["No PIN pad is connected: the PIN is typed on this machine with the command “pos pin”.", "لا توجد لوحة رقم سري: يُكتب الرقم السري على هذا الجهاز بالأمر “pos pin”."],
-  cancel: ["Cancel", "إلغاء"],
-  tooLate: ["Too late to cancel: the bank is being asked.", "فات وقت الإلغاء: البنك قيد السؤال."],
-  stepCard: ["Card", "البطاقة"],
-  stepBank: ["Bank", "البنك"],
-  stepDone: ["Done", "تم"],
-  ordering: ["Giving the order to the terminal…", "جارٍ إرسال الطلب إلى الجهاز…"],
-  orderLost: ["No answer from the terminal yet. It is asked again with the same order number: the customer cannot be charged twice.", "لم يرد الجهاز بعد. يُعاد السؤال برقم الطلب نفسه: لا يمكن الخصم مرتين."],
-  signTitle: ["Compare the signatures", "قارن التوقيعين"],
-  signYes: ["They match", "متطابقان"],
-  signNo: ["They differ", "مختلفان"],
-  partTitle: ["The bank approved only a part", "وافق البنك على جزء فقط"],
-  partYes: ["Rest is paid in another way", "الباقي بطريقة أخرى"],
-  partNo: ["Undo all of it", "تراجع عن الكل"],
-  sameTitle: ["The same card, the same amount", "البطاقة نفسها والمبلغ نفسه"],
-  sameYes: ["A second purchase: go on", "شراء ثانٍ: تابع"],
-  sameNo: ["The same purchase: stop", "الشراء نفسه: توقف"],
-  showSlip: ["Show the slip to sign", "عرض قسيمة التوقيع"],
-  partOf: ["{part} of {amount}; {rest} still to pay.", "{part} من {amount}؛ المتبقي {rest}."],
+// The sale.
+export const sale: Word = ["Sale", "شراء"];
+export const refund: Word = ["Refund", "استرداد"];
+export const voids: Word = ["Void", "إلغاء عملية"];
+export const preauth: Word = ["Pre-authorise", "تفويض مسبق"];
+export const increment: Word = ["Increase hold", "زيادة الحجز"];
+export const completion: Word = ["Complete hold", "إتمام الحجز"];
+export const balance: Word = ["Balance", "الرصيد"];
+export const forced: Word = ["Telephone approval", "موافقة هاتفية"];
+export const doSale: Word = ["Charge", "تحصيل"];
+export const doRefund: Word = ["Refund", "استرداد"];
+export const doVoid: Word = ["Void", "إلغاء العملية"];
+export const doPreauth: Word = ["Hold", "حجز"];
+export const doIncrement: Word = ["Hold more", "حجز إضافي"];
+export const doCompletion: Word = ["Take", "تحصيل المحجوز"];
+export const doBalance: Word = ["Ask for the balance", "استعلام الرصيد"];
+export const doForced: Word = ["Charge with the bank's code", "تحصيل برمز البنك"];
+export const amount: Word = ["Amount", "المبلغ"];
+export const tip: Word = ["Tip", "إكرامية"];
+export const cashback: Word = ["Cash out", "نقد للعميل"];
+export const total: Word = ["The card pays", "يدفع بالبطاقة"];
+export const ofNumber: Word = ["Number on the receipt", "الرقم على الإيصال"];
+export const ofOptional: Word = ["Number on the receipt, if there is one", "الرقم على الإيصال إن وجد"];
+export const auth: Word = ["Code from the bank", "رمز البنك"];
+export const reference: Word = ["Reference", "المرجع"];
+export const addTip: Word = ["Tip", "إكرامية"];
+export const addCashback: Word = ["Cash out", "نقد للعميل"];
+export const addReference: Word = ["Reference", "مرجع"];
+export const kinds: Word = ["What to do", "نوع العملية"];
+export const keypad: Word = ["Keypad", "لوحة الأرقام"];
+export const back: Word = ["Delete last digit", "حذف آخر رقم"];
+export const implied: Word = ["Type all decimals: {digits} is {amount}.", "اكتب كل الخانات العشرية: {digits} تعني {amount}."];
+export const needAmount: Word = ["Type an amount.", "اكتب المبلغ."];
+export const needOf: Word = ["Type the number that the receipt shows.", "اكتب الرقم الظاهر على الإيصال."];
+export const needAuth: Word = ["Type the code that the bank gave by telephone.", "اكتب الرمز الذي أعطاه البنك هاتفياً."];
+export const refundFree: Word = ["Without a receipt number a supervisor says yes to it.", "بدون رقم إيصال يلزم إذن المشرف."];
+export const forcedHint: Word = ["Only with a code from your bank's own number.", "فقط برمز من رقم البنك المعتمد لديك."];
+export const voidHint: Word = ["Takes the whole payment back. It works until the day is closed.", "تُلغى العملية كاملة. متاح حتى إغلاق اليوم."];
+export const balanceHint: Word = ["Asks what is on the card. Nothing is charged.", "استعلام عن رصيد البطاقة دون أي خصم."];
+export const ofThat: Word = ["{kind} {id}, {amount}, {state}", "{kind} {id}، {amount}، {state}"];
+export const ofNone: Word = ["There is no such payment.", "لا توجد عملية بهذا الرقم."];
+export const lookingUp: Word = ["Looking it up…", "جارٍ البحث…"];
 
-  // How it ended.
-  approved: ["Approved", "مقبولة"],
-  approvedOffline: ["Approved offline", "مقبولة دون اتصال"],
-  deferred: ["Accepted, not certain", "قُبلت وليست مؤكدة"],
-  partly: ["Partly approved", "مقبولة جزئياً"],
-  declined: ["Declined", "مرفوضة"],
-  cancelled: ["Cancelled", "ملغاة"],
-  reversed: ["Not charged: reversed", "لم يُخصم: عُكست العملية"],
-  unknown: ["Not known yet", "غير معروفة بعد"],
-  refunded: ["Refunded", "تم الاسترداد"],
-  voided: ["Voided", "أُلغيت العملية"],
-  held: ["Held", "تم الحجز"],
-  taken: ["Taken", "تم التحصيل"],
-  balanceIs: ["Balance", "الرصيد"],
-  retryYes: ["This card may be tried again.", "يمكن تجربة هذه البطاقة مرة أخرى."],
-  retryNo: ["Do not try this card again.", "لا تجرّب هذه البطاقة مرة أخرى."],
-  stillToPay: ["Still to pay", "المتبقي للدفع"],
-  nextSale: ["Next sale", "عملية جديدة"],
-  tryAgain: ["Try again", "حاول مرة أخرى"],
-  removeCard: ["Take the card out", "أخرج البطاقة"],
-  cardLeft: ["The card is still in the reader", "البطاقة ما زالت في القارئ"],
-  card: ["Card", "البطاقة"],
-  authCode: ["Authorisation code", "رمز الموافقة"],
-  rrn: ["RRN", "الرقم المرجعي"],
-  stan: ["STAN", "رقم التتبع"],
-  rc: ["Response code", "رمز الرد"],
-  number: ["Number", "الرقم"],
-  time: ["Time", "الوقت"],
-  by: ["By", "بواسطة"],
-  batch: ["Batch", "الدفعة"],
-  state: ["State", "الحالة"],
-  hostText: ["The bank says", "رسالة البنك"],
+// While it runs.
+export const waitCard: Word = ["Waiting for the customer's card.", "بانتظار بطاقة العميل."];
+export const waitCardTalk: Word = ["Card and terminal are talking. Leave the card in.", "البطاقة قيد المعالجة. اتركها في القارئ."];
+export const waitBank: Word = ["Waiting for the bank's answer.", "بانتظار رد البنك."];
+export const waitFinish: Word = ["The bank has answered; the card has the last word.", "رد البنك، والقرار الأخير للبطاقة."];
+export const waitPIN: Word = ["The customer types the PIN.", "العميل يُدخل الرقم السري."];
+export const waitAnswer: Word = ["Waiting for your answer.", "بانتظار إجابتك."];
+export const pinDigits: Word = ["{count} digits typed", "أُدخل {count} من الأرقام"];
+export const pinSocket: Word = ["No PIN pad is connected: the PIN is typed on this machine with the command “pos pin”.", "لا توجد لوحة رقم سري: يُكتب الرقم السري على هذا الجهاز بالأمر “pos pin”."];
+export const cancel: Word = ["Cancel", "إلغاء"];
+export const tooLate: Word = ["Too late to cancel: the bank is being asked.", "فات وقت الإلغاء: البنك قيد السؤال."];
+export const stepCard: Word = ["Card", "البطاقة"];
+export const stepBank: Word = ["Bank", "البنك"];
+export const stepDone: Word = ["Done", "تم"];
+export const ordering: Word = ["Giving the order to the terminal…", "جارٍ إرسال الطلب إلى الجهاز…"];
+export const orderLost: Word = ["No answer from the terminal yet. It is asked again with the same order number: the customer cannot be charged twice.", "لم يرد الجهاز بعد. يُعاد السؤال برقم الطلب نفسه: لا يمكن الخصم مرتين."];
+export const signTitle: Word = ["Compare the signatures", "قارن التوقيعين"];
+export const signYes: Word = ["They match", "متطابقان"];
+export const signNo: Word = ["They differ", "مختلفان"];
+export const partTitle: Word = ["The bank approved only a part", "وافق البنك على جزء فقط"];
+export const partYes: Word = ["Rest is paid in another way", "الباقي بطريقة أخرى"];
+export const partNo: Word = ["Undo all of it", "تراجع عن الكل"];
+export const sameTitle: Word = ["The same card, the same amount", "البطاقة نفسها والمبلغ نفسه"];
+export const sameYes: Word = ["A second purchase: go on", "شراء ثانٍ: تابع"];
+export const sameNo: Word = ["The same purchase: stop", "الشراء نفسه: توقف"];
+export const showSlip: Word = ["Show the slip to sign", "عرض قسيمة التوقيع"];
 
-  // The strip.
-  reader: ["Reader", "القارئ"],
-  stripe: ["Swipe reader", "قارئ الشريط"],
-  host: ["Bank", "البنك"],
-  keys: ["Keys", "المفاتيح"],
-  queue: ["Queue", "الانتظار"],
-  printer: ["Printer", "الطابعة"],
-  trainingMode: ["Training", "تدريب"],
-  nobody: ["Not logged in", "لم يسجل أحد الدخول"],
-  ready: ["ready", "جاهز"],
-  notReady: ["not ready", "غير جاهز"],
-  statusBar: ["How the terminal is", "حالة الجهاز"],
-  queueEmpty: ["nothing waits", "لا شيء ينتظر"],
-  queueState: ["{count} · {sum} · since {age}", "{count} · {sum} · منذ {age}"],
-  parkedCount: ["{count} to decide", "{count} بانتظار قرار"],
-  printerWaits: ["{count} waiting", "{count} في الانتظار"],
-  batchState: ["{count} · {sum}", "{count} · {sum}"],
-  unplugged: ["Reader: {cause}", "القارئ: {cause}"],
-  hostDown: ["Bank: {cause}", "البنك: {cause}"],
-  printerDown: ["Printer: {cause}", "الطابعة: {cause}"],
-  quarantined: ["{count} records on disk do not authenticate. Call support.", "{count} من السجلات لم تُوثَّق. اتصل بالدعم."],
-  connecting: ["Connecting to the terminal…", "جارٍ الاتصال بالجهاز…"],
-  lost: ["No connection to the terminal. Nothing can be ordered until it is back. What is shown is from {time}.", "لا اتصال بالجهاز. لا يمكن طلب أي عملية حتى يعود. المعروض يعود إلى {time}."],
-  lostFirst: ["No connection to the terminal. It is tried again by itself.", "لا اتصال بالجهاز. تُعاد المحاولة تلقائياً."],
-  trainingFrame: ["TRAINING: NOT A PAYMENT", "تدريب: ليست عملية دفع"],
+// How it ended.
+export const approved: Word = ["Approved", "مقبولة"];
+export const approvedOffline: Word = ["Approved offline", "مقبولة دون اتصال"];
+export const deferred: Word = ["Accepted, not certain", "قُبلت وليست مؤكدة"];
+export const partly: Word = ["Partly approved", "مقبولة جزئياً"];
+export const declined: Word = ["Declined", "مرفوضة"];
+export const cancelled: Word = ["Cancelled", "ملغاة"];
+export const reversed: Word = ["Not charged: reversed", "لم يُخصم: عُكست العملية"];
+export const running: Word = ["Running", "جارية"];
+export const refunded: Word = ["Refunded", "تم الاسترداد"];
+export const voided: Word = ["Voided", "أُلغيت العملية"];
+export const held: Word = ["Held", "تم الحجز"];
+export const taken: Word = ["Taken", "تم التحصيل"];
+export const balanceIs: Word = ["Balance", "الرصيد"];
+export const retryYes: Word = ["This card may be tried again.", "يمكن تجربة هذه البطاقة مرة أخرى."];
+export const retryNo: Word = ["Do not try this card again.", "لا تجرّب هذه البطاقة مرة أخرى."];
+export const stillToPay: Word = ["Still to pay", "المتبقي للدفع"];
+export const nextSale: Word = ["Next sale", "عملية جديدة"];
+export const tryAgain: Word = ["Try again", "حاول مرة أخرى"];
+export const removeCard: Word = ["Take the card out", "أخرج البطاقة"];
+export const cardLeft: Word = ["The card is still in the reader", "البطاقة ما زالت في القارئ"];
+export const card: Word = ["Card", "البطاقة"];
+export const authCode: Word = ["Authorisation code", "رمز الموافقة"];
+export const rrn: Word = ["RRN", "الرقم المرجعي"];
+export const stan: Word = ["STAN", "رقم التتبع"];
+export const rc: Word = ["Response code", "رمز الرد"];
+export const number: Word = ["Number", "الرقم"];
+export const time: Word = ["Time", "الوقت"];
+export const by: Word = ["By", "بواسطة"];
+export const batch: Word = ["Batch", "الدفعة"];
+export const state: Word = ["State", "الحالة"];
+export const hostText: Word = ["The bank says", "رسالة البنك"];
 
-  // Places.
-  sell: ["Sell", "البيع"],
-  sales: ["Payments", "العمليات"],
-  queuePlace: ["Queue", "الانتظار"],
-  reports: ["Day", "اليوم"],
-  more: ["More", "المزيد"],
-  places: ["Places", "الأقسام"],
-  recent: ["Last payments", "آخر العمليات"],
-  none: ["Nothing yet.", "لا شيء بعد."],
-  look: ["Look", "عرض"],
-  all: ["All payments", "كل العمليات"],
+// The strip.
+export const reader: Word = ["Reader", "القارئ"];
+export const stripe: Word = ["Swipe reader", "قارئ الشريط"];
+export const host: Word = ["Bank", "البنك"];
+export const keys: Word = ["Keys", "المفاتيح"];
+export const queue: Word = ["Queue", "الانتظار"];
+export const printer: Word = ["Printer", "الطابعة"];
+export const trainingMode: Word = ["Training", "تدريب"];
+export const nobody: Word = ["Not logged in", "لم يسجل أحد الدخول"];
+export const ready: Word = ["ready", "جاهز"];
+export const notReady: Word = ["not ready", "غير جاهز"];
+export const statusBar: Word = ["How the terminal is", "حالة الجهاز"];
+export const queueEmpty: Word = ["nothing waits", "لا شيء ينتظر"];
+export const queueState: Word = ["{count} · {sum} · since {age}", "{count} · {sum} · منذ {age}"];
+export const parkedCount: Word = ["{count} to decide", "{count} بانتظار قرار"];
+export const printerWaits: Word = ["{count} waiting", "{count} في الانتظار"];
+export const batchState: Word = ["{count} · {sum}", "{count} · {sum}"];
+export const unplugged: Word = ["Reader: {cause}", "القارئ: {cause}"];
+export const hostDown: Word = ["Bank: {cause}", "البنك: {cause}"];
+export const printerDown: Word = ["Printer: {cause}", "الطابعة: {cause}"];
+export const quarantined: Word = ["{count} records on disk do not authenticate. Call support.", "{count} من السجلات لم تُوثَّق. اتصل بالدعم."];
+export const connecting: Word = ["Connecting to the terminal…", "جارٍ الاتصال بالجهاز…"];
+export const lost: Word = ["No connection to the terminal. Nothing can be ordered until it is back. What is shown is from {time}.", "لا اتصال بالجهاز. لا يمكن طلب أي عملية حتى يعود. المعروض يعود إلى {time}."];
+export const lostFirst: Word = ["No connection to the terminal. It is tried again by itself.", "لا اتصال بالجهاز. تُعاد المحاولة تلقائياً."];
+export const trainingFrame: Word = ["TRAINING: NOT A PAYMENT", "تدريب: ليست عملية دفع"];
 
-  // Payments.
-  search: ["Search", "بحث"],
-  searchBy: ["By", "حسب"],
-  byAmount: ["Amount", "المبلغ"],
-  byCard: ["Last four digits", "آخر أربعة أرقام"],
-  byReference: ["Reference", "المرجع"],
-  byNumber: ["Number", "الرقم"],
-  byRRN: ["RRN", "الرقم المرجعي"],
-  bySTAN: ["STAN", "رقم التتبع"],
-  byAuth: ["Authorisation code", "رمز الموافقة"],
-  from: ["From", "من"],
-  to: ["To", "إلى"],
-  any: ["Any", "الكل"],
-  kind: ["Kind", "النوع"],
-  find: ["Find", "ابحث"],
-  reset: ["Show the last", "عرض الأخيرة"],
-  nextPage: ["Older ones", "الأقدم"],
-  nothingFound: ["Nothing was found.", "لم يُعثر على شيء."],
-  searchValue: ["What", "القيمة"],
-  receipt: ["Receipt", "الإيصال"],
-  customerCopy: ["Customer's copy", "نسخة العميل"],
-  merchantCopy: ["Merchant's copy", "نسخة التاجر"],
-  print: ["Print", "طباعة"],
-  printThis: ["Print from this window", "طباعة من هذه النافذة"],
-  show: ["Show", "عرض"],
-  close: ["Close", "إغلاق"],
-  printed: ["It is being printed.", "تجري الطباعة."],
-  why: ["Why", "لماذا"],
-  whySteps: ["What happened, step by step", "ما حدث خطوة بخطوة"],
-  whyReasons: ["Why card and terminal decided so", "سبب قرار البطاقة والجهاز"],
-  since: ["What became of it", "ما آلت إليه"],
-  note: ["Note", "ملاحظة"],
-  event: ["Event", "الحدث"],
-  bit: ["Bit", "البت"],
-  reason: ["Reason", "السبب"],
-  ofSale: ["Of payment", "عن عملية"],
-  key: ["Order key", "مفتاح الطلب"],
-  noCard: ["No card was read.", "لم تُقرأ بطاقة."],
+// Places.
+export const sell: Word = ["Sell", "البيع"];
+export const sales: Word = ["Payments", "العمليات"];
+export const queuePlace: Word = ["Queue", "الانتظار"];
+export const reports: Word = ["Day", "اليوم"];
+export const more: Word = ["More", "المزيد"];
+export const places: Word = ["Places", "الأقسام"];
+export const recent: Word = ["Last payments", "آخر العمليات"];
+export const none: Word = ["Nothing yet.", "لا شيء بعد."];
+export const look: Word = ["Look", "عرض"];
+export const all: Word = ["All payments", "كل العمليات"];
 
-  // Queue.
-  queueTitle: ["What the bank has not acknowledged", "ما لم يؤكده البنك بعد"],
-  queueNothing: ["Nothing waits. The bank has everything.", "لا شيء ينتظر. كل شيء لدى البنك."],
-  sendNow: ["Send now", "أرسل الآن"],
-  sent: ["It is being sent.", "يجري الإرسال."],
-  retry: ["Send again", "أعد الإرسال"],
-  park: ["Put aside", "ضعه جانباً"],
-  writeOff: ["Write off", "شطب"],
-  asked: ["The bank was asked and does not have it", "سُئل البنك وليست لديه"],
-  parked: ["Needs a decision", "بحاجة إلى قرار"],
-  waiting: ["Waits", "ينتظر"],
-  attempts: ["{count} tries", "المحاولات: {count}"],
-  sinceWhen: ["since {age}", "منذ {age}"],
-  writeOffTitle: ["Write off for good", "شطب نهائي"],
-  writeOffText: ["The terminal never sends it again. Say how the money is put right; it is kept in the journal.", "لن يرسلها الجهاز أبداً. اذكر كيف تُسوّى؛ ويُحفظ ذلك في السجل."],
-  noteLabel: ["Why, and how the money is put right", "السبب وكيفية تسوية المبلغ"],
-  writeOffDo: ["Write off", "شطب"],
-  reversal: ["Reversal", "عكس عملية"],
-  advice: ["Approved offline", "مقبولة دون اتصال"],
-  kept: ["Kept request", "طلب محفوظ"],
-  parkText: ["It is not sent until somebody says so.", "لن تُرسل حتى يُطلب ذلك."],
-  sure: ["Are you sure?", "هل أنت متأكد؟"],
-  yes: ["Yes", "نعم"],
-  no: ["No", "لا"],
-  queueHidden: ["What waits is for a supervisor to see.", "الاطلاع على ما ينتظر من صلاحية المشرف."],
+// Payments.
+export const search: Word = ["Search", "بحث"];
+export const searchBy: Word = ["By", "حسب"];
+export const byAmount: Word = ["Amount", "المبلغ"];
+export const byCard: Word = ["Last four digits", "آخر أربعة أرقام"];
+export const byReference: Word = ["Reference", "المرجع"];
+export const byNumber: Word = ["Number", "الرقم"];
+export const byRRN: Word = ["RRN", "الرقم المرجعي"];
+export const bySTAN: Word = ["STAN", "رقم التتبع"];
+export const byAuth: Word = ["Authorisation code", "رمز الموافقة"];
+export const fromDay: Word = ["From", "من"];
+export const toDay: Word = ["To", "إلى"];
+export const any: Word = ["Any", "الكل"];
+export const kind: Word = ["Kind", "النوع"];
+export const find: Word = ["Find", "ابحث"];
+export const reset: Word = ["Show the last", "عرض الأخيرة"];
+export const nextPage: Word = ["Older ones", "الأقدم"];
+export const nothingFound: Word = ["Nothing was found.", "لم يُعثر على شيء."];
+export const searchValue: Word = ["What", "القيمة"];
+export const receipt: Word = ["Receipt", "الإيصال"];
+export const customerCopy: Word = ["Customer's copy", "نسخة العميل"];
+export const merchantCopy: Word = ["Merchant's copy", "نسخة التاجر"];
+export const print: Word = ["Print", "طباعة"];
+export const printThis: Word = ["Print from this window", "طباعة من هذه النافذة"];
+export const show: Word = ["Show", "عرض"];
+export const close: Word = ["Close", "إغلاق"];
+export const printed: Word = ["It is being printed.", "تجري الطباعة."];
+export const why: Word = ["Why", "لماذا"];
+export const whySteps: Word = ["What happened, step by step", "ما حدث خطوة بخطوة"];
+export const whyReasons: Word = ["Why card and terminal decided so", "سبب قرار البطاقة والجهاز"];
+export const since: Word = ["What became of it", "ما آلت إليه"];
+export const note: Word = ["Note", "ملاحظة"];
+export const event: Word = ["Event", "الحدث"];
+export const bit: Word = ["Bit", "البت"];
+export const reason: Word = ["Reason", "السبب"];
+export const ofSale: Word = ["Of payment", "عن عملية"];
+export const orderKey: Word = ["Order key", "مفتاح الطلب"];
+export const noCard: Word = ["No card was read.", "لم تُقرأ بطاقة."];
 
-  // Day.
-  xReport: ["Totals so far", "الإجماليات حتى الآن"],
-  zReport: ["Totals of the last day", "إجماليات آخر يوم"],
-  proof: ["Proof of settlement", "إثبات التسوية"],
-  settle: ["End the day", "إنهاء اليوم"],
-  settleText: ["The bank is told the totals, and the next day begins. A customer can pay meanwhile.", "يُبلَّغ البنك بالإجماليات ويبدأ اليوم التالي. ويمكن للعملاء الدفع أثناء ذلك."],
-  settleDo: ["End the day", "إنهاء اليوم"],
-  settleStarted: ["The day is being ended.", "يجري إنهاء اليوم."],
-  leaveParked: ["Leave out what needs a decision", "استثناء ما يحتاج إلى قرار"],
-  callOff: ["Call it off", "تراجع"],
-  settling: ["Batch {number}: {state}", "الدفعة {number}: {state}"],
-  cutOff: ["Ends by itself at {time}", "تنتهي تلقائياً عند {time}"],
-  disputed: ["The bank disputes batch {number}.", "البنك يعترض على الدفعة {number}."],
-  sendTotals: ["Send the totals again", "أعد إرسال الإجماليات"],
-  closeByHand: ["Close by hand", "إغلاق يدوي"],
-  closeText: ["Only when it has been settled with the bank in another way.", "فقط بعد تسويتها مع البنك بطريقة أخرى."],
-  stOpen: ["open", "مفتوحة"],
-  stDraining: ["what waits goes out first", "يُرسل ما ينتظر أولاً"],
-  stTotalling: ["the bank compares the totals", "البنك يقارن الإجماليات"],
-  stUploading: ["the bank gets every payment", "تُرسل كل عملية إلى البنك"],
-  stClosing: ["the bank compares once more", "البنك يقارن مرة أخرى"],
-  stDisputed: ["the bank does not agree", "البنك غير موافق"],
-  stClosed: ["closed", "مغلقة"],
+// Queue.
+export const queueTitle: Word = ["What the bank has not acknowledged", "ما لم يؤكده البنك بعد"];
+export const queueNothing: Word = ["Nothing waits. The bank has everything.", "لا شيء ينتظر. كل شيء لدى البنك."];
+export const sendNow: Word = ["Send now", "أرسل الآن"];
+export const sent: Word = ["It is being sent.", "يجري الإرسال."];
+export const retry: Word = ["Send again", "أعد الإرسال"];
+export const park: Word = ["Put aside", "ضعه جانباً"];
+export const writeOff: Word = ["Write off", "شطب"];
+export const asked: Word = ["The bank was asked and does not have it", "سُئل البنك وليست لديه"];
+export const parked: Word = ["Needs a decision", "بحاجة إلى قرار"];
+export const waiting: Word = ["Waits", "ينتظر"];
+export const attempts: Word = ["{count} tries", "المحاولات: {count}"];
+export const sinceWhen: Word = ["since {age}", "منذ {age}"];
+export const writeOffTitle: Word = ["Write off for good", "شطب نهائي"];
+export const writeOffText: Word = ["The terminal never sends it again. Say how the money is put right; it is kept in the journal.", "لن يرسلها الجهاز أبداً. اذكر كيف تُسوّى؛ ويُحفظ ذلك في السجل."];
+export const noteLabel: Word = ["Why, and how the money is put right", "السبب وكيفية تسوية المبلغ"];
+export const writeOffDo: Word = ["Write off", "شطب"];
+export const reversal: Word = ["Reversal", "عكس عملية"];
+export const advice: Word = ["Approved offline", "مقبولة دون اتصال"];
+export const kept: Word = ["Kept request", "طلب محفوظ"];
+export const parkText: Word = ["It is not sent until somebody says so.", "لن تُرسل حتى يُطلب ذلك."];
+export const sure: Word = ["Are you sure?", "هل أنت متأكد؟"];
+export const yes: Word = ["Yes", "نعم"];
+export const no: Word = ["No", "لا"];
+export const queueHidden: Word = ["What waits is for a supervisor to see.", "الاطلاع على ما ينتظر من صلاحية المشرف."];
 
-  // More.
-  logIn: ["Log in", "تسجيل الدخول"],
-  logOut: ["Log out", "تسجيل الخروج"],
-  name: ["Name", "الاسم"],
-  secret: ["Secret", "الرمز"],
-  loggedIn: ["Logged in as {name}", "المستخدم {name}"],
-  logInTitle: ["Log in to sell", "سجّل الدخول للبيع"],
-  logInAgain: ["This needs a log-in.", "هذا يحتاج إلى تسجيل الدخول."],
-  override: ["A supervisor's yes", "إذن المشرف"],
-  overrideText: ["This is not for your role: {what}. A supervisor gives name and secret, for this once.", "هذا خارج صلاحيتك: {what}. يُدخل المشرف اسمه ورمزه لهذه المرة."],
-  overrideDo: ["Say yes", "أوافق"],
-  supervisor: ["Supervisor", "المشرف"],
-  resume: ["Go on printing", "تابع الطباعة"],
-  drop: ["Give this paper up", "تخلَّ عن هذه الورقة"],
-  dropText: ["The paper is not printed. It is kept who gave it up.", "لن تُطبع الورقة، ويُسجَّل من تخلى عنها."],
-  printTest: ["Print a test", "طباعة تجريبية"],
-  noPrinter: ["There is no receipt printer.", "لا توجد طابعة إيصالات."],
-  printerReady: ["The printer is ready.", "الطابعة جاهزة."],
-  printerHeld: ["A paper waits for somebody: {what}.", "ورقة تنتظر قراراً: {what}."],
-  openDrawer: ["Open the drawer", "افتح الدرج"],
-  drawerOpen: ["The drawer is open.", "الدرج مفتوح."],
-  training: ["Training", "التدريب"],
-  trainingOn: ["Switch training on", "ابدأ التدريب"],
-  trainingOff: ["Back to real payments", "العودة إلى العمليات الحقيقية"],
-  trainingText: ["Payments are played: no card, no bank, no money.", "عمليات للتدريب: بلا بطاقة ولا بنك ولا مال."],
-  settings: ["Settings", "الإعدادات"],
-  languageIs: ["Language", "اللغة"],
-  otherLanguage: ["العربية", "English"],
-  digits: ["Digits", "الأرقام"],
-  digitsLatin: ["123", "123"],
-  digitsArabic: ["١٢٣", "١٢٣"],
-  sound: ["Sounds", "الأصوات"],
-  speech: ["Speak aloud", "النطق"],
-  shortcuts: ["Letter keys", "مفاتيح الحروف"],
-  on: ["On", "تشغيل"],
-  off: ["Off", "إيقاف"],
-  about: ["This terminal", "هذا الجهاز"],
-  customerPage: ["Open the customer's display", "افتح شاشة العميل"],
-  version: ["Version", "الإصدار"],
-  profile: ["Profile", "الملف"],
-  terminalId: ["Terminal", "رقم الجهاز"],
-  merchantId: ["Merchant", "رقم التاجر"],
+// Day.
+export const xReport: Word = ["Totals so far", "الإجماليات حتى الآن"];
+export const zReport: Word = ["Totals of the last day", "إجماليات آخر يوم"];
+export const proof: Word = ["Proof of settlement", "إثبات التسوية"];
+export const settle: Word = ["End the day", "إنهاء اليوم"];
+export const settleText: Word = ["The bank is told the totals, and the next day begins. A customer can pay meanwhile.", "يُبلَّغ البنك بالإجماليات ويبدأ اليوم التالي. ويمكن للعملاء الدفع أثناء ذلك."];
+export const settleDo: Word = ["End the day", "إنهاء اليوم"];
+export const settleStarted: Word = ["The day is being ended.", "يجري إنهاء اليوم."];
+export const leaveParked: Word = ["Leave out what needs a decision", "استثناء ما يحتاج إلى قرار"];
+export const callOff: Word = ["Call it off", "تراجع"];
+export const settling: Word = ["Batch {number}: {state}", "الدفعة {number}: {state}"];
+export const cutOff: Word = ["Ends by itself at {time}", "تنتهي تلقائياً عند {time}"];
+export const disputed: Word = ["The bank disputes batch {number}.", "البنك يعترض على الدفعة {number}."];
+export const sendTotals: Word = ["Send the totals again", "أعد إرسال الإجماليات"];
+export const closeByHand: Word = ["Close by hand", "إغلاق يدوي"];
+export const closeText: Word = ["Only when it has been settled with the bank in another way.", "فقط بعد تسويتها مع البنك بطريقة أخرى."];
+export const stOpen: Word = ["open", "مفتوحة"];
+export const stDraining: Word = ["what waits goes out first", "يُرسل ما ينتظر أولاً"];
+export const stTotalling: Word = ["the bank compares the totals", "البنك يقارن الإجماليات"];
+export const stUploading: Word = ["the bank gets every payment", "تُرسل كل عملية إلى البنك"];
+export const stClosing: Word = ["the bank compares once more", "البنك يقارن مرة أخرى"];
+export const stDisputed: Word = ["the bank does not agree", "البنك غير موافق"];
+export const stClosed: Word = ["closed", "مغلقة"];
 
-  // Problems and answers.
-  problem: ["That did not work", "لم ينجح ذلك"],
-  dismiss: ["Close", "إغلاق"],
-  notKnown: ["The terminal did not answer. Whether it has done this is not known: look before you do it again.", "لم يرد الجهاز. لا يُعرف إن كان قد نفّذ الطلب: تحقق قبل الإعادة."],
-  orderGone: ["The order did not reach the terminal. Nothing was charged.", "لم يصل الطلب إلى الجهاز. لم يُخصم أي مبلغ."],
-  needsSupervisor: ["asks for a supervisor", "يحتاج إلى المشرف"],
-  notNow: ["Not while there is no connection.", "غير متاح دون اتصال."],
-  justNow: ["just now", "الآن"],
-  minutes: ["{count} min", "{count} د"],
-  hours: ["{count} h", "{count} س"],
-  days: ["{count} d", "{count} ي"],
-  spokenApproved: ["Approved.", "مقبولة."],
-  spokenDeclined: ["Declined.", "مرفوضة."],
-  spokenRemove: ["Please take the card out.", "أخرج البطاقة من فضلك."],
-} as const satisfies Record<string, readonly [english: string, arabic: string]>;
+// More.
+export const logIn: Word = ["Log in", "تسجيل الدخول"];
+export const logOut: Word = ["Log out", "تسجيل الخروج"];
+export const name: Word = ["Name", "الاسم"];
+export const secret: Word = ["Secret", "الرمز"];
+export const loggedIn: Word = ["Logged in as {name}", "المستخدم {name}"];
+export const logInTitle: Word = ["Log in to sell", "سجّل الدخول للبيع"];
+export const logInAgain: Word = ["This needs a log-in.", "هذا يحتاج إلى تسجيل الدخول."];
+export const override: Word = ["A supervisor's yes", "إذن المشرف"];
+export const overrideText: Word = ["This is not for your role: {what}. A supervisor gives name and secret, for this once.", "هذا خارج صلاحيتك: {what}. يُدخل المشرف اسمه ورمزه لهذه المرة."];
+export const overrideDo: Word = ["Say yes", "أوافق"];
+export const supervisor: Word = ["Supervisor", "المشرف"];
+export const resume: Word = ["Go on printing", "تابع الطباعة"];
+export const drop: Word = ["Give this paper up", "تخلَّ عن هذه الورقة"];
+export const dropText: Word = ["The paper is not printed. It is kept who gave it up.", "لن تُطبع الورقة، ويُسجَّل من تخلى عنها."];
+export const printTest: Word = ["Print a test", "طباعة تجريبية"];
+export const noPrinter: Word = ["There is no receipt printer.", "لا توجد طابعة إيصالات."];
+export const printerReady: Word = ["The printer is ready.", "الطابعة جاهزة."];
+export const printerHeld: Word = ["A paper waits for somebody: {what}.", "ورقة تنتظر قراراً: {what}."];
+export const openDrawer: Word = ["Open the drawer", "افتح الدرج"];
+export const drawerOpen: Word = ["The drawer is open.", "الدرج مفتوح."];
+export const training: Word = ["Training", "التدريب"];
+export const trainingOn: Word = ["Switch training on", "ابدأ التدريب"];
+export const trainingOff: Word = ["Back to real payments", "العودة إلى العمليات الحقيقية"];
+export const trainingText: Word = ["Payments are played: no card, no bank, no money.", "عمليات للتدريب: بلا بطاقة ولا بنك ولا مال."];
+export const settings: Word = ["Settings", "الإعدادات"];
+export const languageIs: Word = ["Language", "اللغة"];
+export const otherLanguage: Word = ["العربية", "English"];
+export const digits: Word = ["Digits", "الأرقام"];
+export const digitsLatin: Word = ["123", "123"];
+export const digitsArabic: Word = ["١٢٣", "١٢٣"];
+export const sound: Word = ["Sounds", "الأصوات"];
+export const speech: Word = ["Speak aloud", "النطق"];
+export const shortcuts: Word = ["Letter keys", "مفاتيح الحروف"];
+export const on: Word = ["On", "تشغيل"];
+export const off: Word = ["Off", "إيقاف"];
+export const about: Word = ["This terminal", "هذا الجهاز"];
+export const customerPage: Word = ["Open the customer's display", "افتح شاشة العميل"];
+export const version: Word = ["Version", "الإصدار"];
+export const profile: Word = ["Profile", "الملف"];
+export const terminalId: Word = ["Terminal", "رقم الجهاز"];
+export const merchantId: Word = ["Merchant", "رقم التاجر"];
+
+// Problems and answers.
+export const problem: Word = ["That did not work", "لم ينجح ذلك"];
+export const dismiss: Word = ["Close", "إغلاق"];
+export const notKnown: Word = ["The terminal did not answer. Whether it has done this is not known: look before you do it again.", "لم يرد الجهاز. لا يُعرف إن كان قد نفّذ الطلب: تحقق قبل الإعادة."];
+export const orderGone: Word = ["The order did not reach the terminal. Nothing was charged.", "لم يصل الطلب إلى الجهاز. لم يُخصم أي مبلغ."];
+export const needsSupervisor: Word = ["asks for a supervisor", "يحتاج إلى المشرف"];
+export const notNow: Word = ["Not while there is no connection.", "غير متاح دون اتصال."];
+export const justNow: Word = ["just now", "الآن"];
+export const minutes: Word = ["{count} min", "{count} د"];
+export const hours: Word = ["{count} h", "{count} س"];
+export const days: Word = ["{count} d", "{count} ي"];
+export const spokenApproved: Word = ["Approved.", "مقبولة."];
+export const spokenDeclined: Word = ["Declined.", "مرفوضة."];
+export const spokenRemove: Word = ["Please take the card out.", "أخرج البطاقة من فضلك."];

@@ -1,6 +1,6 @@
 // The whole screen.
 
-import { language, t } from "../i18n.ts";
+import { either, language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import { at, go, inScene, live, model, notice, ordering, seen, sessionChanged, snapshot, training } from "../store.ts";
 import type { Place } from "../store.ts";
@@ -9,18 +9,20 @@ import { EntryView } from "./entry.tsx";
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
 import { MoreView } from "./more.tsx";
+import { Button, Money } from "./parts.tsx";
 import { CardLeft, OutcomeView } from "./outcome.tsx";
 import { QueueView } from "./queue.tsx";
 import { ReportsView } from "./reports.tsx";
 import { RunningView } from "./running.tsx";
 import { Recent, SalesView } from "./sales.tsx";
 import { Strip, Troubles } from "./strip.tsx";
+import * as w from "../words.ts";
 
-const places: [Place, Word, IconName][] = [["sell", "sell", "sell"], ["sales", "sales", "sales"], ["queue", "queuePlace", "queue"], ["reports", "reports", "reports"], ["more", "more", "more"]];
+const places: [Place, Word, IconName][] = [["sell", w.sell, "sell"], ["sales", w.sales, "sales"], ["queue", w.queuePlace, "queue"], ["reports", w.reports, "reports"], ["more", w.more, "more"]];
 
 function Nav() {
   return (
-    <nav class="places" aria-label={t("places")}>
+    <nav class="places" aria-label={t(w.places)}>
       {places.map(([place, word, icon]) => (
         <a key={place} href={"#/" + place} aria-current={at.value.place === place ? "page" : undefined}>
           <Icon name={icon} />
@@ -28,7 +30,7 @@ function Nav() {
         </a>
       ))}
       <button type="button" class="language" lang={language.value === "en" ? "ar" : "en"} onClick={() => (language.value = language.value === "en" ? "ar" : "en")}>
-        {t("otherLanguage")}
+        {t(w.otherLanguage)}
       </button>
     </nav>
   );
@@ -42,9 +44,7 @@ function NoticeLine() {
         <div class={"notice" + (n.good ? " good" : " bad")}>
           <Icon name={n.good ? "yes" : "warn"} />
           <p>{n.problem ? <ProblemText of={n.problem} /> : n.text && t(n.text)}</p>
-          <button type="button" class="plain" onClick={() => (notice.value = null)}>
-            {t("dismiss")}
-          </button>
+          <Button look="plain" word={w.dismiss} press={() => (notice.value = null)} />
         </div>
       )}
     </div>
@@ -62,13 +62,13 @@ function Sell() {
   );
 }
 
-/** Elsewhere reminds, on every other place, of a payment that runs or has just ended. */
+/** Elsewhere reminds, on every other place, of a payment that runs. */
 function Elsewhere() {
-  const what = inScene.value;
-  if (what === "entry") return null;
+  if (inScene.value !== "running") return null;
+  const s = snapshot.value!;
   return (
     <button type="button" class="elsewhere" onClick={() => go("sell")}>
-      <Icon name="card" /> {what === "running" ? t("waitAnswer") : t("look")}: {t("number")} <bdi>{what === "running" ? snapshot.value!.sale : model.value.shown!.id}</bdi>
+      <Icon name="card" /> {s.amount && <Money of={s.amount} />} {either(s.text, s.text_ar)}
     </button>
   );
 }
@@ -79,7 +79,7 @@ function Main() {
       <main class="log-in" id="main">
         <div class="card">
           <h1>{shopName()}</h1>
-          <h2>{t("logInTitle")}</h2>
+          <h2>{t(w.logInTitle)}</h2>
           <LogInForm done={sessionChanged} />
         </div>
       </main>
@@ -101,7 +101,7 @@ export function App() {
     <div class={"app" + (training.value ? " training" : "") + (live.value || model.value.link === "login" ? "" : " stale") + (ordering.value !== "idle" ? " busy" : "")}>
       {training.value && (
         <p class="training-mark" role="status">
-          <Icon name="school" /> {t("trainingFrame")}
+          <Icon name="school" /> {t(w.trainingFrame)}
         </p>
       )}
       <Strip />

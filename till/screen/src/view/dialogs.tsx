@@ -9,6 +9,8 @@ import type { Word } from "../i18n.ts";
 import { question, status } from "../store.ts";
 import type { Question } from "../store.ts";
 import type { Problem } from "../types.ts";
+import { Button } from "./parts.tsx";
+import * as w from "../words.ts";
 
 function Modal({ title, close, children, wide }: { title: string; close: () => void; children: ComponentChildren; wide?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -67,13 +69,13 @@ function Secrets({ who, button, send, close }: { who: Word; button: Word; send: 
         <input name="name" type="text" required autocomplete="off" autocapitalize="none" spellcheck={false} dir="ltr" maxLength={64} />
       </label>
       <label>
-        <span>{t("secret")}</span>
+        <span>{t(w.secret)}</span>
         <input name="secret" type="password" required autocomplete="off" dir="ltr" maxLength={128} />
       </label>
-      <p role="alert" class="problem-line">{problem === "lost" ? t("notNow") : problem && <ProblemText of={problem} />}</p>
+      <p role="alert" class="problem-line">{problem === "lost" ? t(w.notNow) : problem && <ProblemText of={problem} />}</p>
       <div class="choices">
         <button type="submit" class="primary" disabled={busy}>{t(button)}</button>
-        {close && <button type="button" class="secondary" onClick={close}>{t("close")}</button>}
+        {close && <Button word={w.close} press={close} />}
       </div>
     </form>
   );
@@ -88,7 +90,7 @@ async function sendLogIn(name: string, secret: string): Promise<Problem | "lost"
 export function LogInForm({ done, close }: { done: () => void; close?: () => void }) {
   return (
     <Secrets
-      who="name" button="logIn" {...(close && { close })}
+      who={w.name} button={w.logIn} {...(close && { close })}
       send={async (name, secret) => {
         const p = await sendLogIn(name, secret);
         if (p === null) done();
@@ -100,10 +102,10 @@ export function LogInForm({ done, close }: { done: () => void; close?: () => voi
 
 function Override({ q }: { q: Extract<Question, { what: "override" }> }) {
   return (
-    <Modal title={t("override")} close={() => q.answer(null)}>
-      <p>{t("overrideText", { what: q.words })}</p>
+    <Modal title={t(w.override)} close={() => q.answer(null)}>
+      <p>{t(w.overrideText, { what: q.words })}</p>
       <Secrets
-        who="supervisor" button="overrideDo" close={() => q.answer(null)}
+        who={w.supervisor} button={w.overrideDo} close={() => q.answer(null)}
         send={async (name, secret) => {
           const a = await ask<{ override: string }>("/v1/override", { method: "POST", body: { name, secret, action: q.action } });
           if (a.kind === "done") q.answer(a.data.override);
@@ -128,13 +130,13 @@ function Sure({ q }: { q: Extract<Question, { what: "sure" }> }) {
       >
         {q.note && (
           <label>
-            <span>{t("noteLabel")}</span>
+            <span>{t(w.noteLabel)}</span>
             <input type="text" required maxLength={200} dir="auto" value={note} onInput={(ev) => setNote(ev.currentTarget.value)} />
           </label>
         )}
         <div class="choices">
           <button type="submit" class="primary">{q.yes}</button>
-          <button type="button" class="secondary" onClick={() => q.answer(null)}>{t("no")}</button>
+          <Button word={w.no} press={() => q.answer(null)} />
         </div>
       </form>
     </Modal>
@@ -154,7 +156,7 @@ function Paper({ q }: { q: Extract<Question, { what: "paper" }> }) {
     });
   }, [path]);
   const body = problem ? (
-    <p role="alert" class="problem-line">{problem === "lost" ? t("notNow") : <ProblemText of={problem} />}</p>
+    <p role="alert" class="problem-line">{problem === "lost" ? t(w.notNow) : <ProblemText of={problem} />}</p>
   ) : (
     <div class="paper">
       {pictured && <img src={path + "&format=png"} alt="" onError={() => setPictured(false)} />}
@@ -165,9 +167,9 @@ function Paper({ q }: { q: Extract<Question, { what: "paper" }> }) {
     <Modal title={q.title} close={() => q.answer()} wide>
       {body}
       <div class="choices">
-        <button type="button" class="primary" onClick={() => q.answer()}>{t("close")}</button>
-        {q.print && <button type="button" class="secondary" onClick={q.print}>{t("print")}</button>}
-        {!problem && <button type="button" class="secondary" onClick={() => print()}>{t("printThis")}</button>}
+        <Button look="primary" word={w.close} press={() => q.answer()} />
+        {q.print && <Button word={w.print} press={q.print} />}
+        {!problem && <Button word={w.printThis} press={() => print()} />}
       </div>
     </Modal>
   );
@@ -178,7 +180,7 @@ export function Dialogs() {
   switch (q?.what) {
     case "login":
       return (
-        <Modal title={t("logInAgain")} close={() => q.answer(false)}>
+        <Modal title={t(w.logInAgain)} close={() => q.answer(false)}>
           <LogInForm done={() => q.answer(true)} close={() => q.answer(false)} />
         </Modal>
       );

@@ -11,16 +11,18 @@ import type { Word } from "../i18n.ts";
 import { useKeys } from "../keys.ts";
 import { minorOf } from "../money.ts";
 import { shortcuts } from "../settings.ts";
-import { entry, go, live, may, order, ordering, seen, status } from "../store.ts";
+import { entry, go, kindWords, live, may, order, ordering, seen, status } from "../store.ts";
 import type { Kind, Sale } from "../types.ts";
 import { Icon } from "./icons.tsx";
 import { Key, Money, currency, inWords, masked, numerals, stateWord, taken } from "./parts.tsx";
+import * as w from "../words.ts";
 
 const letters: [string, Kind][] = [["S", "sale"], ["R", "refund"], ["V", "void"], ["P", "preauth"], ["I", "increment"], ["C", "completion"], ["B", "balance"], ["F", "forced"]];
 const primary: Record<Kind, Word> = {
-  sale: "doSale", refund: "doRefund", void: "doVoid", preauth: "doPreauth", increment: "doIncrement", completion: "doCompletion", balance: "doBalance", forced: "doForced",
+  sale: w.doSale, refund: w.doRefund, void: w.doVoid, preauth: w.doPreauth, increment: w.doIncrement, completion: w.doCompletion, balance: w.doBalance, forced: w.doForced,
 };
-const needs: Record<Field | "auth", Word> = { amount: "needAmount", of: "needOf", auth: "needAuth", tip: "needAmount", cashback: "needAmount" };
+const needs: Record<Field | "auth", Word> = { amount: w.needAmount, of: w.needOf, auth: w.needAuth, tip: w.needAmount, cashback: w.needAmount };
+const fieldWords: Record<Field, Word> = { of: w.ofNumber, amount: w.amount, tip: w.tip, cashback: w.cashback };
 const partLetter = { tip: "T", cashback: "K" } as const;
 
 const hint = signal<"" | "implied" | Word>("");
@@ -116,7 +118,7 @@ export function EntryView() {
     if (document.activeElement === document.body || document.activeElement === null) top.current?.focus({ preventScroll: true });
   }, []);
   return (
-    <section class="entry" aria-label={t(e.kind)}>
+    <section class="entry" aria-label={t(kindWords[e.kind])}>
       <Kinds />
       <div class="fields" ref={top} tabIndex={-1} id="amount">
         {shown(e).map((f) => (
@@ -124,7 +126,7 @@ export function EntryView() {
         ))}
         {e.kind === "forced" && (
           <label class="text-field">
-            <span>{t("auth")}</span>
+            <span>{t(w.auth)}</span>
             <input
               id="auth" type="text" dir="ltr" maxLength={6} autocomplete="off" autocapitalize="characters" spellcheck={false} value={e.auth}
               onInput={(ev) => (entry.value = { ...e, auth: ev.currentTarget.value.replace(/[^0-9A-Za-z]/g, "") })}
@@ -134,7 +136,7 @@ export function EntryView() {
         )}
         {e.referenced && (
           <label class="text-field">
-            <span>{t("reference")}</span>
+            <span>{t(w.reference)}</span>
             <input
               type="text" maxLength={32} autocomplete="off" value={e.reference} dir="auto"
               onInput={(ev) => (entry.value = { ...e, reference: ev.currentTarget.value })}
@@ -142,15 +144,17 @@ export function EntryView() {
             />
           </label>
         )}
-        <p class="hint" role="status">{hintText(e)}</p>
       </div>
-      <Extras />
+      <div class="under">
+        <p class="hint" role="status">{hintText(e)}</p>
+        <Extras />
+      </div>
       <Keypad />
       <button type="button" class="primary charge" disabled={!live.value || busy} onClick={submit}>
         <span>
           {t(primary[e.kind])} {total(e) > 0 && <Money of={{ minor: total(e), currency: currency() }} />}
         </span>
-        {e.kind !== "void" && !may(action(orderOf(e, currency()))) && <small>{t("needsSupervisor")}</small>}
+        {e.kind !== "void" && !may(action(orderOf(e, currency()))) && <small>{t(w.needsSupervisor)}</small>}
         <Key of="⏎" />
       </button>
     </section>
@@ -158,31 +162,31 @@ export function EntryView() {
 }
 
 function hintText(e: Entry): string {
-  if (ordering.value === "again") return t("orderLost");
-  if (ordering.value === "sending") return t("ordering");
+  if (ordering.value === "again") return t(w.orderLost);
+  if (ordering.value === "sending") return t(w.ordering);
   if (hint.value === "implied") {
     const sample = "5000";
-    return t("implied", { digits: numerals(sample), amount: inWords({ minor: minorOf(sample), currency: currency() }) });
+    return t(w.implied, { digits: numerals(sample), amount: inWords({ minor: minorOf(sample), currency: currency() }) });
   }
   if (hint.value) return t(hint.value);
   if (fields(e.kind).includes("of") && e.of !== "") {
     const f = found.value;
-    if (f?.id !== e.of) return t("lookingUp");
-    if (!f.sale) return t("ofNone");
-    return t("ofThat", { kind: t(f.sale.kind), id: f.sale.id, amount: inWords(taken(f.sale)), state: stateWord(f.sale) }) + (f.sale.pan ? " · \u2066" + masked(f.sale.pan) + "\u2069" : "");
+    if (f?.id !== e.of) return t(w.lookingUp);
+    if (!f.sale) return t(w.ofNone);
+    return t(w.ofThat, { kind: t(kindWords[f.sale.kind]), id: f.sale.id, amount: inWords(taken(f.sale)), state: stateWord(f.sale) }) + (f.sale.pan ? " · \u2066" + masked(f.sale.pan) + "\u2069" : "");
   }
-  const words: Partial<Record<Kind, Word>> = { refund: "refundFree", forced: "forcedHint", void: "voidHint", balance: "balanceHint" };
+  const words: Partial<Record<Kind, Word>> = { refund: w.refundFree, forced: w.forcedHint, void: w.voidHint, balance: w.balanceHint };
   const word = words[e.kind];
   if (word) return t(word);
-  return e.parts.length ? t("total") + ": " + inWords({ minor: total(e), currency: currency() }) : "";
+  return e.parts.length ? t(w.total) + ": " + inWords({ minor: total(e), currency: currency() }) : "";
 }
 
 function Kinds() {
   return (
-    <div class="kinds" role="group" aria-label={t("kinds")}>
+    <div class="kinds" role="group" aria-label={t(w.kinds)}>
       {letters.filter(([, k]) => kinds().includes(k)).map(([letter, kind]) => (
         <button type="button" key={kind} class="kind" aria-pressed={entry.value.kind === kind} onClick={() => choose(kind)}>
-          {t(kind)} {shortcuts.value && <Key of={letter} />}
+          {t(kindWords[kind])} {shortcuts.value && <Key of={letter} />}
         </button>
       ))}
     </div>
@@ -193,7 +197,7 @@ function FieldRow({ field }: { field: Field }) {
   const e = entry.value;
   const text = e[field];
   const on = e.field === field;
-  const name = t(field === "of" && e.kind === "refund" ? "ofOptional" : field);
+  const name = t(field === "of" && e.kind === "refund" ? w.ofOptional : fieldWords[field]);
   return (
     <button type="button" class={"field" + (on ? " on" : "") + (field === "amount" ? " big" : "")} aria-pressed={on} onClick={() => (entry.value = { ...e, field })}>
       <span class="field-name">{name}</span>{" "}
@@ -211,11 +215,11 @@ function Extras() {
       {e.kind === "sale" &&
         (["tip", "cashback"] as const).map((part) => (
           <button type="button" key={part} class="extra" aria-pressed={e.parts.includes(part)} onClick={() => (entry.value = open(e, part))}>
-            {t(part === "tip" ? "addTip" : "addCashback")} {shortcuts.value && <Key of={partLetter[part]} />}
+            {t(part === "tip" ? w.addTip : w.addCashback)} {shortcuts.value && <Key of={partLetter[part]} />}
           </button>
         ))}
       <button type="button" class="extra" aria-pressed={e.referenced} onClick={() => (entry.value = { ...e, referenced: !e.referenced, reference: "" })}>
-        {t("addReference")}
+        {t(w.addReference)}
       </button>
     </div>
   );
@@ -226,13 +230,13 @@ const pad = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "000", "0"];
 /** Keypad is for fingers. Its buttons do not take the focus: Enter stays the order's. */
 function Keypad() {
   return (
-    <div class="keypad" role="group" aria-label={t("keypad")} dir="ltr" onPointerDown={(ev) => ev.preventDefault()}>
+    <div class="keypad" role="group" aria-label={t(w.keypad)} dir="ltr" onPointerDown={(ev) => ev.preventDefault()}>
       {pad.map((k) => (
         <button type="button" key={k} onClick={() => digit(k)}>
           {numerals(k)}
         </button>
       ))}
-      <button type="button" aria-label={t("back")} onClick={() => digit("back")}>
+      <button type="button" aria-label={t(w.back)} onClick={() => digit("back")}>
         <Icon name="back" />
       </button>
     </div>

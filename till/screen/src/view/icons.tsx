@@ -5,7 +5,7 @@ const paths = {
   sales: "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6",
   queue: "M4 12a8 8 0 1 1 3 6M4 20v-4h4M12 8v4l3 2",
   reports: "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6",
-  more: "M5 12h.01M12 12h.01M19 12h.01",
+  more: "M4 7h16M4 12h16M4 17h16",
   card: "M3 6h18v12H3zM3 10h18",
   reader: "M5 9h14v11H5zM9 9V4h6v5M9 15h6",
   host: "M4 10l8-6 8 6zM6 10v8M10 10v8M14 10v8M18 10v8M4 20h16",

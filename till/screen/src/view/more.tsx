@@ -7,13 +7,14 @@ import type { Word } from "../i18n.ts";
 import { digits, shortcuts, sound, speech } from "../settings.ts";
 import { call, live, me, post, printer, said, sessionChanged, snapshot, status, sure, training } from "../store.ts";
 import type { Health } from "../types.ts";
-import { Fact, Latin } from "./parts.tsx";
+import { Button, Fact, Latin } from "./parts.tsx";
 import { logInNow } from "./strip.tsx";
+import * as w from "../words.ts";
 
 export function MoreView() {
   return (
-    <section class="page more" aria-label={t("more")}>
-      <h1>{t("more")}</h1>
+    <section class="page more" aria-label={t(w.more)}>
+      <h1>{t(w.more)}</h1>
       <div class="tiles">
         <Person />
         <Training />
@@ -30,11 +31,11 @@ function Person() {
   const who = me.value?.role ? me.value.name : "";
   return (
     <div class="tile">
-      <h2>{who ? t("loggedIn", { name: who }) : t("nobody")}</h2>
+      <h2>{who ? t(w.loggedIn, { name: who }) : t(w.nobody)}</h2>
       <div class="choices">
-        <button type="button" class="secondary" disabled={!live.value} onClick={() => void logInNow()}>{t("logIn")}</button>
+        <Button word={w.logIn} off={!live.value} press={() => void logInNow()} />
         {who && (
-          <button type="button" class="secondary" onClick={() => void call("/v1/logout", { method: "POST" }).then((a) => said(a) && sessionChanged())}>{t("logOut")}</button>
+          <Button word={w.logOut} press={() => void call("/v1/logout", { method: "POST" }).then((a) => said(a) && sessionChanged())} />
         )}
       </div>
     </div>
@@ -45,9 +46,9 @@ function Training() {
   const on = training.value;
   return (
     <div class="tile">
-      <h2>{t("training")}</h2>
-      <p>{t("trainingText")}</p>
-      <button type="button" class="secondary" disabled={!live.value} onClick={() => void post("/v1/training", { on: !on }, "training", t("training"))}>{t(on ? "trainingOff" : "trainingOn")}</button>
+      <h2>{t(w.training)}</h2>
+      <p>{t(w.trainingText)}</p>
+      <Button word={on ? w.trainingOff : w.trainingOn} off={!live.value} press={() => void post("/v1/training", { on: !on }, "training", t(w.training))} />
     </div>
   );
 }
@@ -56,19 +57,19 @@ function Printing() {
   const p = printer.value;
   const on = live.value;
   const drop = async () => {
-    if ((await sure(t("drop"), t("dropText"), t("drop"))) !== null) await post("/v1/printer/drop", {}, "print", t("drop"));
+    if ((await sure(t(w.drop), t(w.dropText), t(w.drop))) !== null) await post("/v1/printer/drop", {}, "print", t(w.drop));
   };
   return (
     <div class="tile">
-      <h2>{t("printer")}</h2>
-      {p ? <p dir="auto">{p.ready ? t("printerReady") : p.cause}</p> : <p>{t("noPrinter")}</p>}
-      {p?.held && <p>{t("printerHeld", { what: `${p.held.what} ${p.held.sale ?? ""}` })}</p>}
+      <h2>{t(w.printer)}</h2>
+      {p ? <p dir="auto">{p.ready ? t(w.printerReady) : p.cause}</p> : <p>{t(w.noPrinter)}</p>}
+      {p?.held && <p>{t(w.printerHeld, { what: `${p.held.what} ${p.held.sale ?? ""}` })}</p>}
       {p && (
         <div class="choices">
-          {p.held && <button type="button" class="primary" disabled={!on} onClick={() => void post("/v1/printer/resume", {}, "print", t("resume"))}>{t("resume")}</button>}
-          {p.waiting > 0 && <button type="button" class="danger" disabled={!on} onClick={() => void drop()}>{t("drop")}</button>}
-          <button type="button" class="secondary" disabled={!on} onClick={() => void post("/v1/printer/print", { what: "test" }, "print", t("printTest"), "printed")}>{t("printTest")}</button>
-          <button type="button" class="secondary" disabled={!on} onClick={() => void post("/v1/drawer", {}, "drawer", t("openDrawer"), "drawerOpen")}>{t("openDrawer")}</button>
+          {p.held && <Button look="primary" word={w.resume} off={!on} press={() => void post("/v1/printer/resume", {}, "print", t(w.resume))} />}
+          {p.waiting > 0 && <Button look="danger" word={w.drop} off={!on} press={() => void drop()} />}
+          <Button word={w.printTest} off={!on} press={() => void post("/v1/printer/print", { what: "test" }, "print", t(w.printTest), w.printed)} />
+          <Button word={w.openDrawer} off={!on} press={() => void post("/v1/drawer", {}, "drawer", t(w.openDrawer), w.drawerOpen)} />
         </div>
       )}
     </div>
@@ -89,17 +90,17 @@ function Pick<T extends string | boolean>({ name, of, values }: { name: Word; of
 }
 
 function Settings() {
-  const onOff: [boolean, string][] = [[true, t("on")], [false, t("off")]];
+  const onOff: [boolean, string][] = [[true, t(w.on)], [false, t(w.off)]];
   return (
     <div class="tile">
-      <h2>{t("settings")}</h2>
-      <Pick name="languageIs" of={language} values={[["en", "English"], ["ar", "العربية"]]} />
-      {language.value === "ar" && <Pick name="digits" of={digits} values={[["latin", t("digitsLatin")], ["arabic", t("digitsArabic")]]} />}
-      <Pick name="sound" of={sound} values={onOff} />
-      <Pick name="speech" of={speech} values={onOff} />
-      <Pick name="shortcuts" of={shortcuts} values={onOff} />
+      <h2>{t(w.settings)}</h2>
+      <Pick name={w.languageIs} of={language} values={[["en", "English"], ["ar", "العربية"]]} />
+      {language.value === "ar" && <Pick name={w.digits} of={digits} values={[["latin", t(w.digitsLatin)], ["arabic", t(w.digitsArabic)]]} />}
+      <Pick name={w.sound} of={sound} values={onOff} />
+      <Pick name={w.speech} of={speech} values={onOff} />
+      <Pick name={w.shortcuts} of={shortcuts} values={onOff} />
       <p>
-        <a href="/customer" target="tillway-customer" rel="noopener">{t("customerPage")}</a>
+        <a href="/customer" target="tillway-customer" rel="noopener">{t(w.customerPage)}</a>
       </p>
     </div>
   );
@@ -108,7 +109,7 @@ function Settings() {
 function HealthLine({ name, of }: { name: Word; of: Health }) {
   return (
     <li>
-      <strong>{t(name)}</strong>: {of.ok ? t("ready") : t("notReady")} <span dir="auto">{of.name}{of.cause ? ": " + of.cause : ""}</span>
+      <strong>{t(name)}</strong>: {of.ok ? t(w.ready) : t(w.notReady)} <span dir="auto">{of.name}{of.cause ? ": " + of.cause : ""}</span>
     </li>
   );
 }
@@ -119,12 +120,12 @@ function Parts() {
   if (!s) return null;
   return (
     <div class="tile">
-      <h2>{t("statusBar")}</h2>
+      <h2>{t(w.statusBar)}</h2>
       <ul>
-        <HealthLine name="reader" of={s.reader} />
-        {s.stripe && <HealthLine name="stripe" of={s.stripe} />}
-        <HealthLine name="host" of={s.host} />
-        {keys && <HealthLine name="keys" of={keys} />}
+        <HealthLine name={w.reader} of={s.reader} />
+        {s.stripe && <HealthLine name={w.stripe} of={s.stripe} />}
+        <HealthLine name={w.host} of={s.host} />
+        {keys && <HealthLine name={w.keys} of={keys} />}
       </ul>
     </div>
   );
@@ -135,12 +136,12 @@ function About() {
   if (!own) return null;
   return (
     <div class="tile">
-      <h2>{t("about")}</h2>
+      <h2>{t(w.about)}</h2>
       <dl class="facts">
-        <Fact name="terminalId"><Latin>{own.tid}</Latin></Fact>
-        <Fact name="merchantId"><Latin>{own.mid}</Latin></Fact>
-        <Fact name="profile"><Latin>{own.profile}</Latin></Fact>
-        <Fact name="version"><Latin>{own.version}</Latin></Fact>
+        <Fact name={w.terminalId}><Latin>{own.tid}</Latin></Fact>
+        <Fact name={w.merchantId}><Latin>{own.mid}</Latin></Fact>
+        <Fact name={w.profile}><Latin>{own.profile}</Latin></Fact>
+        <Fact name={w.version}><Latin>{own.version}</Latin></Fact>
       </dl>
     </div>
   );

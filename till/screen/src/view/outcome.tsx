@@ -9,17 +9,18 @@ import { go, model, paper, post, printer, seen, snapshot } from "../store.ts";
 import type { Sale } from "../types.ts";
 import { again, beginWith, digit } from "./entry.tsx";
 import { Icon } from "./icons.tsx";
-import { Fact, Key, Latin, Money, masked, numerals, partial, taken, toneIcon, verdict, when } from "./parts.tsx";
+import { Button, Fact, Latin, Money, masked, numerals, partial, taken, toneIcon, verdict, when } from "./parts.tsx";
+import * as w from "../words.ts";
 
 /** printCopy prints a receipt again, or shows it where there is no printer. */
 export async function printCopy(sale: Sale, copy: "customer" | "merchant"): Promise<void> {
-  if (printer.value) await post("/v1/printer/print", { what: "receipt", sale: sale.id, copy }, "receipt", "", "printed");
+  if (printer.value) await post("/v1/printer/print", { what: "receipt", sale: sale.id, copy }, "receipt", "", w.printed);
   else showCopy(sale, copy);
 }
 
 export function showCopy(sale: Sale, copy: "customer" | "merchant"): void {
   const last = model.value.shown?.id === sale.id && snapshot.value?.last?.id === sale.id ? "&original=true" : "";
-  void paper(t(copy === "customer" ? "customerCopy" : "merchantCopy"), `/v1/sales/${String(sale.id)}/receipt?copy=${copy}${last}`, printer.value ? () => void printCopy(sale, copy) : undefined);
+  void paper(t(copy === "customer" ? w.customerCopy : w.merchantCopy), `/v1/sales/${String(sale.id)}/receipt?copy=${copy}${last}`, printer.value ? () => void printCopy(sale, copy) : undefined);
 }
 
 /** worth is the amount that an outcome is about: of a balance inquiry the balance. */
@@ -32,7 +33,7 @@ export function OutcomeView() {
   const retry = o?.may_retry && sale.state !== "Approved";
   useEffect(() => {
     play(v.tone === "good" ? "good" : v.tone === "careful" ? "ask" : "bad");
-    speak(sale.state === "Approved" ? t("spokenApproved") : sale.state === "Declined" ? t("spokenDeclined") : t(v.word));
+    speak(sale.state === "Approved" ? t(w.spokenApproved) : sale.state === "Declined" ? t(w.spokenDeclined) : t(v.word));
   }, [sale.id]);
   useKeys((key) => {
     if (/^\d$/.test(key)) digit(key);
@@ -51,58 +52,48 @@ export function OutcomeView() {
         </span>
         <h1>{t(v.word)}</h1>
         {amount && <Money of={amount} class="huge" />}
-        <p class="happened">{either(o?.happened, o?.happened_ar)}</p>
+        {!(o?.code === "approved" && sale.kind === "sale" && v.word === w.approved) && <p class="happened">{either(o?.happened, o?.happened_ar)}</p>}
         <p class="do">{either(o?.do, o?.do_ar)}</p>
-        {sale.state !== "Approved" && o && sale.kind !== "void" && <p class={"retry" + (o.may_retry ? "" : " never")}>{t(o.may_retry ? "retryYes" : "retryNo")}</p>}
+        {sale.state !== "Approved" && o && sale.kind !== "void" && <p class={"retry" + (o.may_retry ? "" : " never")}>{t(o.may_retry ? w.retryYes : w.retryNo)}</p>}
       </div>
       <dl class="facts">
-        <Fact name="number">
+        <Fact name={w.number}>
           <bdi>{numerals(String(sale.id))}</bdi>
         </Fact>
         {partial(sale) && (
-          <Fact name="stillToPay">
+          <Fact name={w.stillToPay}>
             <Money of={{ minor: sale.amount.minor - taken(sale).minor, currency: sale.amount.currency }} />
           </Fact>
         )}
         {sale.pan && (
-          <Fact name="card">
+          <Fact name={w.card}>
             <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin>
           </Fact>
         )}
         {sale.auth && (
-          <Fact name="authCode">
+          <Fact name={w.authCode}>
             <Latin>{sale.auth}</Latin>
           </Fact>
         )}
         {sale.rrn && (
-          <Fact name="rrn">
+          <Fact name={w.rrn}>
             <Latin>{sale.rrn}</Latin>
           </Fact>
         )}
-        <Fact name="time">
+        <Fact name={w.time}>
           <Latin>{when(sale.updated)}</Latin>
         </Fact>
       </dl>
       <div class="choices">
-        <button type="button" class="primary" onClick={seen}>
-          {t("nextSale")} <Key of="⏎" />
-        </button>
+        <Button look="primary" word={w.nextSale} letter="⏎" press={seen} />
         {retry && (
-          <button type="button" class="secondary" onClick={() => again(sale)}>
-            {t("tryAgain")} <Key of="A" />
-          </button>
+          <Button word={w.tryAgain} letter="A" press={() => again(sale)} />
         )}
-        <button type="button" class="secondary" onClick={() => void printCopy(sale, "customer")}>
-          {t("receipt")} <Key of="P" />
-        </button>
+        <Button word={w.receipt} letter="P" press={() => void printCopy(sale, "customer")} />
         {sale.state === "Approved" && sale.kind === "sale" && (
-          <button type="button" class="plain" onClick={() => beginWith("void", sale)}>
-            {t("void")}
-          </button>
+          <Button look="plain" word={w.voids} press={() => beginWith("void", sale)} />
         )}
-        <button type="button" class="plain" onClick={() => go("sales", sale.id)}>
-          {t("look")}
-        </button>
+        <Button look="plain" word={w.look} press={() => go("sales", sale.id)} />
       </div>
     </section>
   );
@@ -114,7 +105,7 @@ export function CardLeft() {
   useEffect(() => {
     if (!left) return undefined;
     play("card");
-    speak(t("spokenRemove"));
+    speak(t(w.spokenRemove));
     const beat = setInterval(() => play("card"), 2000);
     return () => clearInterval(beat);
   }, [left]);
@@ -123,7 +114,7 @@ export function CardLeft() {
       {left && (
         <p class="card-left">
           <Icon name="eject" />
-          <strong>{t("removeCard")}</strong> <span>{t("cardLeft")}</span>
+          <strong>{t(w.removeCard)}</strong> <span>{t(w.cardLeft)}</span>
         </p>
       )}
     </div>

@@ -9,6 +9,7 @@ import type { Amount } from "../money.ts";
 import { digits } from "../settings.ts";
 import { status } from "../store.ts";
 import type { Kind, Sale, State } from "../types.ts";
+import * as w from "../words.ts";
 
 const arabicCurrency: Record<string, string> = { KWD: "د.ك.", BHD: "د.ب.", OMR: "ر.ع.", SAR: "ر.س.", AED: "د.إ.", QAR: "ر.ق.", JOD: "د.أ." };
 
@@ -28,9 +29,12 @@ export function inWords(a: Amount): string {
 
 /** Money is an amount that cannot flip: the number is a left-to-right island in either language. */
 export function Money({ of, class: name }: { of: Amount; class?: string }) {
+  const number = <bdi dir="ltr">{numerals(plain(of.minor, exponent()))}</bdi>;
+  const code = <span class="currency">{currencyName(of.currency)}</span>;
+  const rtl = language.value === "ar";
   return (
-    <bdi class={"money " + (name ?? "")}>
-      <span class="currency">{currencyName(of.currency)}</span> <bdi dir="ltr">{numerals(plain(of.minor, exponent()))}</bdi>
+    <bdi dir={rtl ? "rtl" : "ltr"} class={"money " + (name ?? "")}>
+      {rtl ? number : code} {rtl ? code : number}
     </bdi>
   );
 }
@@ -50,10 +54,10 @@ export function when(iso: string): string {
 /** age is how long ago a moment is, in one unit. */
 export function age(iso: string): string {
   const minutes = Math.floor((Date.now() - Date.parse(iso)) / 60_000);
-  if (!(minutes >= 1)) return t("justNow");
-  if (minutes < 60) return t("minutes", { count: minutes });
-  if (minutes < 48 * 60) return t("hours", { count: Math.floor(minutes / 60) });
-  return t("days", { count: Math.floor(minutes / 1440) });
+  if (!(minutes >= 1)) return t(w.justNow);
+  if (minutes < 60) return t(w.minutes, { count: minutes });
+  if (minutes < 48 * 60) return t(w.hours, { count: Math.floor(minutes / 60) });
+  return t(w.days, { count: Math.floor(minutes / 1440) });
 }
 
 /** taken is the money that a payment moved or holds, or was to. */
@@ -66,21 +70,21 @@ export type Tone = "good" | "careful" | "bad" | "quiet";
 
 /** verdict is how a payment stands: in colour, icon and words. */
 export function verdict(s: Sale): { tone: Tone; word: Word } {
-  const done: Partial<Record<Kind, Word>> = { refund: "refunded", void: "voided", preauth: "held", increment: "held", completion: "taken", balance: "balanceIs" };
+  const done: Partial<Record<Kind, Word>> = { refund: w.refunded, void: w.voided, preauth: w.held, increment: w.held, completion: w.taken, balance: w.balanceIs };
   switch (s.state) {
     case "Approved":
-      if (partial(s)) return { tone: "careful", word: "partly" };
-      if (s.way === "deferred") return { tone: "careful", word: "deferred" };
-      if (s.way === "offline") return { tone: "good", word: "approvedOffline" };
-      return { tone: "good", word: done[s.kind] ?? "approved" };
+      if (partial(s)) return { tone: "careful", word: w.partly };
+      if (s.way === "deferred") return { tone: "careful", word: w.deferred };
+      if (s.way === "offline") return { tone: "good", word: w.approvedOffline };
+      return { tone: "good", word: done[s.kind] ?? w.approved };
     case "Declined":
-      return { tone: "bad", word: "declined" };
+      return { tone: "bad", word: w.declined };
     case "Cancelled":
-      return { tone: "quiet", word: "cancelled" };
+      return { tone: "quiet", word: w.cancelled };
     case "Reversed":
-      return { tone: "careful", word: "reversed" };
+      return { tone: "careful", word: w.reversed };
     default:
-      return { tone: "quiet", word: "unknown" };
+      return { tone: "quiet", word: w.running };
   }
 }
 
@@ -103,3 +107,12 @@ export function Fact({ name, children }: { name: Word; children: ComponentChildr
 
 /** Key is the letter that presses a button. */
 export const Key = ({ of }: { of: string }) => <kbd aria-hidden="true">{of}</kbd>;
+
+/** Button is a button with a word on it. letter: the key that presses it, where one does. */
+export function Button({ word, press, look = "secondary", off = false, letter }: { word: Word; press: () => void; look?: "primary" | "secondary" | "danger" | "plain"; off?: boolean; letter?: string }) {
+  return (
+    <button type="button" class={look} disabled={off} onClick={press}>
+      {t(word)} {letter && <Key of={letter} />}
+    </button>
+  );
+}

@@ -6,10 +6,11 @@ import { useEffect } from "preact/hooks";
 import { t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import type { Amount } from "../money.ts";
-import { call, go, live, post, said, snapshot, sure } from "../store.ts";
+import { call, go, kindWords, live, post, said, snapshot, sure } from "../store.ts";
 import type { Kind } from "../types.ts";
 import { Icon } from "./icons.tsx";
-import { age, Latin, masked, Money, numerals } from "./parts.tsx";
+import { Button, age, Latin, masked, Money, numerals } from "./parts.tsx";
+import * as w from "../words.ts";
 
 interface Debt {
   id: number;
@@ -40,25 +41,25 @@ const asking = signal(false);
 async function load(ask: boolean): Promise<void> {
   if (asking.value) return;
   asking.value = true;
-  const a = await call<Queue>("/v1/queue", {}, ask ? "queue" : "", t("queuePlace"));
+  const a = await call<Queue>("/v1/queue", {}, ask ? "queue" : "", t(w.queuePlace));
   asking.value = false;
   if (a.kind === "done") queue.value = a.data;
   else if (ask || a.kind === "lost") said(a);
   else queue.value = null;
 }
 
-const kindWords: Record<string, Word> = { reversal: "reversal", advice: "advice", deferred: "kept" };
+const debtWords: Record<string, Word> = { reversal: w.reversal, advice: w.advice, deferred: w.kept };
 
 async function decide(d: Debt, what: "retry" | "retry?asked=true" | "park"): Promise<void> {
-  if (what === "park" && (await sure(t("park"), t("parkText"), t("park"))) === null) return;
-  await post(`/v1/queue/${String(d.id)}/${what}`, {}, what === "park" ? "write_off" : "send", t(what === "park" ? "park" : "retry"));
+  if (what === "park" && (await sure(t(w.park), t(w.parkText), t(w.park))) === null) return;
+  await post(`/v1/queue/${String(d.id)}/${what}`, {}, what === "park" ? "write_off" : "send", t(what === "park" ? w.park : w.retry));
   await load(true);
 }
 
 async function writeOff(d: Debt): Promise<void> {
-  const note = await sure(t("writeOffTitle"), t("writeOffText"), t("writeOffDo"), true);
+  const note = await sure(t(w.writeOffTitle), t(w.writeOffText), t(w.writeOffDo), true);
   if (note === null) return;
-  await post(`/v1/queue/${String(d.id)}/write-off`, { note }, "write_off", t("writeOff"));
+  await post(`/v1/queue/${String(d.id)}/write-off`, { note }, "write_off", t(w.writeOff));
   await load(true);
 }
 
@@ -69,25 +70,23 @@ export function QueueView() {
   }, [s?.owed, s?.parked, s?.host.ok, s?.journal]);
   const q = queue.value;
   return (
-    <section class="page" aria-label={t("queuePlace")}>
-      <h1>{t("queueTitle")}</h1>
+    <section class="page" aria-label={t(w.queuePlace)}>
+      <h1>{t(w.queueTitle)}</h1>
       {s && (
         <p class="big-line">
-          <bdi>{numerals(String(s.owed + s.parked))}</bdi> {s.owed_sum && <Money of={s.owed_sum} />} {s.oldest && t("sinceWhen", { age: age(s.oldest) })}
+          <bdi>{numerals(String(s.owed + s.parked))}</bdi> {s.owed_sum && <Money of={s.owed_sum} />} {s.oldest && t(w.sinceWhen, { age: age(s.oldest) })}
         </p>
       )}
-      {s && s.owed + s.parked === 0 && <p role="status">{t("queueNothing")}</p>}
+      {s && s.owed + s.parked === 0 && <p role="status">{t(w.queueNothing)}</p>}
       <div class="choices">
-        <button type="button" class="primary" disabled={!live.value || s?.owed === 0} onClick={() => void post("/v1/queue/send", {}, "send", t("sendNow"), "sent")}>
-          {t("sendNow")}
-        </button>
+        <Button look="primary" word={w.sendNow} off={!live.value || s?.owed === 0} press={() => void post("/v1/queue/send", {}, "send", t(w.sendNow), w.sent)} />
         {!q && (
           <button type="button" class="secondary" disabled={!live.value} onClick={() => void load(true)}>
-            {t("show")}: {t("needsSupervisor")}
+            {t(w.show)}: {t(w.needsSupervisor)}
           </button>
         )}
       </div>
-      {!q && <p class="aside">{t("queueHidden")}</p>}
+      {!q && <p class="aside">{t(w.queueHidden)}</p>}
       <ul class="cards">{q?.debts.map((d) => <DebtCard key={d.id} debt={d} />)}</ul>
     </section>
   );
@@ -98,28 +97,28 @@ function DebtCard({ debt: d }: { debt: Debt }) {
   return (
     <li class={"card" + (parked ? " careful" : "")}>
       <h2>
-        <Icon name={parked ? "warn" : "wait"} /> {t(kindWords[d.kind] ?? "waiting")} <bdi>{numerals(String(d.id))}</bdi>: {t(parked ? "parked" : "waiting")}
+        <Icon name={parked ? "warn" : "wait"} /> {t(debtWords[d.kind] ?? w.waiting)} <bdi>{numerals(String(d.id))}</bdi>: {t(parked ? w.parked : w.waiting)}
       </h2>
       <p>
-        {d.amount && <Money of={d.amount} />} {d.sale_kind && t(d.sale_kind)} <bdi>{numerals(String(d.sale))}</bdi> <Latin>{masked(d.pan)}</Latin>
+        {d.amount && <Money of={d.amount} />} {d.sale_kind && t(kindWords[d.sale_kind])} <bdi>{numerals(String(d.sale))}</bdi> <Latin>{masked(d.pan)}</Latin>
       </p>
       <p dir="auto">{d.waits}</p>
       <p class="aside">
-        {d.since && t("sinceWhen", { age: age(d.since) })} · {t("attempts", { count: d.attempts })} · STAN <Latin>{d.stan}</Latin>
+        {d.since && t(w.sinceWhen, { age: age(d.since) })} · {t(w.attempts, { count: d.attempts })} · STAN <Latin>{d.stan}</Latin>
       </p>
       <div class="choices">
         {parked ? (
           <>
-            <button type="button" class="secondary" onClick={() => void decide(d, "retry")}>{t("retry")}</button>
+            <Button word={w.retry} press={() => void decide(d, "retry")} />
             <button type="button" class="secondary" onClick={() => void decide(d, "retry?asked=true")}>
-              {t("retry")}: {t("asked")}
+              {t(w.retry)}: {t(w.asked)}
             </button>
-            <button type="button" class="danger" onClick={() => void writeOff(d)}>{t("writeOff")}</button>
+            <Button look="danger" word={w.writeOff} press={() => void writeOff(d)} />
           </>
         ) : (
-          <button type="button" class="secondary" onClick={() => void decide(d, "park")}>{t("park")}</button>
+          <Button word={w.park} press={() => void decide(d, "park")} />
         )}
-        <button type="button" class="plain" onClick={() => go("sales", d.sale)}>{t("look")}</button>
+        <Button look="plain" word={w.look} press={() => go("sales", d.sale)} />
       </div>
     </li>
   );

@@ -12,25 +12,26 @@ import { cancel, live, paper, post, snapshot } from "../store.ts";
 import type { Sale, Snapshot, State } from "../types.ts";
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
-import { Key, Money, inWords, numerals, partial } from "./parts.tsx";
+import { Button, Money, numerals, partial } from "./parts.tsx";
+import * as w from "../words.ts";
 
 const current = signal<Sale | null>(null); // the running payment's record, where a question needs more than the state
 
 const cancelable: State[] = ["AwaitCard", "CardTalk"];
 
 function waitsFor(s: Snapshot): Word {
-  if (s.confirm || s.state.startsWith("Agreement")) return "waitAnswer";
-  if (s.pin) return "waitPIN";
+  if (s.confirm || s.state.startsWith("Agreement")) return w.waitAnswer;
+  if (s.pin) return w.waitPIN;
   switch (s.state) {
     case "AwaitCard":
-      return "waitCard";
+      return w.waitCard;
     case "CardTalk":
-      return "waitCardTalk";
+      return w.waitCardTalk;
     case "Sending":
     case "Asking":
-      return "waitBank";
+      return w.waitBank;
     default:
-      return "waitFinish";
+      return w.waitFinish;
   }
 }
 
@@ -52,11 +53,11 @@ interface Asked {
 
 function asked(s: Snapshot): Asked | null {
   const at = "/v1/sales/" + String(s.sale);
-  if (s.confirm) return { title: "sameTitle", yes: "sameYes", no: "sameNo", answer: (meant) => void post(at + "/confirmation", { meant }, "cancel") };
+  if (s.confirm) return { title: w.sameTitle, yes: w.sameYes, no: w.sameNo, answer: (meant) => void post(at + "/confirmation", { meant }, "cancel") };
   if (!s.state.startsWith("Agreement")) return null;
   const sale = current.value?.id === s.sale ? current.value : null;
-  if (sale && partial(sale)) return { title: "partTitle", yes: "partYes", no: "partNo", answer: (agreed) => void post(at + "/agreement", { agreed }, "signature") };
-  if (sale) return { title: "signTitle", yes: "signYes", no: "signNo", answer: (matches) => void post(at + "/signature", { matches }, "signature") };
+  if (sale && partial(sale)) return { title: w.partTitle, yes: w.partYes, no: w.partNo, answer: (agreed) => void post(at + "/agreement", { agreed }, "signature") };
+  if (sale) return { title: w.signTitle, yes: w.signYes, no: w.signNo, answer: (matches) => void post(at + "/signature", { matches }, "signature") };
   return null;
 }
 
@@ -81,10 +82,10 @@ export function RunningView() {
   });
   const at = ["AwaitCard", "CardTalk"].includes(s.state) ? 0 : ["Sending", "Asking"].includes(s.state) ? 1 : 2;
   return (
-    <section class="running" aria-label={t("sale")}>
+    <section class="running" aria-label={t(w.sale)}>
       <ol class="steps" aria-hidden="true">
-        {(["stepCard", "stepBank", "stepDone"] as const).map((w, i) => (
-          <li key={w} class={i < at ? "past" : i === at ? "now" : ""}>{t(w)}</li>
+        {[w.stepCard, w.stepBank, w.stepDone].map((word, i) => (
+          <li key={word[0]} class={i < at ? "past" : i === at ? "now" : ""}>{t(word)}</li>
         ))}
       </ol>
       <div class={"picture" + (q ? " still" : "")}>
@@ -95,45 +96,31 @@ export function RunningView() {
         <p class="prompt-text">{q ? t(q.title) : either(s.text, s.text_ar) || t(waitsFor(s))}</p>
         <p class="prompt-waits">{either(s.warning, s.warning_ar)}</p>
         <p class="prompt-waits">{either(s.advice, s.advice_ar) || t(waitsFor(s))}</p>
-        {q && current.value && partial(current.value) && <PartText sale={current.value} />}
       </div>
       {s.pin && (
-        <div class="pin" role="img" aria-label={t("pinDigits", { count: s.pin.digits })}>
+        <div class="pin" role="img" aria-label={t(w.pinDigits, { count: s.pin.digits })}>
           {Array.from({ length: Math.max(4, s.pin.digits) }, (_, i) => (
             <span key={i} class={i < s.pin!.digits ? "dot full" : "dot"} />
           ))}
         </div>
       )}
-      {s.pin?.socket && <p class="aside">{t("pinSocket")}</p>}
+      {s.pin?.socket && <p class="aside">{t(w.pinSocket)}</p>}
       {q ? (
         <div class="choices">
-          <button type="button" class="primary" disabled={!live.value} onClick={() => q.answer(true)}>
-            {t(q.yes)} <Key of="Y" />
-          </button>
-          <button type="button" class="danger" disabled={!live.value} onClick={() => q.answer(false)}>
-            {t(q.no)} <Key of="N" />
-          </button>
+          <Button look="primary" word={q.yes} off={!live.value} letter="Y" press={() => q.answer(true)} />
+          <Button look="danger" word={q.no} off={!live.value} letter="N" press={() => q.answer(false)} />
           {current.value?.signature && (
-            <button type="button" class="plain" onClick={() => void paper(t("merchantCopy"), "/v1/sales/" + String(s.sale) + "/receipt?copy=merchant&original=true")}>
-              {t("showSlip")}
-            </button>
+            <Button look="plain" word={w.showSlip} press={() => void paper(t(w.merchantCopy), "/v1/sales/" + String(s.sale) + "/receipt?copy=merchant&original=true")} />
           )}
         </div>
       ) : can ? (
-        <button type="button" class="secondary" disabled={!live.value} onClick={() => void cancel()}>
-          {t("cancel")} <Key of="Esc" />
-        </button>
+        <Button word={w.cancel} off={!live.value} letter="Esc" press={() => void cancel()} />
       ) : (
-        <p class="aside">{t("tooLate")}</p>
+        <p class="aside">{t(w.tooLate)}</p>
       )}
       <p class="aside">
-        {t("number")} <bdi>{numerals(String(s.sale))}</bdi>
+        {t(w.number)} <bdi>{numerals(String(s.sale))}</bdi>
       </p>
     </section>
   );
-}
-
-function PartText({ sale }: { sale: Sale }) {
-  const rest = { minor: sale.amount.minor - sale.approved!.minor, currency: sale.amount.currency };
-  return <p class="prompt-waits">{t("partOf", { part: inWords(sale.approved!), amount: inWords(sale.amount), rest: inWords(rest) })}</p>;
 }

@@ -7,12 +7,13 @@ import { ask } from "../api.ts";
 import { either, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import { latinDigit, parse } from "../money.ts";
-import { at, call, go, model, said } from "../store.ts";
+import { at, call, go, kindWords, model, printer, said } from "../store.ts";
 import type { Kind, Sale } from "../types.ts";
 import { beginWith } from "./entry.tsx";
 import { Icon } from "./icons.tsx";
 import { printCopy, showCopy } from "./outcome.tsx";
-import { exponent, Fact, Latin, masked, Money, numerals, stateWord, taken, toneIcon, verdict, when } from "./parts.tsx";
+import { Button, exponent, Fact, Latin, masked, Money, numerals, stateWord, taken, toneIcon, verdict, when } from "./parts.tsx";
+import * as w from "../words.ts";
 
 /** SaleRow is one payment in a list. */
 export function SaleRow({ sale }: { sale: Sale }) {
@@ -26,7 +27,7 @@ export function SaleRow({ sale }: { sale: Sale }) {
         <span class="row-main">
           <Money of={sale.kind === "balance" && sale.balance ? sale.balance : taken(sale)} />
           <small>
-            {t(sale.kind)} <bdi>{numerals(String(sale.id))}</bdi> · {stateWord(sale)}
+            {t(kindWords[sale.kind])} <bdi>{numerals(String(sale.id))}</bdi> · {stateWord(sale)}
           </small>
         </span>
         <span class="row-end">
@@ -42,19 +43,17 @@ export function SaleRow({ sale }: { sale: Sale }) {
 
 export function Recent() {
   return (
-    <aside class="recent" aria-label={t("recent")}>
-      <h2>{t("recent")}</h2>
-      {model.value.recent.length === 0 ? <p class="aside">{t("none")}</p> : <ul class="rows">{model.value.recent.slice(0, 8).map((s) => <SaleRow key={s.id} sale={s} />)}</ul>}
-      <button type="button" class="plain" onClick={() => go("sales")}>
-        {t("all")}
-      </button>
+    <aside class="recent" aria-label={t(w.recent)}>
+      <h2>{t(w.recent)}</h2>
+      {model.value.recent.length === 0 ? <p class="aside">{t(w.none)}</p> : <ul class="rows">{model.value.recent.slice(0, 8).map((s) => <SaleRow key={s.id} sale={s} />)}</ul>}
+      <Button look="plain" word={w.all} press={() => go("sales")} />
     </aside>
   );
 }
 
 type By = "amount" | "pan" | "reference" | "id" | "rrn" | "stan" | "auth";
-const bys: [By, Word][] = [["amount", "byAmount"], ["pan", "byCard"], ["reference", "byReference"], ["id", "byNumber"], ["rrn", "byRRN"], ["stan", "bySTAN"], ["auth", "byAuth"]];
-const states: [string, Word][] = [["Approved", "approved"], ["Declined", "declined"], ["Cancelled", "cancelled"], ["Reversed", "reversed"]];
+const bys: [By, Word][] = [["amount", w.byAmount], ["pan", w.byCard], ["reference", w.byReference], ["id", w.byNumber], ["rrn", w.byRRN], ["stan", w.bySTAN], ["auth", w.byAuth]];
+const states: [string, Word][] = [["Approved", w.approved], ["Declined", w.declined], ["Cancelled", w.cancelled], ["Reversed", w.reversed]];
 const kindList: Kind[] = ["sale", "refund", "void", "preauth", "increment", "completion", "balance", "forced"];
 
 interface Found {
@@ -96,11 +95,11 @@ export function SalesView() {
   const r = results.value;
   const list = r?.sales ?? model.value.recent;
   return (
-    <section class="page" aria-label={t("sales")}>
-      <h1>{t("sales")}</h1>
+    <section class="page" aria-label={t(w.sales)}>
+      <h1>{t(w.sales)}</h1>
       <form class="search" role="search" onSubmit={search}>
         <label>
-          <span>{t("searchBy")}</span>
+          <span>{t(w.searchBy)}</span>
           <select name="by">
             {bys.map(([value, word]) => (
               <option key={value} value={value}>
@@ -110,21 +109,21 @@ export function SalesView() {
           </select>
         </label>
         <label>
-          <span>{t("searchValue")}</span>
+          <span>{t(w.searchValue)}</span>
           <input name="value" type="text" autocomplete="off" dir="auto" maxLength={64} aria-invalid={wrong.value} />
         </label>
         <label>
-          <span>{t("from")}</span>
+          <span>{t(w.fromDay)}</span>
           <input name="from" type="date" />
         </label>
         <label>
-          <span>{t("to")}</span>
+          <span>{t(w.toDay)}</span>
           <input name="to" type="date" />
         </label>
         <label>
-          <span>{t("state")}</span>
+          <span>{t(w.state)}</span>
           <select name="state">
-            <option value="">{t("any")}</option>
+            <option value="">{t(w.any)}</option>
             {states.map(([value, word]) => (
               <option key={value} value={value}>
                 {t(word)}
@@ -133,34 +132,32 @@ export function SalesView() {
           </select>
         </label>
         <label>
-          <span>{t("kind")}</span>
+          <span>{t(w.kind)}</span>
           <select name="kind">
-            <option value="">{t("any")}</option>
+            <option value="">{t(w.any)}</option>
             {kindList.map((k) => (
               <option key={k} value={k}>
-                {t(k)}
+                {t(kindWords[k])}
               </option>
             ))}
           </select>
         </label>
         <button type="submit" class="primary">
-          {t("find")}
+          {t(w.find)}
         </button>
         {r && (
           <button type="reset" class="secondary" onClick={() => (results.value = null)}>
-            {t("reset")}
+            {t(w.reset)}
           </button>
         )}
       </form>
       <div role="status">
-        {wrong.value && <p class="aside">{t("nothingFound")}</p>}
-        {list.length === 0 && <p class="aside">{t(r ? "nothingFound" : "none")}</p>}
+        {wrong.value && <p class="aside">{t(w.nothingFound)}</p>}
+        {list.length === 0 && <p class="aside">{t(r ? w.nothingFound : w.none)}</p>}
       </div>
       <ul class="rows wide">{list.map((s) => <SaleRow key={s.id} sale={s} />)}</ul>
       {(r ? r.next > 0 : list.length >= 20) && (
-        <button type="button" class="secondary" onClick={() => void look(r?.query ?? "", r ? r.next : list.at(-1)!.id)}>
-          {t("nextPage")}
-        </button>
+        <Button word={w.nextPage} press={() => void look(r?.query ?? "", r ? r.next : list.at(-1)!.id)} />
       )}
     </section>
   );
@@ -186,11 +183,9 @@ function SaleView({ id }: { id: number }) {
   const got = one.value?.id === id ? one.value : null;
   const sale = got?.sale ?? fromStream;
   return (
-    <section class="page" aria-label={t("sales")}>
-      <button type="button" class="plain" onClick={() => go("sales")}>
-        {t("all")}
-      </button>
-      {sale ? <SaleWhole sale={sale} why={got?.why ?? null} /> : <p role="status">{got ? t("ofNone") : t("lookingUp")}</p>}
+    <section class="page" aria-label={t(w.sales)}>
+      <Button look="plain" word={w.all} press={() => go("sales")} />
+      {sale ? <SaleWhole sale={sale} why={got?.why ?? null} /> : <p role="status">{got ? t(w.ofNone) : t(w.lookingUp)}</p>}
     </section>
   );
 }
@@ -202,19 +197,19 @@ function SaleWhole({ sale, why }: { sale: Sale; why: Why | null }) {
   return (
     <>
       <h1 class={"sale-title " + v.tone}>
-        <Icon name={toneIcon[v.tone]} /> {t(sale.kind)} <bdi>{numerals(String(sale.id))}</bdi>: {stateWord(sale)}
+        <Icon name={toneIcon[v.tone]} /> {t(kindWords[sale.kind])} <bdi>{numerals(String(sale.id))}</bdi>: {stateWord(sale)}
       </h1>
       <Money of={sale.kind === "balance" && sale.balance ? sale.balance : taken(sale)} class="huge" />
       <p>
         {either(sale.outcome?.happened, sale.outcome?.happened_ar)} {either(sale.outcome?.do, sale.outcome?.do_ar)}
       </p>
       <div class="choices">
-        <button type="button" class="primary" onClick={() => void printCopy(sale, "customer")}>{t("print")}: {t("customerCopy")}</button>
-        <button type="button" class="secondary" onClick={() => showCopy(sale, "customer")}>{t("show")}: {t("customerCopy")}</button>
-        <button type="button" class="secondary" onClick={() => showCopy(sale, "merchant")}>{t("show")}: {t("merchantCopy")}</button>
+        {printer.value && <button type="button" class="primary" onClick={() => void printCopy(sale, "customer")}>{t(w.print)}: {t(w.customerCopy)}</button>}
+        <button type="button" class="secondary" onClick={() => showCopy(sale, "customer")}>{t(w.show)}: {t(w.customerCopy)}</button>
+        <button type="button" class="secondary" onClick={() => showCopy(sale, "merchant")}>{t(w.show)}: {t(w.merchantCopy)}</button>
         {follow.map((k) => (
           <button type="button" key={k} class="secondary" onClick={() => beginWith(k, sale)}>
-            {t(k)}
+            {t(kindWords[k])}
           </button>
         ))}
       </div>
@@ -226,26 +221,26 @@ function SaleWhole({ sale, why }: { sale: Sale; why: Why | null }) {
 
 function SaleFacts({ sale }: { sale: Sale }) {
   const codes: [Word, string | number | undefined][] = [
-    ["authCode", sale.auth], ["rrn", sale.rrn], ["stan", sale.stan], ["rc", sale.rc], ["batch", sale.batch], ["reference", sale.reference], ["by", sale.by], ["hostText", sale.host_text], ["key", sale.key],
+    [w.authCode, sale.auth], [w.rrn, sale.rrn], [w.stan, sale.stan], [w.rc, sale.rc], [w.batch, sale.batch], [w.reference, sale.reference], [w.by, sale.by], [w.hostText, sale.host_text], [w.orderKey, sale.key],
   ];
   return (
     <dl class="facts">
-      <Fact name="time">
+      <Fact name={w.time}>
         <Latin>{when(sale.updated)}</Latin>
       </Fact>
-      <Fact name="card">{sale.pan ? <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin> : t("noCard")}</Fact>
+      <Fact name={w.card}>{sale.pan ? <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin> : t(w.noCard)}</Fact>
       {sale.tip && (
-        <Fact name="tip">
+        <Fact name={w.tip}>
           <Money of={sale.tip} />
         </Fact>
       )}
       {sale.cashback && (
-        <Fact name="cashback">
+        <Fact name={w.cashback}>
           <Money of={sale.cashback} />
         </Fact>
       )}
       {sale.of && (
-        <Fact name="ofSale">
+        <Fact name={w.ofSale}>
           <button type="button" class="plain" onClick={() => go("sales", sale.of)}>
             <bdi>{numerals(String(sale.of))}</bdi>
           </button>
@@ -265,13 +260,13 @@ function WhyTables({ why }: { why: Why }) {
     <>
       {why.since && why.since.length > 0 && (
         <>
-          <h2>{t("since")}</h2>
+          <h2>{t(w.since)}</h2>
           <ul class="rows">
             {why.since.map((s) => (
               <li key={s.sale}>
                 <button type="button" class="row" onClick={() => go("sales", s.sale)}>
                   <span class="row-main">
-                    {t(s.kind)} <bdi>{numerals(String(s.sale))}</bdi>
+                    {t(kindWords[s.kind])} <bdi>{numerals(String(s.sale))}</bdi>
                   </span>
                   <Money of={s.amount} />
                 </button>
@@ -282,9 +277,9 @@ function WhyTables({ why }: { why: Why }) {
       )}
       <details>
         <summary>
-          {t("why")}: {t("whySteps")}
+          {t(w.why)}: {t(w.whySteps)}
         </summary>
-        <div class="scroll" tabIndex={0} role="region" aria-label={t("whySteps")}>
+        <div class="scroll" tabIndex={0} role="region" aria-label={t(w.whySteps)}>
           <table dir="ltr" lang="en">
             <tbody>
               {why.steps.map((s) => (
@@ -301,7 +296,7 @@ function WhyTables({ why }: { why: Why }) {
         </div>
         {why.why.length > 0 && (
           <>
-            <h3>{t("whyReasons")}</h3>
+            <h3>{t(w.whyReasons)}</h3>
             <ul dir="ltr" lang="en">
               {why.why.map((w) => (
                 <li key={w.bit + w.reason}>

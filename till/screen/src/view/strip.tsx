@@ -7,6 +7,7 @@ import { call, go, live, logIn, me, model, printer, said, sessionChanged, snapsh
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
 import { age, inWords, numerals } from "./parts.tsx";
+import * as w from "../words.ts";
 
 const tick = signal(0); // ages go on while nothing happens
 setInterval(() => tick.value++, 30_000);
@@ -34,27 +35,27 @@ export function Strip() {
   void tick.value;
   const who = me.value?.name && me.value.role ? me.value.name : "";
   return (
-    <header class="strip" aria-label={t("statusBar")}>
+    <header class="strip" aria-label={t(w.statusBar)}>
       <span class="shop">{status.value?.terminal.merchant ?? "Tillway"}</span>
       {s && (
         <>
-          <Chip icon="reader" name={t("reader")} value={t(s.reader.ok ? "ready" : "notReady")} bad={!s.reader.ok} press={() => go("more")} />
-          <Chip icon="host" name={t("host")} value={t(s.host.ok ? "ready" : "notReady")} bad={!s.host.ok} press={() => go("queue")} />
+          <Chip icon="reader" name={t(w.reader)} value={t(s.reader.ok ? w.ready : w.notReady)} bad={!s.reader.ok} press={() => go("more")} />
+          <Chip icon="host" name={t(w.host)} value={t(s.host.ok ? w.ready : w.notReady)} bad={!s.host.ok} press={() => go("queue")} />
           <Chip
-            icon="queue" name={t("queue")} bad={s.parked > 0} press={() => go("queue")}
+            icon="queue" name={t(w.queue)} bad={s.parked > 0} press={() => go("queue")}
             value={queueWords(s)}
           />
-          {p && <Chip icon="printer" name={t("printer")} value={p.waiting ? t("printerWaits", { count: p.waiting }) : t(p.ready ? "ready" : "notReady")} bad={!p.ready} press={() => go("more")} />}
+          {p && <Chip icon="printer" name={t(w.printer)} value={p.waiting ? t(w.printerWaits, { count: p.waiting }) : t(p.ready ? w.ready : w.notReady)} bad={!p.ready} press={() => go("more")} />}
           {s.batch && (
             <Chip
-              icon="batch" name={t("batch") + " " + numerals(String(s.batch.number))} press={() => go("reports")} bad={!!s.batch.warning}
-              value={t("batchState", { count: numerals(String(s.batch.count)), sum: s.batch.sum ? inWords(s.batch.sum) : "0" })}
+              icon="batch" name={t(w.batch) + " " + numerals(String(s.batch.number))} press={() => go("reports")} bad={!!s.batch.warning}
+              value={t(w.batchState, { count: numerals(String(s.batch.count)), sum: s.batch.sum ? inWords(s.batch.sum) : "0" })}
             />
           )}
         </>
       )}
-      {training.value && <Chip icon="school" name={t("trainingMode")} value={t("on")} bad press={() => go("more")} />}
-      <Chip icon="person" name={who || t("nobody")} value={who ? t("logOut") : t("logIn")} press={() => void (who ? logOut() : logInNow())} />
+      {training.value && <Chip icon="school" name={t(w.trainingMode)} value={t(w.on)} bad press={() => go("more")} />}
+      <Chip icon="person" name={who || t(w.nobody)} value={who ? t(w.logOut) : t(w.logIn)} press={() => void (who ? logOut() : logInNow())} />
     </header>
   );
 }
@@ -62,10 +63,10 @@ export function Strip() {
 type Snap = NonNullable<typeof snapshot.value>;
 
 function queueWords(s: Snap): string {
-  if (s.owed + s.parked === 0) return t("queueEmpty");
+  if (s.owed + s.parked === 0) return t(w.queueEmpty);
   const sum = s.owed_sum ? inWords(s.owed_sum) : "";
-  const words = t("queueState", { count: numerals(String(s.owed + s.parked)), sum, age: s.oldest ? age(s.oldest) : "" });
-  return s.parked ? words + " · " + t("parkedCount", { count: numerals(String(s.parked)) }) : words;
+  const words = t(w.queueState, { count: numerals(String(s.owed + s.parked)), sum, age: s.oldest ? age(s.oldest) : "" });
+  return s.parked ? words + " · " + t(w.parkedCount, { count: numerals(String(s.parked)) }) : words;
 }
 
 /** Troubles are the sentences below the strip: each says what is wrong. */
@@ -76,15 +77,15 @@ export function Troubles() {
   const list: { key: string; text: string; bad: boolean }[] = [];
   if (!live.value && m.link !== "login") {
     const time = m.at ? new Date(m.at).toTimeString().slice(0, 8) : "";
-    list.push({ key: "lost", bad: true, text: m.at ? t("lost", { time }) : t(m.link === "connecting" ? "connecting" : "lostFirst") });
+    list.push({ key: "lost", bad: true, text: m.at ? t(w.lost, { time }) : t(m.link === "connecting" ? w.connecting : w.lostFirst) });
   } else if (s) {
-    if (!s.reader.ok) list.push({ key: "reader", bad: true, text: t("unplugged", { cause: s.reader.cause || s.reader.state }) });
-    if (!s.host.ok) list.push({ key: "host", bad: false, text: t("hostDown", { cause: s.host.cause || s.host.state }) });
+    if (!s.reader.ok) list.push({ key: "reader", bad: true, text: t(w.unplugged, { cause: s.reader.cause || s.reader.state }) });
+    if (!s.host.ok) list.push({ key: "host", bad: false, text: t(w.hostDown, { cause: s.host.cause || s.host.state }) });
     for (const w of s.host.warnings ?? []) list.push({ key: w, bad: false, text: w });
-    if (p && !p.ready) list.push({ key: "printer", bad: false, text: t("printerDown", { cause: p.cause ?? "" }) });
+    if (p && !p.ready) list.push({ key: "printer", bad: false, text: t(w.printerDown, { cause: p.cause ?? "" }) });
     if (s.batch?.warning) list.push({ key: "batch", bad: false, text: s.batch.warning });
-    for (const b of s.batch?.settling ?? []) if (b.state === "Disputed") list.push({ key: "b" + String(b.number), bad: true, text: t("disputed", { number: b.number }) });
-    if (s.quarantined) list.push({ key: "rows", bad: true, text: t("quarantined", { count: s.quarantined }) });
+    for (const b of s.batch?.settling ?? []) if (b.state === "Disputed") list.push({ key: "b" + String(b.number), bad: true, text: t(w.disputed, { number: b.number }) });
+    if (s.quarantined) list.push({ key: "rows", bad: true, text: t(w.quarantined, { count: s.quarantined }) });
     if (s.clock) list.push({ key: "clock", bad: true, text: s.clock });
   }
   return (
