@@ -120,10 +120,11 @@ type Sale struct {
 	AuthCode     string `json:"auth,omitempty"` // DE 38
 	HostText     string `json:"host_text,omitempty"`
 
-	Way     Way          `json:"way,omitempty"`    // of an approved one: how
-	TwoStep bool         `json:"two,omitempty"`    // the host was asked for an authorisation; a completion advice takes the money
-	Balance money.Amount `json:"balance,omitzero"` // of a balance inquiry: what is available
-	Twin    SaleID       `json:"twin,omitempty"`   // the same card has paid the same amount a moment ago, in that sale
+	Way      Way          `json:"way,omitempty"`      // of an approved one: how
+	TwoStep  bool         `json:"two,omitempty"`      // the host was asked for an authorisation; a completion advice takes the money
+	Balance  money.Amount `json:"balance,omitzero"`   // of a balance inquiry: what is available
+	Training bool         `json:"training,omitempty"` // played in training mode: never in the journal
+	Twin     SaleID       `json:"twin,omitempty"`     // the same card has paid the same amount a moment ago, in that sale
 
 	Host     string    `json:"host,omitempty"`     // of several, the one that the request went to
 	HostTime time.Time `json:"host_time,omitzero"` // of the answer: the host's DE 12 and 13, beside our own LocalTime

@@ -1,6 +1,12 @@
 package receipt
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+
+	"tillway/money"
+	said "tillway/terminal/words"
+)
 
 // arabic is what a receipt says, in Arabic. Names, numbers, amounts and what a host says are not here: they stay as they are. The words
 // are those of the Gulf's receipts; a native reader has yet to go through them.
@@ -39,6 +45,25 @@ var arabic = map[string]string{
 	"PIN VERIFIED, SIGNATURE TO BE COMPARED": "الرقم السري صحيح، والتوقيع قيد المطابقة", "SIGNATURE TO BE COMPARED": "التوقيع قيد المطابقة",
 	"SIGNATURE NOT ACCEPTED": "لم يُقبل التوقيع", "NO SIGNATURE TAKEN": "لم يؤخذ توقيع", "SIGNATURE": "التوقيع",
 
+	// Training, and what waits for the bank.
+	"TRAINING, NOT A PAYMENT": "تدريب، ليست عملية دفع", "NOTHING WAS CHARGED": "لم يُخصم شيء", "STORED FOR THE BANK AS": "محفوظة للبنك برقم",
+
+	// Reports and proofs.
+	"X REPORT": "تقرير X", "Z REPORT": "تقرير Z", "SETTLEMENT": "التسوية", "OPENED": "فُتحت", "TOTALS FIXED": "ثُبّتت المجاميع", "CLOSED": "أُغلقت",
+	"PRINTED": "طُبعت", "SETTLED BY": "أجرى التسوية", "ALL CARDS": "كل البطاقات", "OTHER CARDS": "بطاقات أخرى", "NET": "الصافي",
+	"TIPS IN THEM": "منها إكراميات", "CASH BACK IN THEM": "منها نقداً", "JOURNAL": "السجل", "BANK": "البنك", "AT THE BANK": "لدى البنك",
+	"*** NOT THE SAME ***": "*** غير متطابقة ***", "WHAT DIFFERED": "ما كان مختلفاً", "WHAT DIFFERS": "ما يختلف", "NOT AT THE BANK": "ليست لدى البنك",
+	"NOT AT THE BANK YET": "لم تصل إلى البنك بعد", "CLOSED IN BALANCE": "أُغلقت متطابقة", "CLOSED BY HAND": "أُغلقت يدوياً",
+	"CLOSED, NOT IN BALANCE": "أُغلقت غير متطابقة", "NOT CLOSED: THE BANK DIFFERS": "لم تُغلق: البنك يختلف", "NOT CLOSED YET": "لم تُغلق بعد",
+	"NOT SETTLED": "لم تُسوَّ", "NOTHING IS RESET": "لم يُصفَّر شيء",
+	"The batch stays open: pos settle closes it": "تبقى الدفعة مفتوحة: تُغلقها التسوية",
+	"Before the upload the bank had:":            "قبل الإرسال كان لدى البنك:",
+	"the terminal: the daily cut-off":            "الجهاز: موعد الإغلاق اليومي",
+	"The bank had other totals. It was sent the batch, payment by payment, and has the same now.": "كانت لدى البنك مجاميع أخرى. أُرسلت إليه الدفعة عملية عملية، ولديه الآن المجاميع نفسها.",
+
+	// The kernel's slip.
+	"EMV KERNEL": "نواة EMV", "RELEASE": "الإصدار", "KERNEL": "النواة", "VERSION": "النسخة", "CHECKSUM (SHA-256)": "البصمة (SHA-256)",
+
 	// Copies.
 	"*** DUPLICATE ***": "*** نسخة مكررة ***", "CUSTOMER COPY": "نسخة العميل", "MERCHANT COPY": "نسخة التاجر",
 	"Please keep this receipt": "يرجى الاحتفاظ بالإيصال",
@@ -65,8 +90,9 @@ var arabic = map[string]string{
 	"What has become of it since cannot be read: call support.":                                                                            "لا يمكن قراءة ما آلت إليه العملية: اتصل بالدعم.",
 }
 
-// inArabic is what a text of a receipt is in Arabic, empty where it has none.
-func inArabic(s string) string {
+// inArabic is what a text of a receipt is in Arabic, empty where it has none. What is not a receipt's own is a sentence of the terminal's.
+func inArabic(s string, d money.Digits) string {
+	s = strings.TrimSpace(s)
 	if s == "" {
 		return ""
 	}
@@ -74,7 +100,7 @@ func inArabic(s string) string {
 		return a
 	}
 	if amount, ok := strings.CutPrefix(s, "CHARGED "); ok {
-		return "خُصم " + amount
+		return amounts("خُصم \u2066"+amount+"\u2069", d)
 	}
 	if kind, ok := strings.CutPrefix(s, "OF "); ok {
 		if a, ok := arabic[kind]; ok {
@@ -86,5 +112,40 @@ func inArabic(s string) string {
 			return a + " " + number
 		}
 	}
+	if a, whole := said.Arabic(s); whole {
+		return amounts(a, d)
+	}
 	return ""
+}
+
+var isolatedAmount = regexp.MustCompile("\u2066([A-Z]{3}) (-?[0-9]+(?:\\.[0-9]+)?)\u2069")
+
+// amounts are written as Arabic has them, where a sentence holds them as English does.
+func amounts(s string, d money.Digits) string {
+	return isolatedAmount.ReplaceAllStringFunc(s, func(found string) string {
+		m := isolatedAmount.FindStringSubmatch(found)
+		c, err := money.ByCode(m[1])
+		if err != nil {
+			return found
+		}
+		number, below := strings.CutPrefix(m[2], "-")
+		a, err := money.Parse(number, c)
+		if err != nil {
+			return found
+		}
+		if below {
+			a.Minor = -a.Minor
+		}
+		return a.FormatArabic(d)
+	})
+}
+
+// entryArabic is how a card was read, in Arabic.
+func entryArabic(entry string) string {
+	plain, test := strings.CutSuffix(entry, ", TEST")
+	a := arabic[plain]
+	if a != "" && test {
+		a += "، تجربة"
+	}
+	return a
 }

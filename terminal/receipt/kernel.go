@@ -34,33 +34,20 @@ func DrawKernel(k Kernel, header Header, merchantID, terminalID, release string,
 	}
 }
 
-// Text lays the slip out as Receipt.Text does.
-func (s KernelSlip) Text(width int) string { return text(s.page(), width) }
-
-// HTML lays the slip out as Receipt.HTML does.
-func (s KernelSlip) HTML() string { return document("Kernel", s.page()) }
-
 func (s KernelSlip) page() []block {
-	p := []block{{kind: big, text: s.Merchant.Name}}
-	for _, l := range s.Merchant.Location {
-		p = append(p, block{kind: centre, text: l})
-	}
-	p = append(
-		p,
-		block{pair, "MERCHANT", s.MerchantID},
-		block{pair, "TERMINAL", s.TerminalID},
-		block{kind: rule},
+	p := append(
+		head(s.Merchant, s.MerchantID, s.TerminalID),
 		block{kind: big, text: "EMV KERNEL"},
-		block{pair, "DATE", s.Time.Format("2006-01-02")},
-		block{pair, "TIME", s.Time.Format("15:04:05")},
-		block{pair, "RELEASE", s.Release},
-		block{pair, "KERNEL", strings.ToUpper(s.Kernel.Name)},
-		block{pair, "VERSION", s.Kernel.Version},
+		of("DATE", s.Time.Format("2006-01-02")),
+		of("TIME", s.Time.Format("15:04:05")),
+		of("RELEASE", s.Release),
+		of("KERNEL", strings.ToUpper(s.Kernel.Name)),
+		of("VERSION", s.Kernel.Version),
 		block{kind: rule},
 		block{kind: centre, text: "CHECKSUM (SHA-256)"},
 	)
 	for _, group := range groups(s.Kernel.Checksum) {
-		p = append(p, block{kind: centre, text: group})
+		p = append(p, block{kind: centre, text: group, raw: true})
 	}
 	return append(p, block{kind: rule})
 }

@@ -1,19 +1,12 @@
 package receipt
 
 import (
-	"html"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"tillway/money"
 	"tillway/terminal"
-)
-
-// Widths that Text takes: columns of the printer's normal font. 42 and 48 are those of 80 mm paper, 32 of 58 mm.
-const (
-	MinWidth     = 24
-	DefaultWidth = 42
-	MaxWidth     = 96
 )
 
 // kind is how one block is laid out.
@@ -34,24 +27,67 @@ const (
 type block struct {
 	kind        kind
 	label, text string
+	strong      bool // a pair that is to be seen first
+
+	// What a table cannot know: an amount, a count, a name. Empty: the label, and the text of all but a pair, are looked up.
+	labelArabic, textArabic string
+
+	both string // the text in one, for a page in both languages; empty: one beside the other
+	raw  bool   // somebody else's words, which have no Arabic: the shop's, the card's, the host's
 }
+
+// of is a pair whose value is the same in every language.
+func of(label, text string) block { return block{kind: pair, label: label, text: text} }
+
+// sum is a pair whose value is an amount.
+func sum(label string, a money.Amount, d money.Digits) block {
+	b := of(label, a.Format())
+	b.textArabic = a.FormatArabic(d)
+	if symbol := a.Currency.ArabicSymbol(); symbol != a.Currency.Code {
+		b.both = b.text + " / " + b.textArabic
+		if d != money.ArabicIndic { // the same digits twice say nothing
+			b.both = b.text + " \u2067" + symbol + "\u2069"
+		}
+	} else if d != money.ArabicIndic {
+		b.both = b.text
+	}
+	return b
+}
+
+// head is the shop and its numbers, above every paper.
+func head(h Header, merchantID, terminalID string) []block {
+	p := []block{{kind: big, text: h.Name, textArabic: h.NameArabic, raw: true}}
+	for i, l := range h.Location {
+		b := block{kind: centre, text: l, raw: true}
+		if i < len(h.LocationArabic) {
+			b.textArabic = h.LocationArabic[i]
+		}
+		p = append(p, b)
+	}
+	for _, b := range []block{of("MERCHANT", merchantID), of("TERMINAL", terminalID)} {
+		if b.text != "" {
+			p = append(p, b)
+		}
+	}
+	return append(p, block{kind: rule})
+}
+
+// trainingMark is what nobody may take for a payment.
+const trainingMark = "TRAINING, NOT A PAYMENT"
 
 // page is the receipt from top to bottom: what Text and HTML lay out. Both show the same, in the same order.
 func (r Receipt) page() []block {
-	var p []block
+	p := head(r.Merchant, r.MerchantID, r.TerminalID)
 	add := func(k kind, text string) { p = append(p, block{kind: k, text: text}) }
 	both := func(label, text string) {
 		if text != "" {
-			p = append(p, block{pair, label, text})
+			p = append(p, of(label, text))
 		}
 	}
-	add(big, r.Merchant.Name)
-	for _, l := range r.Merchant.Location {
-		add(centre, l)
+	if r.Training {
+		add(big, trainingMark)
+		add(rule, "")
 	}
-	both("MERCHANT", r.MerchantID)
-	both("TERMINAL", r.TerminalID)
-	add(rule, "")
 	if r.Duplicate {
 		add(big, "*** DUPLICATE ***")
 		add(rule, "")
@@ -71,7 +107,7 @@ func (r Receipt) page() []block {
 	add(bar, "")
 	after := len(p)
 	for _, l := range r.Later {
-		both(l.Type+" "+l.Sale.String(), l.Amount.Format())
+		p = append(p, sum(l.Type+" "+l.Sale.String(), l.Amount, r.Merchant.Digits))
 	}
 	if r.Unknown {
 		add(words, "What has become of it since cannot be read: call support.")
@@ -83,12 +119,15 @@ func (r Receipt) page() []block {
 		add(words, r.Advice)
 	}
 	if r.HostText != "" {
-		add(centre, r.HostText)
+		p = append(p, block{kind: centre, text: r.HostText, raw: true})
 	}
 	if len(p) > after {
 		add(rule, "")
 	}
 	p = append(p, r.details()...)
+	if r.Training {
+		add(big, trainingMark)
+	}
 	if r.Copy == Merchant {
 		add(big, "MERCHANT COPY")
 	} else {
@@ -109,15 +148,15 @@ func (r Receipt) about() []block {
 	}
 	o := r.Original
 	if o == nil {
-		return []block{{pair, label, r.Of.String()}}
+		return []block{of(label, r.Of.String())}
 	}
 	if label == "OF TRANSACTION" {
 		label = "OF " + o.Type
 	}
-	p = append(p, block{pair, label, r.Of.String()}, block{pair, "ON", o.Time.Format("2006-01-02 15:04:05")})
+	p = append(p, of(label, r.Of.String()), of("ON", o.Time.Format("2006-01-02 15:04:05")))
 	for _, l := range []struct{ label, text string }{{"ITS RRN", o.RRN}, {"ITS STAN", o.STAN}, {"ITS INVOICE", o.Invoice}, {"ITS AUTH CODE", o.AuthCode}} {
 		if l.text != "" {
-			p = append(p, block{pair, l.label, l.text})
+			p = append(p, of(l.label, l.text))
 		}
 	}
 	return p
@@ -126,10 +165,11 @@ func (r Receipt) about() []block {
 // amounts are what was asked for and of what it is made up, what was approved and what is left.
 func (r Receipt) amounts() []block {
 	var p []block
-	both := func(label string, a money.Amount) { p = append(p, block{pair, label, a.Format()}) }
+	both := func(label string, a money.Amount) { p = append(p, sum(label, a, r.Merchant.Digits)) }
 	if r.Kind == terminal.KindBalance {
 		if r.Balance.Currency.Code != "" {
 			both("AVAILABLE", r.Balance)
+			p[0].strong = true
 		}
 		return p
 	}
@@ -151,6 +191,7 @@ func (r Receipt) amounts() []block {
 		}
 	}
 	both(label, r.Amount)
+	p[len(p)-1].strong = true
 	if r.Approved.Minor > 0 {
 		both("APPROVED", r.Approved)
 	}
@@ -165,7 +206,7 @@ func (r Receipt) details() []block {
 	var p []block
 	both := func(label, text string) {
 		if text != "" {
-			p = append(p, block{pair, label, text})
+			p = append(p, of(label, text))
 		}
 	}
 	if c := r.Card; c != nil {
@@ -176,10 +217,13 @@ func (r Receipt) details() []block {
 		}
 		both("NUMBER", c.PAN)
 		both("AID", c.AID)
-		both("ENTRY", c.Entry)
+		p = append(p, block{kind: pair, label: "ENTRY", text: c.Entry, textArabic: entryArabic(c.Entry)})
 		if c.Verification != "" {
 			p = append(p, block{kind: centre, text: c.Verification})
 		}
+	}
+	if r.Stored != 0 {
+		both("STORED FOR THE BANK AS", strconv.FormatInt(r.Stored, 10))
 	}
 	both("AUTH CODE", r.AuthCode)
 	both("RESPONSE", r.ResponseCode)
@@ -200,157 +244,6 @@ func (r Receipt) details() []block {
 		p = append(p, block{kind: signing, text: "SIGNATURE"}, block{kind: rule})
 	}
 	return p
-}
-
-// Text lays the receipt out in columns of a fixed font, lines ended by LF. A width outside MinWidth to MaxWidth becomes
-// the nearest of the two; 0 is DefaultWidth.
-func (r Receipt) Text(width int) string { return text(r.page(), width) }
-
-func text(page []block, width int) string {
-	width = columns(width)
-	var b strings.Builder
-	for _, k := range page {
-		for _, l := range k.lines(width) {
-			b.WriteString(strings.TrimRight(l, " "))
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
-}
-
-func columns(width int) int {
-	if width == 0 {
-		width = DefaultWidth
-	}
-	return min(max(width, MinWidth), MaxWidth)
-}
-
-func (k block) lines(width int) []string {
-	switch k.kind {
-	case rule:
-		return []string{strings.Repeat("-", width)}
-	case bar:
-		return []string{strings.Repeat("=", width)}
-	case gap:
-		return []string{""}
-	case signing:
-		return []string{"", "", "X " + strings.Repeat("_", width-2), k.text}
-	case words:
-		return wrap(k.text, width)
-	case pair:
-		return pairLines(k.label, k.text, width)
-	case centre, big:
-		lines := wrap(k.text, width)
-		for i, l := range lines {
-			lines[i] = strings.Repeat(" ", (width-len([]rune(l)))/2) + l
-		}
-		return lines
-	}
-	return nil
-}
-
-func pairLines(label, value string, width int) []string {
-	l, v := len([]rune(label)), len([]rune(value))
-	if l+1+v <= width {
-		return []string{label + strings.Repeat(" ", width-l-v) + value}
-	}
-	out := []string{label}
-	for _, w := range wrap(value, width-2) {
-		out = append(out, strings.Repeat(" ", width-len([]rune(w)))+w)
-	}
-	return out
-}
-
-// bracketed joins what stands in brackets to one word, such as "(code 55)", where it fits a line: a line that is "55)" alone
-// reads badly.
-func bracketed(words []string, width int) []string {
-	var out []string
-	for i := 0; i < len(words); i++ {
-		if strings.HasPrefix(words[i], "(") {
-			for end := i; end < len(words); end++ {
-				if whole := strings.Join(words[i:end+1], " "); strings.HasSuffix(words[end], ")") && len([]rune(whole)) <= width {
-					words[end] = whole
-					i = end
-					break
-				}
-			}
-		}
-		out = append(out, words[i])
-	}
-	return out
-}
-
-// wrap breaks at spaces; a word longer than the line is cut.
-func wrap(text string, width int) []string {
-	if len([]rune(text)) <= width {
-		return []string{text}
-	}
-	var out []string
-	var cur []rune
-	flush := func() {
-		if len(cur) > 0 {
-			out = append(out, string(cur))
-			cur = nil
-		}
-	}
-	for _, word := range bracketed(strings.Fields(text), width) {
-		w := []rune(word)
-		if len(cur) > 0 && len(cur)+1+len(w) > width {
-			flush()
-		}
-		if len(cur) > 0 {
-			cur = append(cur, ' ')
-		}
-		cur = append(cur, w...)
-		for len(cur) > width {
-			out = append(out, string(cur[:width]))
-			cur = cur[width:]
-		}
-	}
-	flush()
-	return out
-}
-
-const style = `body{margin:0;background:#fff;color:#000;font:15px/1.35 system-ui,sans-serif}
-main{max-width:24em;margin:0 auto;padding:1em}p{margin:.15em 0}.c,.b{text-align:center}.b{font-size:1.35em;font-weight:700}
-.p{display:flex;justify-content:space-between;gap:1em}.p bdi{text-align:right;overflow-wrap:anywhere}
-hr{border:0;border-top:1px dashed #000;margin:.6em 0}.s{margin-top:3em;border-top:1px solid #000}`
-
-// HTML lays the receipt out as one page of its own: no script, nothing loaded, every value escaped and isolated so that
-// it cannot turn the line around.
-func (r Receipt) HTML() string { return document("Receipt "+r.Sale.String(), r.page()) }
-
-func document(title string, page []block) string {
-	var b strings.Builder
-	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
-	b.WriteString(`<meta name="viewport" content="width=device-width,initial-scale=1">`)
-	b.WriteString("<title>" + html.EscapeString(title) + "</title>\n<style>" + style + "</style></head>\n<body><main>\n")
-	for _, k := range page {
-		b.WriteString(k.html())
-	}
-	b.WriteString("</main></body></html>\n")
-	return b.String()
-}
-
-func (k block) html() string {
-	text, label := "<bdi>"+html.EscapeString(k.text)+"</bdi>", html.EscapeString(k.label)
-	switch k.kind {
-	case rule, bar:
-		return "<hr>\n"
-	case gap:
-		return "<p>&nbsp;</p>\n"
-	case signing:
-		return `<p class="s">` + text + "</p>\n"
-	case words:
-		return "<p>" + text + "</p>\n"
-	case pair:
-		return `<p class="p"><span>` + label + "</span>" + text + "</p>\n"
-	case centre:
-		return `<p class="c">` + text + "</p>\n"
-	case big:
-		return `<p class="b">` + text + "</p>\n"
-	}
-	return ""
 }
 
 // line makes text from card, host or shop fit to print: one line, no control characters (a printer would obey them),
@@ -376,7 +269,7 @@ func line(s string) string {
 }
 
 func clean(h Header) Header {
-	c := Header{Name: line(h.Name), Zone: h.Zone, NameArabic: line(h.NameArabic)}
+	c := Header{Name: line(h.Name), Zone: h.Zone, Digits: h.Digits, NameArabic: line(h.NameArabic)}
 	for _, l := range h.LocationArabic {
 		c.LocationArabic = append(c.LocationArabic, line(l))
 	}

@@ -3,6 +3,8 @@ package receipt
 import (
 	"strings"
 	"unicode"
+
+	"tillway/money"
 )
 
 // Line is one line of a receipt for a cash register that prints it itself: a stable key for programs, a name for people, and a value
@@ -32,6 +34,7 @@ func (r Receipt) Lines(in Language) []Line {
 		l := Line{Key: r.lineKey(i, b), Name: name, Value: value, Bold: b.Layout == Big}
 		if in == Arabic {
 			l = l.arabic(b)
+			l.Name, l.Value = money.Plain(l.Name), money.Plain(l.Value)
 		}
 		all = append(all, l)
 	}

@@ -1,8 +1,8 @@
 // Package receipt draws a transaction's receipt. It is a pure function of its record and the merchant's header, so a
 // reprint tells the same as the first print, and besides what has become of it since. A Receipt is a model; Text and HTML lay it out, JSON is the model itself.
 //
-// No copy shows more of the card number than its last four digits, and none its expiry date. Text and HTML are English; Page has
-// the Arabic beside it. It prints nothing itself and keeps nothing.
+// No copy shows more of the card number than its last four digits, and none its expiry date. Every form is in English,
+// in Arabic or in both; Page has both beside each other, for media that lay it out themselves. It prints nothing itself and keeps nothing.
 // Sources: the schemes' published minimum receipt requirements (merchant and terminal, amount with currency, AID and
 // application name, cardholder verification, truncated PAN, no expiry date; a failed attempt carries its reason); EMV
 // 4.4 Book 4, 11.1 (application preferred name before label; the kernel has chosen already).
@@ -28,6 +28,8 @@ type Header struct {
 	Name     string         `json:"name"`
 	Location []string       `json:"location"`
 	Zone     *time.Location `json:"-"` // of the printed time; nil: as the record has it
+
+	Digits money.Digits `json:"-"` // of amounts and counts in Arabic; empty: Latin
 
 	NameArabic     string   `json:"name_arabic,omitempty"` // for pages in Arabic; empty: there is none
 	LocationArabic []string `json:"location_arabic,omitempty"`
@@ -61,6 +63,8 @@ type Receipt struct {
 	MerchantID string `json:"mid"`
 	TerminalID string `json:"tid"`
 
+	Training bool `json:"training,omitempty"` // played: no card was charged and no bank was asked
+
 	Sale      terminal.SaleID `json:"sale"`
 	Kind      terminal.Kind   `json:"kind"`
 	Type      string          `json:"type"` // "SALE", "REFUND", …
@@ -91,6 +95,7 @@ type Receipt struct {
 
 	Card *Card `json:"card,omitempty"` // nil when no card was read
 
+	Stored       int64  `json:"stored,omitempty"` // of one that the bank is told of later: its number among what waits (pos queue); AsStored fills it in
 	ResponseCode string `json:"rc,omitempty"`
 	AuthCode     string `json:"auth,omitempty"`
 	RRN          string `json:"rrn,omitempty"`
@@ -136,7 +141,7 @@ func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Recei
 		return Receipt{}, fmt.Errorf("sale %s: %w: a receipt comes when it has ended", sale.ID, ErrNotFinal)
 	}
 	r := Receipt{
-		Copy: copied, Duplicate: duplicate, Merchant: clean(header),
+		Copy: copied, Duplicate: duplicate, Training: sale.Training, Merchant: clean(header),
 		MerchantID: line(sale.MerchantID), TerminalID: line(sale.TerminalID),
 		Sale: sale.ID, Kind: sale.Kind, Type: wordsOf(sale.Kind).title, Time: when(sale, header.Zone),
 		Amount: sale.Amount, Tip: sale.Tip, Cashback: sale.Cashback, Reference: line(sale.Reference), Of: sale.Of,
@@ -146,6 +151,9 @@ func Draw(sale terminal.Sale, header Header, copied Copy, duplicate bool) (Recei
 		Card: card(sale), Chip: chip(sale.Tags),
 	}
 	r.verdict(sale)
+	if r.Training {
+		r.Charged, r.Statement = false, "NOTHING WAS CHARGED"
+	}
 	return r, nil
 }
 
@@ -158,6 +166,14 @@ func (r Receipt) About(of terminal.Sale) Receipt {
 	r.Original = &Original{
 		Type: wordsOf(of.Kind).title, Time: when(of, r.Merchant.Zone), RRN: line(of.RRN), STAN: number(of.STAN),
 		Invoice: number(of.Invoice), AuthCode: line(of.AuthCode),
+	}
+	return r
+}
+
+// AsStored is the receipt with the number under which the terminal keeps it for the bank; of one that the bank decided there is none.
+func (r Receipt) AsStored(debt int64) Receipt {
+	if r.Done && (r.Way == terminal.WayOffline || r.Way == terminal.WayDeferred || r.Way == terminal.WayVoice) {
+		r.Stored = debt
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -61,12 +62,6 @@ func batchVerdict(p terminal.Proof) string {
 	return "NOT SETTLED"
 }
 
-// Text lays the slip out as Receipt.Text does.
-func (s BatchSlip) Text(width int) string { return text(s.page(), width) }
-
-// HTML lays the slip out as Receipt.HTML does.
-func (s BatchSlip) HTML() string { return document(s.title(), s.page()) }
-
 func (s BatchSlip) title() string {
 	if s.settled {
 		return "SETTLEMENT"
@@ -75,27 +70,20 @@ func (s BatchSlip) title() string {
 }
 
 func (s BatchSlip) page() []block {
-	p := []block{{kind: big, text: s.Merchant.Name}}
-	for _, l := range s.Merchant.Location {
-		p = append(p, block{kind: centre, text: l})
-	}
 	b := s.Report.Proof.Batch
-	p = append(
-		p,
-		block{pair, "MERCHANT", s.MerchantID}, block{pair, "TERMINAL", s.TerminalID}, block{kind: rule},
-		block{kind: big, text: s.title()},
-		block{pair, "BATCH", fmt.Sprintf("%06d", b.Number)},
-	)
+	p := append(head(s.Merchant, s.MerchantID, s.TerminalID), block{kind: big, text: s.title()}, of("BATCH", fmt.Sprintf("%06d", b.Number)))
 	for _, t := range []struct {
 		label string
 		at    time.Time
 	}{{"OPENED", b.Opened}, {"TOTALS FIXED", b.Fixed}, {"CLOSED", b.Closed}, {"PRINTED", s.Time}} {
 		if !t.at.IsZero() {
-			p = append(p, block{pair, t.label, s.clock(t.at)})
+			p = append(p, of(t.label, s.clock(t.at)))
 		}
 	}
 	if b.By != "" {
-		p = append(p, block{pair, "SETTLED BY", line(b.By)})
+		by := of("SETTLED BY", line(b.By))
+		by.textArabic = inArabic(by.text, s.Merchant.Digits)
+		p = append(p, by)
 	}
 	p = append(p, block{kind: rule})
 	if s.settled {
@@ -110,13 +98,14 @@ func (s BatchSlip) page() []block {
 		}
 		p = append(p, block{kind: bar}, block{kind: big, text: s.Verdict}, block{kind: bar})
 		if b.Code != "" {
-			p = append(p, block{pair, "RESPONSE", line(b.Code)})
+			p = append(p, of("RESPONSE", line(b.Code)))
 		}
 		if why := line(b.Reason); why != "" && s.Report.Proof.Result != terminal.ProofBalanced {
 			p = append(p, block{kind: words, text: sentence(why)})
 		}
 		if b.Note != "" {
-			p = append(p, block{kind: words, text: "Note: " + sentence(b.Note)})
+			note := sentence(b.Note)
+			p = append(p, block{kind: words, text: "Note: " + note, textArabic: "ملاحظة: \u2068" + note + "\u2069", raw: true})
 		}
 		return p
 	}
@@ -130,43 +119,60 @@ func (s BatchSlip) clock(t time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-func (s BatchSlip) amount(minor int64) string {
-	return money.New(minor, s.Report.Proof.Batch.Currency).Format()
+func (s BatchSlip) amount(label string, minor int64) block {
+	return sum(label, money.New(minor, s.Report.Proof.Batch.Currency), s.Merchant.Digits)
 }
 
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "S"
+// noun is what a report counts.
+type noun struct{ one, many, arabic string }
+
+var (
+	salesNoun   = noun{"SALE", "SALES", "المشتريات"}
+	refundsNoun = noun{"REFUND", "REFUNDS", "الاستردادات"}
+	voidsNoun   = noun{"VOID", "VOIDS", "الإلغاءات"}
+	heldNoun    = noun{"HELD, NOT TAKEN", "HELD, NOT TAKEN", "محجوز لم يُسحب"}
+)
+
+// counted is a pair that counts something and says what it comes to.
+func (s BatchSlip) counted(n int, what noun, minor int64) block {
+	word := what.many
+	if n == 1 {
+		word = what.one
 	}
-	return fmt.Sprintf("%d %s", n, what)
+	b := s.amount(fmt.Sprintf("%d %s", n, word), minor)
+	b.labelArabic = what.arabic + ": " + s.number(n)
+	return b
 }
+
+func (s BatchSlip) number(n int) string { return s.Merchant.Digits.Number(strconv.Itoa(n)) }
 
 // totals are a report's lines: a block for each scheme, then all of them.
 func (s BatchSlip) totals() []block {
 	var p []block
 	for _, l := range s.Report.Proof.Lines {
-		p = append(p, block{kind: centre, text: scheme(l.Scheme)})
+		p = append(p, scheme(l.Scheme))
 		p = append(p, s.line(l.Journal)...)
 		p = append(p, block{kind: rule})
 	}
 	p = append(p, block{kind: big, text: "ALL CARDS"})
 	p = append(p, s.line(s.Report.Proof.Total.Journal)...)
-	p = append(p, block{pair, "NET", s.amount(s.Report.Proof.Total.Journal.Net())}, block{kind: rule})
+	net := s.amount("NET", s.Report.Proof.Total.Journal.Net())
+	net.strong = true
+	p = append(p, net, block{kind: rule})
 	t, before := s.Report.Tally, len(p)
 	if t.Voids > 0 {
-		p = append(p, block{pair, counted(t.Voids, "VOID"), s.amount(t.VoidsSum)})
+		p = append(p, s.counted(t.Voids, voidsNoun, t.VoidsSum))
 	}
 	if t.Held > 0 {
-		p = append(p, block{pair, fmt.Sprintf("%d HELD, NOT TAKEN", t.Held), s.amount(t.HeldSum)})
+		p = append(p, s.counted(t.Held, heldNoun, t.HeldSum))
 	}
-	if t.Declined > 0 {
-		p = append(p, block{pair, "DECLINED", fmt.Sprint(t.Declined)})
-	}
-	if t.Cancelled > 0 {
-		p = append(p, block{pair, "CANCELLED", fmt.Sprint(t.Cancelled)})
-	}
-	if t.Reversed > 0 {
-		p = append(p, block{pair, "REVERSED", fmt.Sprint(t.Reversed)})
+	for _, c := range []struct {
+		label string
+		n     int
+	}{{"DECLINED", t.Declined}, {"CANCELLED", t.Cancelled}, {"REVERSED", t.Reversed}} {
+		if c.n > 0 {
+			p = append(p, block{kind: pair, label: c.label, text: strconv.Itoa(c.n), textArabic: s.number(c.n)})
+		}
 	}
 	if len(p) > before {
 		p = append(p, block{kind: rule})
@@ -175,15 +181,15 @@ func (s BatchSlip) totals() []block {
 }
 
 func (s BatchSlip) line(l terminal.TotalsLine) []block {
-	p := []block{{pair, counted(l.Sales, "SALE"), s.amount(l.SalesSum)}}
+	p := []block{s.counted(l.Sales, salesNoun, l.SalesSum)}
 	if l.Tips > 0 {
-		p = append(p, block{pair, "  TIPS IN THEM", s.amount(l.Tips)})
+		p = append(p, s.amount("  TIPS IN THEM", l.Tips))
 	}
 	if l.Cashback > 0 {
-		p = append(p, block{pair, "  CASH BACK IN THEM", s.amount(l.Cashback)})
+		p = append(p, s.amount("  CASH BACK IN THEM", l.Cashback))
 	}
 	if l.Refunds > 0 {
-		p = append(p, block{pair, counted(l.Refunds, "REFUND"), s.amount(l.RefundsSum)})
+		p = append(p, s.counted(l.Refunds, refundsNoun, l.RefundsSum))
 	}
 	return p
 }
@@ -201,18 +207,18 @@ func sentence(text string) string {
 	return string(r)
 }
 
-func scheme(name string) string {
+func scheme(name string) block {
 	if name == "" {
-		return "OTHER CARDS"
+		return block{kind: centre, text: "OTHER CARDS"}
 	}
-	return strings.ToUpper(line(name))
+	return block{kind: centre, text: strings.ToUpper(line(name)), raw: true}
 }
 
 // proof is every line three times: as the journal has it, as it was sent, and as the bank says.
 func (s BatchSlip) proof() []block {
 	var p []block
 	for _, l := range s.Report.Proof.Lines {
-		p = append(p, block{kind: centre, text: scheme(l.Scheme)})
+		p = append(p, scheme(l.Scheme))
 		p = append(p, s.three(l, false)...)
 		p = append(p, block{kind: rule})
 	}
@@ -232,9 +238,9 @@ func (s BatchSlip) three(l terminal.ProofLine, all bool) []block {
 	case l.Host != nil:
 		p = append(p, s.who("BANK", *l.Host, refunds)...)
 	case all && s.Report.Proof.Batch.Code == "":
-		p = append(p, block{pair, "BANK", "HAS NOT ANSWERED"})
+		p = append(p, block{kind: pair, label: "BANK", text: "HAS NOT ANSWERED", textArabic: "لم يُجب"})
 	case all:
-		p = append(p, block{pair, "BANK", "SAYS NO TOTALS"})
+		p = append(p, block{kind: pair, label: "BANK", text: "SAYS NO TOTALS", textArabic: "لا يذكر مجاميع"})
 	}
 	if !l.Same {
 		p = append(p, block{kind: centre, text: "*** NOT THE SAME ***"})
@@ -243,9 +249,14 @@ func (s BatchSlip) three(l terminal.ProofLine, all bool) []block {
 }
 
 func (s BatchSlip) who(who string, l terminal.TotalsLine, refunds bool) []block {
-	p := []block{{pair, fmt.Sprintf("%-8s%s", who, counted(l.Sales, "SALE")), s.amount(l.SalesSum)}}
+	arabic := inArabic(who, s.Merchant.Digits)
+	row := func(who string, b block) block {
+		b.label, b.labelArabic = fmt.Sprintf("%-8s%s", who, b.label), arabic+" – "+b.labelArabic
+		return b
+	}
+	p := []block{row(who, s.counted(l.Sales, salesNoun, l.SalesSum))}
 	if refunds {
-		p = append(p, block{pair, fmt.Sprintf("%-8s%s", "", counted(l.Refunds, "REFUND")), s.amount(-l.RefundsSum)})
+		p = append(p, row("", s.counted(l.Refunds, refundsNoun, -l.RefundsSum)))
 	}
 	return p
 }
@@ -253,20 +264,20 @@ func (s BatchSlip) who(who string, l terminal.TotalsLine, refunds bool) []block 
 // differences name the payments that differ, and those that the bank does not have yet.
 func (s BatchSlip) differences() []block {
 	var p []block
-	list := func(head string, all []terminal.Difference) {
+	list := func(title string, all []terminal.Difference) {
 		if len(all) == 0 {
 			return
 		}
-		p = append(p, block{kind: big, text: head})
+		p = append(p, block{kind: big, text: title})
 		for _, d := range all {
-			label, amount := "AT THE BANK", ""
-			if d.Sale != 0 {
-				label = "SALE " + d.Sale.String()
-			}
+			b := of("AT THE BANK", "")
 			if d.Amount.Currency.Code != "" {
-				amount = d.Amount.Format()
+				b = sum(b.label, d.Amount, s.Merchant.Digits)
 			}
-			p = append(p, block{pair, label, amount}, block{kind: words, text: sentence(d.Why)})
+			if d.Sale != 0 {
+				b.label = "SALE " + d.Sale.String()
+			}
+			p = append(p, b, block{kind: words, text: sentence(d.Why)})
 		}
 		p = append(p, block{kind: rule})
 	}
@@ -278,10 +289,10 @@ func (s BatchSlip) differences() []block {
 	} else {
 		list("WHAT DIFFERS", proof.Findings)
 	}
-	head := "NOT AT THE BANK"
+	missing := "NOT AT THE BANK"
 	if s.Report.Type == "X" {
-		head = "NOT AT THE BANK YET"
+		missing = "NOT AT THE BANK YET"
 	}
-	list(head, s.Report.Proof.LeftOut)
+	list(missing, s.Report.Proof.LeftOut)
 	return p
 }

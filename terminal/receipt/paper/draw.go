@@ -2,7 +2,6 @@ package paper
 
 import (
 	"image"
-	"strings"
 
 	"tillway/terminal/receipt"
 )
@@ -95,14 +94,8 @@ const (
 
 // words are a block's text: in the page's language, or in both.
 func (c *canvas) words(b receipt.Block, size int, bold bool, at align) {
-	if b.Text == "" {
-		return
-	}
-	if c.lang != receipt.Arabic || b.ArabicText == "" {
-		c.paragraph(b.Text, size, bold, at)
-	}
-	if c.lang != receipt.English && b.ArabicText != "" {
-		c.paragraph(b.ArabicText, size, bold, at)
+	for _, text := range b.Texts(c.lang) {
+		c.paragraph(text, size, bold, at)
 	}
 }
 
@@ -115,7 +108,7 @@ type placed struct {
 
 // paragraph draws a text of its own, broken where it is too long.
 func (c *canvas) paragraph(text string, size int, bold bool, at align) {
-	rightToLeft := isArabic(text)
+	rightToLeft := receipt.RightToLeft(text)
 	if at == start {
 		at = left
 		if rightToLeft {
@@ -129,19 +122,14 @@ func (c *canvas) paragraph(text string, size int, bold bool, at align) {
 
 // pair is a label and its value: on one line where both fit, with the value between two labels in both languages.
 func (c *canvas) pair(b receipt.Block) {
-	size, bold := c.size.body, strings.HasPrefix(b.Label, "AMOUNT") || strings.HasPrefix(b.Label, "TOTAL")
-	label, value, labelAt, valueAt := b.Label, b.Text, left, right
+	size, bold := c.size.body, b.Strong
+	label, value, labelAt, valueAt := b.Label, b.Value(c.lang), left, right
 	second := ""
 	switch {
 	case c.lang == receipt.Arabic && b.ArabicLabel != "":
 		label, labelAt, valueAt = b.ArabicLabel, right, left
 	case c.lang == receipt.Both && b.ArabicLabel != "":
 		second, valueAt = b.ArabicLabel, middle
-	}
-	if b.ArabicText != "" && c.lang == receipt.Arabic {
-		value = b.ArabicText
-	} else if b.ArabicText != "" && c.lang == receipt.Both {
-		value += " / " + b.ArabicText
 	}
 	labels := c.one(label, size, bold, labelAt)
 	labels = append(labels, c.one(second, size, bold, right)...)
@@ -151,14 +139,14 @@ func (c *canvas) pair(b receipt.Block) {
 		return
 	}
 	c.row(labels...)
-	for _, l := range c.set(value, size, bold, isArabic(value), c.dots) {
+	for _, l := range c.set(value, size, bold, receipt.RightToLeft(value), c.dots) {
 		c.row(placed{l, valueAt, size})
 	}
 }
 
 // one sets a text that takes one line; what is longer is broken by its caller.
 func (c *canvas) one(text string, size int, bold bool, at align) []placed {
-	lines := c.set(text, size, bold, isArabic(text), 1<<14)
+	lines := c.set(text, size, bold, receipt.RightToLeft(text), 1<<14)
 	if len(lines) == 0 {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/draw"
 	"slices"
-	"unicode"
 
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font"
@@ -160,17 +159,4 @@ func trace(raster *vector.Rasterizer, outline font.GlyphOutline, scale, x, y flo
 	if open {
 		raster.ClosePath()
 	}
-}
-
-// isArabic says that the first letter with a direction goes from right to left.
-func isArabic(s string) bool {
-	for _, r := range s {
-		switch {
-		case unicode.In(r, unicode.Arabic, unicode.Hebrew) && unicode.IsLetter(r):
-			return true
-		case unicode.IsLetter(r):
-			return false
-		}
-	}
-	return false
 }
