@@ -86,21 +86,23 @@ func (h *handler) decideBatch(w http.ResponseWriter, r *http.Request, d terminal
 // settlement is how a batch stands, with its proof: the one that is on its way to the bank, else the last that was closed; or the one
 // that is asked for.
 func (h *handler) settlement(w http.ResponseWriter, r *http.Request) {
-	h.slip(w, r, receipt.DrawProof, func(ctx context.Context, n uint32) (terminal.Batch, error) {
-		if n != 0 {
-			return h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, n)
+	h.slip(w, r, receipt.DrawProof, h.settled)
+}
+
+func (h *handler) settled(ctx context.Context, n uint32) (terminal.Batch, error) {
+	if n != 0 {
+		return h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, n)
+	}
+	all, err := h.cfg.Journal.Batches(ctx, h.cfg.Acquirer)
+	for _, b := range all {
+		if b.State != terminal.BatchOpen {
+			return b, err
 		}
-		all, err := h.cfg.Journal.Batches(ctx, h.cfg.Acquirer)
-		for _, b := range all {
-			if b.State != terminal.BatchOpen {
-				return b, err
-			}
-		}
-		if err != nil {
-			return terminal.Batch{}, err
-		}
-		return h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, 0)
-	})
+	}
+	if err != nil {
+		return terminal.Batch{}, err
+	}
+	return h.cfg.Journal.BatchRecord(ctx, h.cfg.Acquirer, 0)
 }
 
 // xReport is what the batch holds that sales go into. It changes nothing.
@@ -139,7 +141,7 @@ func (h *handler) slip(
 	w http.ResponseWriter, r *http.Request, draw func(terminal.Report, receipt.Header, string, string) receipt.BatchSlip,
 	find func(context.Context, uint32) (terminal.Batch, error),
 ) {
-	format, width, err := layout(r)
+	l, err := readLook(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -159,7 +161,10 @@ func (h *handler) slip(
 		h.fail(w, r, err)
 		return
 	}
-	h.paper(w, slip, format, width)
+	h.show(w, r, struct {
+		receipt.BatchSlip
+		Lines []Line `json:"lines"`
+	}{slip, Lines(slip.Page())}, l, h.cfg.Languages.Of(receipt.Merchant, ""))
 }
 
 // batchSlip draws the paper of a batch.

@@ -12,7 +12,6 @@ import (
 	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/people"
-	"tillway/terminal/receipt"
 )
 
 // handler answers requests.
@@ -237,87 +236,6 @@ func (h *handler) find(r *http.Request) (terminal.Sale, error) {
 		return sale, fmt.Errorf("sale %s: %w", id, err)
 	}
 	return sale, nil
-}
-
-// receipt draws a sale's receipt. Only the last sale's may be asked for as the original; everything else is a duplicate
-// and says so.
-func (h *handler) receipt(w http.ResponseWriter, r *http.Request) {
-	rec, format, width, err := h.draw(r)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	h.paper(w, rec, format, width)
-}
-
-// paper is what can be printed: a receipt, or the kernel's slip.
-type paper interface {
-	Text(width int) string
-	HTML() string
-}
-
-func (h *handler) paper(w http.ResponseWriter, p paper, format string, width int64) {
-	switch format {
-	case "text":
-		h.text(w, http.StatusOK, "text/plain; charset=utf-8", []byte(p.Text(int(width))))
-	case "html":
-		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(p.HTML()))
-	default:
-		h.answer(w, http.StatusOK, p)
-	}
-}
-
-// kernel is the slip that says which kernel runs.
-func (h *handler) kernel(w http.ResponseWriter, r *http.Request) {
-	format, width, err := layout(r)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	h.paper(w, h.kernelSlip(), format, width)
-}
-
-func (h *handler) kernelSlip() receipt.KernelSlip {
-	c := h.cfg
-	return receipt.DrawKernel(c.Kernel, c.Header, c.MerchantID, c.TerminalID, c.Version, time.Now())
-}
-
-// layout reads format and width of the query.
-func layout(r *http.Request) (format string, width int64, err error) {
-	q := r.URL.Query()
-	if format = q.Get("format"); format == "" {
-		format = "json"
-	}
-	if format != "text" && format != "html" && format != "json" {
-		return "", 0, request(http.StatusBadRequest, "bad_query", "Receipts are not drawn in that format",
-			"Ask for format=text, format=html or format=json.", "format is %q", format)
-	}
-	width, err = number(r, "width", receipt.MinWidth, receipt.MaxWidth, receipt.DefaultWidth)
-	return format, width, err
-}
-
-func (h *handler) draw(r *http.Request) (rec receipt.Receipt, format string, width int64, err error) {
-	q := r.URL.Query()
-	copied := receipt.Customer
-	if s := q.Get("copy"); s != "" {
-		if copied, err = receipt.ParseCopy(s); err != nil {
-			return rec, "", 0, request(http.StatusBadRequest, "bad_query", "There is no such copy", "Ask for copy=customer or copy=merchant.", "%v", err)
-		}
-	}
-	if format, width, err = layout(r); err != nil {
-		return rec, "", 0, err
-	}
-	sale, err := h.find(r)
-	if err != nil {
-		return rec, "", 0, err
-	}
-	duplicate := true
-	last := h.cfg.Lane.Snapshot().Last // a slip to sign is of the sale that runs, and not the last's
-	if q.Get("original") == "true" && (last != nil && last.ID == sale.ID || !sale.State.Final()) {
-		duplicate = false
-	}
-	rec, err = h.drawn(r.Context(), sale, copied, duplicate)
-	return rec, format, width, err
 }
 
 func (h *handler) journal(w http.ResponseWriter, r *http.Request) {

@@ -34,7 +34,7 @@ type PrinterStatus struct {
 
 // PrintOrder is the body of POST /v1/printer/print.
 type PrintOrder struct {
-	What   spool.What      `json:"what"` // receipt, test, report or kernel
+	What   spool.What      `json:"what"` // receipt, test, report, proof or kernel
 	Sale   terminal.SaleID `json:"sale,omitempty"`
 	Copy   receipt.Copy    `json:"copy,omitempty"`
 	Report string          `json:"report,omitempty"` // x or z
@@ -99,7 +99,7 @@ func (h *handler) print(w http.ResponseWriter, r *http.Request) {
 // check refuses an order for no paper, and says what it takes to give it.
 func (o PrintOrder) check() (people.Action, error) {
 	bad := func(detail string) error {
-		return request(http.StatusBadRequest, "bad_print", "That is no paper", "Ask for a receipt with its sale and copy, a test, the kernel's slip, or report x or z.", "%s", detail)
+		return request(http.StatusBadRequest, "bad_print", "That is no paper", "Ask for a receipt with its sale and copy, a test, the kernel's slip, report x or z, or a proof.", "%s", detail)
 	}
 	switch o.What {
 	case spool.Receipt:
@@ -114,9 +114,11 @@ func (o PrintOrder) check() (people.Action, error) {
 			return "", bad("a report is x or z")
 		}
 		return people.Report, nil
+	case spool.Proof:
+		return people.Report, nil
 	case spool.Slip:
 	}
-	return "", bad("what is receipt, test, report or kernel")
+	return "", bad("what is receipt, test, report, proof or kernel")
 }
 
 // resumePrinter goes on with what is held.
@@ -176,34 +178,41 @@ func (h *handler) drawer(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Draw is what draws a printer's papers, from the same journal and with the same head as the till's own. Errors: receipt.ErrNotFinal,
-// spool.ErrJob, the journal's.
-func Draw(cfg Config) func(ctx context.Context, j spool.Job, duplicate bool) ([]receipt.Block, error) {
+// Draw is what draws a printer's papers, from the same journal and with the same head as the till's own, each in its language. Errors:
+// receipt.ErrNotFinal, spool.ErrJob, the journal's.
+func Draw(cfg Config) func(ctx context.Context, j spool.Job, duplicate bool) (receipt.Sheet, error) {
 	h := &handler{cfg: cfg}
-	return func(ctx context.Context, j spool.Job, duplicate bool) ([]receipt.Block, error) {
+	own := func(page []receipt.Block, err error) (receipt.Sheet, error) {
+		return receipt.Sheet{Language: cfg.Languages.Of(receipt.Merchant, ""), Blocks: page}, err
+	}
+	copied := func(ctx context.Context, sale terminal.Sale, j spool.Job, duplicate bool) (receipt.Sheet, error) {
+		rec, err := h.drawn(ctx, sale, j.Copy, duplicate)
+		return receipt.Sheet{Language: cfg.Languages.Of(j.Copy, sale.Language), Blocks: rec.Page()}, err
+	}
+	return func(ctx context.Context, j spool.Job, duplicate bool) (receipt.Sheet, error) {
 		switch j.What {
 		case spool.Receipt:
 			sale, err := cfg.Journal.Sale(ctx, j.Sale)
 			if err != nil {
-				return nil, err
+				return receipt.Sheet{}, err
 			}
-			rec, err := h.drawn(ctx, sale, j.Copy, duplicate)
-			return rec.Page(), err
+			return copied(ctx, sale, j, duplicate)
 		case spool.Slip:
 			sale, runs := cfg.Lane.Current()
 			if !runs || sale.ID != j.Sale {
-				return nil, spool.ErrJob
+				return receipt.Sheet{}, spool.ErrJob
 			}
-			rec, err := h.drawn(ctx, sale, j.Copy, duplicate)
-			return rec.Page(), err
+			return copied(ctx, sale, j, duplicate)
 		case spool.Kernel:
-			return h.kernelSlip().Page(), nil
+			return own(h.kernelSlip().Page(), nil)
 		case spool.Report:
-			return h.reportPage(ctx, j)
+			return own(h.reportPage(ctx, j))
+		case spool.Proof:
+			return own(h.proofPage(ctx, j.Batch))
 		case spool.Test:
-			return h.testPage(), nil
+			return own(h.testPage(), nil)
 		}
-		return nil, spool.ErrJob
+		return receipt.Sheet{}, spool.ErrJob
 	}
 }
 
@@ -221,6 +230,16 @@ func (h *handler) reportPage(ctx context.Context, j spool.Job) ([]receipt.Block,
 	return slip.Page(), err
 }
 
+// proofPage is a batch's proof; of 0, as GET settle has it.
+func (h *handler) proofPage(ctx context.Context, batch uint32) ([]receipt.Block, error) {
+	b, err := h.settled(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	slip, err := h.batchSlip(ctx, b, receipt.DrawProof)
+	return slip.Page(), err
+}
+
 // testPage shows whether paper, width, letters and languages are right.
 func (h *handler) testPage() []receipt.Block {
 	head := h.kernelSlip().Page()
@@ -235,26 +254,4 @@ func (h *handler) testPage() []receipt.Block {
 		receipt.Block{Layout: receipt.Centre, Text: "NOT A RECEIPT", ArabicText: "ليس إيصالاً"},
 		receipt.Block{Layout: receipt.Rule},
 	)
-}
-
-// drawn is a copy of a sale's receipt.
-func (h *handler) drawn(ctx context.Context, sale terminal.Sale, copied receipt.Copy, duplicate bool) (receipt.Receipt, error) {
-	rec, err := receipt.Draw(sale, h.cfg.Header, copied, duplicate)
-	if err != nil {
-		return rec, err
-	}
-	if duplicate {
-		later, err := h.since(ctx, sale)
-		if err != nil && !unknown(err) {
-			return rec, err
-		}
-		rec = rec.Since(later, err == nil)
-	}
-	if sale.Of == 0 {
-		return rec, nil
-	}
-	if of, err := h.cfg.Journal.Sale(ctx, sale.Of); err == nil { // in quarantine, or lost: its number is on the receipt all the same
-		rec = rec.About(of)
-	}
-	return rec, nil
 }

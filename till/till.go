@@ -136,6 +136,8 @@ type Config struct {
 	Verify  func(context.Context) (Verified, error) // reads everything that is kept and says what is wrong with it
 	Header  receipt.Header
 
+	Languages receipt.Languages // of papers
+
 	Transcripts Transcripts
 	Messages    Messages
 

@@ -127,7 +127,7 @@ func (s *selling) agree(ctx context.Context) {
 		s.app.tell("The sale's record could not be fetched: " + err.Error())
 	}
 	if signs(sale) {
-		slip, err := s.client.raw(ctx, requestLimit, "GET", "/v1/sales/"+s.id.String()+"/receipt?copy=merchant&format=text&original=true", nil)
+		slip, err := s.client.raw(ctx, requestLimit, "GET", "/v1/sales/"+s.id.String()+"/receipt?copy=merchant&format=text&lang=en&original=true", nil)
 		if err != nil {
 			s.app.tell("The slip to sign on could not be fetched: " + err.Error())
 		} else {

@@ -68,7 +68,7 @@ func (a *app) gather(c *cobra.Command, id string) (out bundled, err error) {
 		out.Transcript = text
 	}
 	for _, of := range []receipt.Copy{receipt.Customer, receipt.Merchant} {
-		q := url.Values{"copy": {string(of)}, "format": {"text"}, "width": {strconv.Itoa(receipt.DefaultWidth)}, "original": {"true"}}
+		q := url.Values{"copy": {string(of)}, "format": {"text"}, "lang": {"en"}, "width": {strconv.Itoa(receipt.DefaultWidth)}, "original": {"true"}}
 		text, err := cl.raw(c.Context(), requestLimit, "GET", path+"/receipt?"+q.Encode(), nil)
 		if err != nil {
 			missing(string(of)+" receipt", err)

@@ -76,10 +76,17 @@ func (a *app) print() *cobra.Command {
 		},
 	}
 	report.Flags().Uint32Var(&batch, "batch", 0, "of another batch than the open one, or the last that was closed")
+	proof := &cobra.Command{
+		Use: "proof", Short: "Print the proof of a settlement: the one that goes on, or the last", Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return order(c, till.PrintOrder{What: spool.Proof, Batch: batch})
+		},
+	}
+	proof.Flags().Uint32Var(&batch, "batch", 0, "of another batch")
 	plain := func(use, short string, what spool.What) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: args(), RunE: func(c *cobra.Command, _ []string) error { return order(c, till.PrintOrder{What: what}) }}
 	}
-	return group("print", "Print on the receipt printer", paper, report,
+	return group("print", "Print on the receipt printer", paper, report, proof,
 		plain("test", "Print a page that shows whether paper, width and letters are right", spool.Test),
 		plain("kernel", "Print the slip that names the card kernel", spool.Kernel))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,46 +46,37 @@ func salePath(id, rest string) (string, error) {
 }
 
 func (a *app) receipt() *cobra.Command {
-	var copied, format string
-	var width int
+	var copied string
+	var drawn papers
 	var original bool
 	c := &cobra.Command{
 		Use: "receipt ID", Short: "Print a sale's receipt again", Args: args("ID"),
 		Long: `receipt prints a sale's receipt again; it says DUPLICATE. The first print comes with pos sale itself; who sells with pos sale
 --json draws it here, with --original: of the sale that waits for its signature, or of the one that ended last.`,
-		Example: "  pos receipt 1042\n  pos receipt 1042 --copy merchant --original",
+		Example: "  pos receipt 1042\n  pos receipt 1042 --copy merchant --original\n  pos receipt 1042 --format png --lang ar --out receipt.png",
 		RunE: func(c *cobra.Command, argv []string) error {
 			path, err := salePath(argv[0], "/receipt")
 			if err != nil {
 				return err
 			}
-			if a.json && !c.Flags().Changed("format") {
-				format = "json"
-			}
-			if err := a.checkLayout(format, width); err != nil {
+			if err := drawn.check(a, c); err != nil {
 				return err
 			}
 			if _, err := receipt.ParseCopy(copied); err != nil {
 				return usage("%w", err)
 			}
-			q := url.Values{"copy": {copied}, "format": {format}, "width": {strconv.Itoa(width)}}
+			q := url.Values{"copy": {copied}}
 			if original {
 				q.Set("original", "true")
 			}
 			cl := a.client()
 			defer cl.close()
-			body, err := cl.raw(c.Context(), requestLimit, "GET", path+"?"+q.Encode(), nil)
-			if err != nil {
-				return err
-			}
-			a.printf("%s", body)
-			return nil
+			return a.drawPaper(c.Context(), cl, path, q, &drawn)
 		},
 	}
 	c.Flags().BoolVar(&original, "original", false, "the first print, without DUPLICATE; of an older sale it is one all the same")
 	c.Flags().StringVar(&copied, "copy", "customer", "customer or merchant")
-	c.Flags().StringVar(&format, "format", "text", "text, html or json")
-	c.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
+	drawn.flags(c)
 	return c
 }
 

@@ -1,13 +1,6 @@
 package main
 
-import (
-	"net/url"
-	"strconv"
-
-	"github.com/spf13/cobra"
-
-	"tillway/terminal/receipt"
-)
+import "github.com/spf13/cobra"
 
 // shortSumDigits is how much of a checksum stands in a line of the status.
 const shortSumDigits = 16
@@ -15,8 +8,7 @@ const shortSumDigits = 16
 func shortSum(sum string) string { return sum[:min(len(sum), shortSumDigits)] }
 
 func (a *app) reports() *cobra.Command {
-	var format string
-	var width int
+	var drawn papers
 	kernel := &cobra.Command{
 		Use: "kernel", Short: "Print version and checksum of the card kernel, as a receipt of its own", Args: args(),
 		Long: `kernel prints which card kernel the daemon runs, with its version and checksum, as a receipt of its own.
@@ -25,43 +17,19 @@ The checksum is the SHA-256 over a list of the kernel's source files with theirs
 is computed again with
   ls emv/*.go emv/contact/*.go emv/oda/*.go emv/tlv/*.go money/*.go | grep -v _test.go | LC_ALL=C sort | xargs sha256sum | sha256sum`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if a.json && !c.Flags().Changed("format") {
-				format = "json"
-			}
-			if err := a.checkLayout(format, width); err != nil {
+			if err := drawn.check(a, c); err != nil {
 				return err
 			}
 			cl := a.client()
 			defer cl.close()
-			q := url.Values{"format": {format}, "width": {strconv.Itoa(width)}}
-			body, err := cl.raw(c.Context(), requestLimit, "GET", "/v1/kernel?"+q.Encode(), nil)
-			if err != nil {
-				return err
-			}
-			a.printf("%s", body)
-			return nil
+			return a.drawPaper(c.Context(), cl, "/v1/kernel", nil, &drawn)
 		},
 	}
-	kernel.Flags().StringVar(&format, "format", "text", "text, html or json")
-	kernel.Flags().IntVar(&width, "width", receipt.DefaultWidth, "columns of the text format")
+	drawn.flags(kernel)
 	x := a.batchReport("x", "Print what the open batch holds", `x prints the X report: what the batch holds that sales go into, a block for each card scheme. It changes nothing and sends nothing.`)
 	z := a.batchReport("z", "Print what a settled batch held", `z prints the Z report: what a batch held when its totals were sent, and how the bank answered. Without --batch it is the last that was
 closed. It may be printed as often as wanted.`)
 	return group("report", "Print a report of the terminal", kernel, x, z)
-}
-
-// checkLayout refuses a format or a width that nothing is drawn in.
-func (a *app) checkLayout(format string, width int) error {
-	if format != "text" && format != "html" && format != "json" {
-		return usage("format %q: this build draws text, html and json", format)
-	}
-	if a.json && format != "json" {
-		return usage("--json and --format %s do not go together", format)
-	}
-	if width < receipt.MinWidth || width > receipt.MaxWidth {
-		return usage("width %d: %d to %d columns", width, receipt.MinWidth, receipt.MaxWidth)
-	}
-	return nil
 }
 
 func (a *app) transcript() *cobra.Command {

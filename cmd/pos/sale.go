@@ -273,7 +273,7 @@ func (s *selling) finish(ctx context.Context, sale terminal.Sale) error {
 		}
 		return outcome(sale)
 	}
-	text, err := s.client.raw(ctx, requestLimit, "GET", "/v1/sales/"+sale.ID.String()+"/receipt?format=text&original=true", nil)
+	text, err := s.client.raw(ctx, requestLimit, "GET", "/v1/sales/"+sale.ID.String()+"/receipt?format=text&lang=en&original=true", nil)
 	if err != nil {
 		s.app.tell(fmt.Sprintf("The sale is %s, and its receipt could not be fetched: %v", strings.ToUpper(string(sale.State)), err))
 	} else {

@@ -20,25 +20,6 @@ import (
 // settlePause is how often a settlement is looked at while it goes on.
 const settlePause = 300 * time.Millisecond
 
-// papers are the flags of a command that prints a slip.
-type papers struct {
-	format string
-	width  int
-}
-
-func (p *papers) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.format, "format", "text", "text, html or json")
-	c.Flags().IntVar(&p.width, "width", receipt.DefaultWidth, "columns of the text format")
-}
-
-// check takes --json for the format where none is named.
-func (p *papers) check(a *app, c *cobra.Command) error {
-	if a.json && !c.Flags().Changed("format") {
-		p.format = "json"
-	}
-	return a.checkLayout(p.format, p.width)
-}
-
 // settle settles the batch, waits for the bank, and prints the proof.
 func (a *app) settle() *cobra.Command {
 	var body till.Settle
@@ -155,16 +136,11 @@ func progress(p terminal.Proof) string {
 
 // printSlip prints a batch's paper.
 func (a *app) printSlip(ctx context.Context, cl *client, path string, batch uint32, p papers) error {
-	q := url.Values{"format": {p.format}, "width": {strconv.Itoa(p.width)}}
+	q := url.Values{}
 	if batch != 0 {
 		q.Set("batch", strconv.FormatUint(uint64(batch), 10))
 	}
-	body, err := cl.raw(ctx, requestLimit, http.MethodGet, path+"?"+q.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	a.printf("%s", body)
-	return nil
+	return a.drawPaper(ctx, cl, path, q, &p)
 }
 
 func (a *app) settleCallOff() *cobra.Command {

@@ -77,22 +77,21 @@ func (p *printerConfig) isFile() bool {
 type paperPrinter struct {
 	*escpos.Printer
 	columns, dots int
-	language      receipt.Language
 	drawer        int
 	typesetter    *paper.Typesetter // nil until there is a picture to draw: most shops' receipts need none
 }
 
-// Print prints a page.
-func (p *paperPrinter) Print(ctx context.Context, page []receipt.Block) error {
-	part := escpos.Part{Lines: lines(page, p.columns)}
-	if paper.NeedsPicture(page, p.language) {
+// Print prints a page in its language.
+func (p *paperPrinter) Print(ctx context.Context, sheet receipt.Sheet) error {
+	part := escpos.Part{Lines: lines(sheet.Blocks, p.columns)}
+	if paper.NeedsPicture(sheet.Blocks, sheet.Language) {
 		if p.typesetter == nil {
 			var err error
 			if p.typesetter, err = paper.New(); err != nil {
 				return err
 			}
 		}
-		drawn := p.typesetter.Draw(page, p.language, p.dots)
+		drawn := p.typesetter.Draw(sheet.Blocks, sheet.Language, p.dots)
 		part = escpos.Part{Picture: &escpos.Picture{Stride: drawn.Stride, Rows: drawn.Rows}}
 	}
 	err := p.Printer.Print(ctx, []escpos.Part{part})
@@ -105,6 +104,14 @@ func (p *paperPrinter) Print(ctx context.Context, page []receipt.Block) error {
 	return err
 }
 
+// paperLanguages are the profile's.
+func paperLanguages(r profile.Receipt) receipt.Languages {
+	if r.Language == profile.CardLanguage {
+		return receipt.Languages{OfCard: true, Merchant: receipt.Language(r.Merchant)}
+	}
+	return receipt.Languages{Customer: receipt.Language(r.Language), Merchant: receipt.Language(r.Merchant)}
+}
+
 // lines lays a page out in the printer's font.
 func lines(page []receipt.Block, columns int) []escpos.Text {
 	var out []escpos.Text
@@ -113,7 +120,7 @@ func lines(page []receipt.Block, columns int) []escpos.Text {
 		switch {
 		case b.Layout == receipt.Big:
 			style = escpos.Tall
-		case b.Layout == receipt.Pair && (strings.HasPrefix(b.Label, "AMOUNT") || strings.HasPrefix(b.Label, "TOTAL")):
+		case b.Strong:
 			style = escpos.Bold
 		}
 		for _, l := range b.Lines(columns) {
@@ -151,10 +158,10 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 	}
 	printer := &paperPrinter{
 		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Bus: libusb.New(), Log: log}),
-		columns: c.Printer.Columns, dots: c.Printer.Dots, language: receipt.Language(p.Receipt.Language), drawer: c.Printer.Drawer,
+		columns: c.Printer.Columns, dots: c.Printer.Dots, drawer: c.Printer.Drawer,
 	}
 	cfg := spool.Config{
-		Path: filepath.Join(c.State, "print.spool"), Lane: l, Journal: d.journal, End: counts.Highest, Printer: printer,
+		Path: filepath.Join(c.State, "print.spool"), Lane: l, Journal: d.journal, End: counts.Highest, Printer: printer, Proof: p.Receipt.Proof,
 		Draw: till.Draw(draw), Clock: time.Now, Log: log,
 	}
 	for _, name := range p.Receipt.Copies {

@@ -84,7 +84,8 @@ func printingOn(t *testing.T, s *stack, d *disk, port string, change func(*confi
 	log := slog.New(slog.DiscardHandler)
 	printing, err := openPrinter(t.Context(), c, p, d, s.lane, till.Config{
 		Lane: s.lane, Journal: d.journal, Acquirer: "acquirer", Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID,
-		Header: receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic, Zone: p.Zone},
+		Header:    receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic, Zone: p.Zone},
+		Languages: paperLanguages(p.Receipt),
 	}, log)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func TestPrintsWhatIsSold(t *testing.T) {
 		paper, port := networkPrinter(t, virtual.Config{})
 		paper.LoadPaper(0, 0) // the sale is over before there is any
 		printing := printingOn(t, s, &disk{journal: journal}, port, func(_ *config, p *profile.Profile) {
-			p.Receipt.Language, p.Merchant.NameArabic = language, "متجر"
+			p.Receipt.Language, p.Receipt.Merchant, p.Merchant.NameArabic = language, language, "متجر"
 		})
 		sale := sellOne(t, s, 10_525)
 		soon(t, "the printer's word that it has no paper", func() bool { return strings.Contains(printing.spool.Status().Cause, "new roll") })
@@ -263,8 +264,8 @@ func TestPrinterGoesAwayAtTheEnd(t *testing.T) {
 		}
 		return dying{escpos.NewLine(port, c)}, nil
 	}})
-	p := &paperPrinter{Printer: driver, columns: 48, dots: 576, language: "en"}
-	err := p.Print(t.Context(), []receipt.Block{{Layout: receipt.Big, Text: "RECEIPT"}})
+	p := &paperPrinter{Printer: driver, columns: 48, dots: 576}
+	err := p.Print(t.Context(), receipt.Sheet{Blocks: []receipt.Block{{Layout: receipt.Big, Text: "RECEIPT"}}})
 	if !errors.Is(err, spool.ErrBroken) || errors.Is(err, spool.ErrUnconfirmed) {
 		t.Errorf("%v", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"tillway/device/secure"
 	"tillway/emv/contact"
+	"tillway/money"
 	"tillway/store"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -131,10 +132,11 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	local := till.Config{
 		Lane: s.lane, Journal: disk.journal, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{
-			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone,
+			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
 			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
 		},
-		Kinds: s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		Languages: paperLanguages(p.Receipt),
+		Kinds:     s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	}

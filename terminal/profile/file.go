@@ -36,6 +36,9 @@ type merchant struct {
 
 type receiptTable struct {
 	Language any `toml:"language"`
+	Merchant any `toml:"merchant_language"`
+	Digits   any `toml:"digits"`
+	Proof    any `toml:"proof"`
 	Copies   any `toml:"copies"`
 }
 

@@ -75,9 +75,12 @@ type Merchant struct {
 	Acquirer string // 9F01, digits, may be empty
 }
 
-// Receipt is what is printed of a sale, where there is a printer.
+// Receipt is how papers are drawn, and which are printed where there is a printer.
 type Receipt struct {
-	Language string   // "en", "ar" or "both"
+	Language string   // of the customer's copy: "card" (what the card prefers), "en", "ar" or "both"
+	Merchant string   // of the merchant's copy, reports and proofs: "en", "ar" or "both"
+	Digits   string   // of amounts in Arabic: "latin" or "arabic"
+	Proof    bool     // a settlement's proof is printed when the batch is closed, or disputed
 	Copies   []string // "customer", "merchant": in the order in which they are printed
 }
 

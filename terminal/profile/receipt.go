@@ -5,15 +5,34 @@ import (
 	"unicode"
 )
 
+// CardLanguage is the language of receipts that are in the customer's own.
+const CardLanguage = "card"
+
 // receipt is what is printed of a sale.
 func (c *checker) receipt(r receiptTable) Receipt {
-	out := Receipt{Language: "en", Copies: []string{"customer", "merchant"}}
+	out := Receipt{Language: CardLanguage, Merchant: "en", Digits: "latin", Proof: true, Copies: []string{"customer", "merchant"}}
 	if r.Language != nil {
 		out.Language = c.str("receipt.language", r.Language)
-		if !slices.Contains([]string{"en", "ar", "both"}, out.Language) {
-			c.refuse("receipt.language", "%q is no language of receipts: there are en, ar and both", out.Language)
+		if !slices.Contains([]string{CardLanguage, "en", "ar", "both"}, out.Language) {
+			c.refuse("receipt.language", "%q is no language of receipts: there are card (the customer's own), en, ar and both", out.Language)
+		}
+		if out.Language != CardLanguage {
+			out.Merchant = out.Language
 		}
 	}
+	if r.Merchant != nil {
+		out.Merchant = c.str("receipt.merchant_language", r.Merchant)
+		if !slices.Contains([]string{"en", "ar", "both"}, out.Merchant) {
+			c.refuse("receipt.merchant_language", "%q is no language of papers: there are en, ar and both", out.Merchant)
+		}
+	}
+	if r.Digits != nil {
+		out.Digits = c.str("receipt.digits", r.Digits)
+		if out.Digits != "latin" && out.Digits != "arabic" {
+			c.refuse("receipt.digits", "%q is no kind of digits: there are latin and arabic", out.Digits)
+		}
+	}
+	out.Proof = c.flag("receipt.proof", r.Proof, true)
 	if r.Copies == nil {
 		return out
 	}

@@ -29,14 +29,21 @@ func TestReceiptTable(t *testing.T) {
 	if p.Receipt.Language != "both" || !slices.Equal(p.Receipt.Copies, []string{"merchant"}) || p.Merchant.NameArabic != "متجر" || len(p.Merchant.LocationArabic) != 2 {
 		t.Errorf("%+v, %+v", p.Receipt, p.Merchant)
 	}
-	if p, err = with("|"); err != nil || p.Receipt.Language != "en" || len(p.Receipt.Copies) != 2 || p.Merchant.NameArabic != "" {
+	if p, err = with("|"); err != nil || p.Receipt.Language != "card" || p.Receipt.Merchant != "en" || p.Receipt.Digits != "latin" || !p.Receipt.Proof || len(p.Receipt.Copies) != 2 || p.Merchant.NameArabic != "" {
 		t.Errorf("left out: %+v, %v", p.Receipt, err)
+	}
+	if p, err = with("|merchant_language = \"ar\"\ndigits = \"arabic\"\nproof = false"); err != nil || p.Receipt.Language != "card" || p.Receipt.Merchant != "ar" || p.Receipt.Digits != "arabic" || p.Receipt.Proof {
+		t.Errorf("all given: %+v, %v", p.Receipt, err)
+	}
+	if p, err = with("|language = \"ar\""); err != nil || p.Receipt.Merchant != "ar" {
+		t.Errorf("one language for all: %+v, %v", p.Receipt, err)
 	}
 	if p, err = with("|copies = []"); err != nil || len(p.Receipt.Copies) != 0 {
 		t.Errorf("no copies: %+v, %v", p.Receipt, err)
 	}
 	for lines, says := range map[string]string{
-		`|language = "fr"`: "receipt.language", `|language = 5`: "receipt.language", `|copies = "customer"`: "receipt.copies",
+		`|language = "fr"`: "receipt.language", `|language = 5`: "receipt.language", `|merchant_language = "card"`: "receipt.merchant_language", `|digits = "roman"`: "receipt.digits",
+		`|proof = "yes"`: "receipt.proof", `|copies = "customer"`: "receipt.copies",
 		`|copies = ["third"]`: "receipt.copies", `|copies = ["customer", "customer"]`: "twice",
 		`location_arabic = ["واحد"]|`: "merchant.location_arabic", `name_arabic = "\u202e x"|`: "merchant.name_arabic",
 		`name_arabic = "` + strings.Repeat("م", 41) + `"|`: "merchant.name_arabic",

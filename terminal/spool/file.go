@@ -57,7 +57,7 @@ func parse(b []byte) (kept, error) {
 	}
 	for _, j := range k.Jobs {
 		switch j.What {
-		case Receipt, Test, Report, Kernel:
+		case Receipt, Test, Report, Proof, Kernel:
 		default:
 			return k, errors.New("it holds a paper that this release does not know")
 		}

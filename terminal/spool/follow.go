@@ -37,6 +37,10 @@ func (s *Spool) follow(ctx context.Context) error {
 
 // take makes the jobs of one row.
 func (s *Spool) take(ctx context.Context, row terminal.JournalRow) error {
+	if row.Kind == terminal.BatchEntry && s.cfg.Proof && row.Batch != nil && ended(terminal.BatchState(row.To)) {
+		s.add(Job{What: Proof, Batch: row.Batch.Number})
+		return nil
+	}
 	if row.Kind != terminal.SaleEntry || row.Record == nil || !terminal.State(row.To).Final() || !wanted(*row.Record) {
 		return nil
 	}
@@ -44,6 +48,11 @@ func (s *Spool) take(ctx context.Context, row terminal.JournalRow) error {
 		s.add(Job{What: Receipt, Sale: row.Sale, Copy: c})
 	}
 	return s.cash(ctx, row)
+}
+
+// ended says that a settlement has come to something that somebody reads.
+func ended(b terminal.BatchState) bool {
+	return b == terminal.BatchClosed || b == terminal.BatchDisputed
 }
 
 // wanted says that somebody gets a receipt of a sale: not where no card was shown and nothing was asked.

@@ -28,12 +28,13 @@ var (
 // What is to be printed.
 type What string
 
-// The papers. A Slip is the merchant's copy that a cardholder signs, of the sale that runs.
+// The papers. A Slip is the merchant's copy that a cardholder signs, of the sale that runs; a Proof is what a settlement ends with.
 const (
 	Receipt What = "receipt"
 	Slip    What = "slip"
 	Test    What = "test"
 	Report  What = "report"
+	Proof   What = "proof"
 	Kernel  What = "kernel"
 )
 
@@ -45,7 +46,7 @@ type Job struct {
 	Copy      receipt.Copy    `json:"copy,omitempty"`
 	Duplicate bool            `json:"duplicate,omitempty"` // asked for as a reprint
 	Report    string          `json:"report,omitempty"`    // "x" or "z"
-	Batch     uint32          `json:"batch,omitempty"`     // of a Z report; 0: the last
+	Batch     uint32          `json:"batch,omitempty"`     // of a Z report, 0: the last; of a proof
 
 	At    time.Time `json:"at"`
 	Begun bool      `json:"begun,omitempty"` // bytes of it have left: it may be on paper
@@ -59,7 +60,7 @@ type Printer interface {
 	Ready(ctx context.Context) error
 	// Print returns nil when the printer says that all is on paper. An error that wraps ErrUnconfirmed or ErrBroken counts as a
 	// try: a printer whose power fails with each cut comes back by itself, and would print the same paper until the roll is at its end.
-	Print(ctx context.Context, page []receipt.Block) error
+	Print(ctx context.Context, paper receipt.Sheet) error
 	// Unfinished says that an earlier process began a paper that was not confirmed.
 	Unfinished()
 	// Kick opens the cash drawer.
@@ -87,8 +88,9 @@ type Config struct {
 	End     int64 // the journal's last row: a spool without a file begins behind it
 	Printer Printer
 	// Draw draws a paper; duplicate says that it may have been printed before. An error drops the job, but the context's.
-	Draw   func(ctx context.Context, j Job, duplicate bool) ([]receipt.Block, error)
+	Draw   func(ctx context.Context, j Job, duplicate bool) (receipt.Sheet, error)
 	Copies []receipt.Copy // of each sale that ends, in this order
+	Proof  bool           // of each batch that is closed, or that the bank disputes
 	// Drawer is told that the drawer is to be opened for cash back, before it is, and what came of it; nil: it stays shut.
 	Drawer func(ctx context.Context, sale terminal.SaleID, cash money.Amount, done bool, err error)
 	Clock  func() time.Time

@@ -119,9 +119,9 @@ func approved(id int) terminal.Sale {
 // onPaper prints blocks as lines: posd has the real one.
 type onPaper struct{ *escpos.Printer }
 
-func (o onPaper) Print(ctx context.Context, page []receipt.Block) error {
+func (o onPaper) Print(ctx context.Context, paper receipt.Sheet) error {
 	var p escpos.Part
-	for _, b := range page {
+	for _, b := range paper.Blocks {
 		for _, l := range b.Lines(48) {
 			p.Lines = append(p.Lines, escpos.Text{Text: l})
 		}
@@ -138,23 +138,23 @@ func (o onPaper) Print(ctx context.Context, page []receipt.Block) error {
 
 func (o onPaper) Kick(ctx context.Context) error { return o.Printer.Kick(ctx, escpos.Pin2) }
 
-func (s *shop) draw(_ context.Context, j Job, duplicate bool) ([]receipt.Block, error) {
+func (s *shop) draw(_ context.Context, j Job, duplicate bool) (receipt.Sheet, error) {
 	switch j.What { //nolint:exhaustive // the rest is not asked for here
 	case Test:
-		return []receipt.Block{{Layout: receipt.Big, Text: "TEST"}}, nil
+		return receipt.Sheet{Blocks: []receipt.Block{{Layout: receipt.Big, Text: "TEST"}}}, nil
 	case Slip:
 		sale, _ := s.Current()
 		r, err := receipt.Draw(sale, receipt.Header{Name: "SHOP"}, j.Copy, duplicate)
-		return r.Page(), err
+		return receipt.Sheet{Blocks: r.Page()}, err
 	}
 	s.mu.Lock()
 	sale, ok := s.sales[j.Sale]
 	s.mu.Unlock()
 	if !ok {
-		return nil, terminal.ErrNoSale
+		return receipt.Sheet{}, terminal.ErrNoSale
 	}
 	r, err := receipt.Draw(sale, receipt.Header{Name: "SHOP"}, j.Copy, duplicate)
-	return r.Page(), err
+	return receipt.Sheet{Blocks: r.Page()}, err
 }
 
 // run starts a spool as a daemon would; stop ends it in the middle of whatever it does.

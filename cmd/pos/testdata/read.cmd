@@ -278,9 +278,15 @@ CVM RESULTS               1F0002
 ARC                           00
 --------------------------------
          MERCHANT COPY
-$ pos receipt 1042 --format png
+$ pos receipt 1042 --format pdf
 ? 2
-! pos: format "png": this build draws text, html and json
+! pos: format "pdf": this build draws text, html, png and json
+$ pos receipt 1042 --lang fr
+? 2
+! pos: "fr" is no language of receipts: there are en, ar and both
+$ pos receipt 1042 --format png --dots 5
+? 2
+! pos: dots 5: 384 to 576
 $ pos receipt 1042 --copy bank
 ? 2
 ! pos: "bank" is no copy: there are customer and merchant
@@ -292,7 +298,7 @@ $ pos receipt 1042 --json --format text
 ! {"error":"--json and --format text do not go together","exit":2}
 $ pos receipt 1042 --json
 ? 0
-{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"kind":"sale","type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","done":false,"charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"NO CARDHOLDER VERIFICATION","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007","chip":[{"name":"AC","tag":"9F26","value":"8CC495A66CACA38E"},{"name":"CID","tag":"9F27","value":"40 TC"},{"name":"TVR","tag":"95","value":"8000008040"},{"name":"TSI","tag":"9B","value":"7800"},{"name":"CVM RESULTS","tag":"9F34","value":"1F0002"},{"name":"ARC","tag":"8A","value":"00"}]}
+{"copy":"customer","duplicate":true,"merchant":{"name":"TILLWAY TEST SHOP","location":["Salmiya, Kuwait"]},"mid":"KW0000000000001","tid":"TILL0001","sale":1042,"kind":"sale","type":"SALE","time":"2026-11-23T09:15:07+03:00","amount":{"minor":10525,"currency":"KWD"},"verdict":"REVERSED","done":false,"charged":false,"statement":"NOT CHARGED","code":"of the test","reason":"It is Reversed.","advice":"If your bank shows the amount as held, the reversal releases it.","card":{"label":"VISA CREDIT","pan":"************0119","aid":"A0000000031010","entry":"CHIP","verification":"NO CARDHOLDER VERIFICATION","sign":false},"rc":"00","auth":"A12345","stan":"000042","invoice":"000043","batch":"000007","chip":[{"name":"AC","tag":"9F26","value":"8CC495A66CACA38E"},{"name":"CID","tag":"9F27","value":"40 TC"},{"name":"TVR","tag":"95","value":"8000008040"},{"name":"TSI","tag":"9B","value":"7800"},{"name":"CVM RESULTS","tag":"9F34","value":"1F0002"},{"name":"ARC","tag":"8A","value":"00"}],"lines":[{"layout":"big","text":"TILLWAY TEST SHOP"},{"layout":"centre","text":"Salmiya, Kuwait"},{"layout":"pair","label":"MERCHANT","text":"KW0000000000001","label_ar":"رقم التاجر"},{"layout":"pair","label":"TERMINAL","text":"TILL0001","label_ar":"رقم الجهاز"},{"layout":"rule"},{"layout":"big","text":"*** DUPLICATE ***","text_ar":"*** نسخة مكررة ***"},{"layout":"rule"},{"layout":"pair","label":"SALE","text":"1042","label_ar":"شراء"},{"layout":"pair","label":"DATE","text":"2026-11-23","label_ar":"التاريخ"},{"layout":"pair","label":"TIME","text":"09:15:07","label_ar":"الوقت"},{"layout":"gap"},{"layout":"pair","strong":true,"label":"AMOUNT ASKED FOR","text":"KWD 10.525","label_ar":"المبلغ المطلوب","text_ar":"10.525 د.ك."},{"layout":"bar"},{"layout":"big","text":"REVERSED","text_ar":"عُكست العملية"},{"layout":"big","text":"NOT CHARGED","text_ar":"لم يُخصم أي مبلغ"},{"layout":"bar"},{"layout":"words","text":"It is Reversed."},{"layout":"words","text":"If your bank shows the amount as held, the reversal releases it.","text_ar":"إذا أظهر البنك المبلغ محجوزاً فإن عكس العملية يحرره."},{"layout":"rule"},{"layout":"pair","label":"CARD","text":"VISA CREDIT","label_ar":"البطاقة"},{"layout":"pair","label":"NUMBER","text":"************0119","label_ar":"رقم البطاقة"},{"layout":"pair","label":"AID","text":"A0000000031010","label_ar":"معرّف التطبيق"},{"layout":"pair","label":"ENTRY","text":"CHIP","label_ar":"قراءة البطاقة","text_ar":"شريحة"},{"layout":"centre","text":"NO CARDHOLDER VERIFICATION","text_ar":"دون تحقق من حامل البطاقة"},{"layout":"pair","label":"AUTH CODE","text":"A12345","label_ar":"رمز الموافقة"},{"layout":"pair","label":"RESPONSE","text":"00","label_ar":"رمز الرد"},{"layout":"pair","label":"STAN","text":"000042","label_ar":"رقم التتبع"},{"layout":"pair","label":"INVOICE","text":"000043","label_ar":"رقم الفاتورة"},{"layout":"pair","label":"BATCH","text":"000007","label_ar":"رقم الدفعة"},{"layout":"rule"},{"layout":"big","text":"CUSTOMER COPY","text_ar":"نسخة العميل"},{"layout":"centre","text":"Please keep this receipt","text_ar":"يرجى الاحتفاظ بالإيصال"}]}
 $ pos refnud 1.000
 ? 2
 ! pos: "refnud" is no command of pos: did you mean refund? pos --help shows what there is
