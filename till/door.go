@@ -147,7 +147,11 @@ func (t *Till) open(d *door) http.Handler {
 		head.Set("Cross-Origin-Resource-Policy", "same-origin")
 		head.Set("Content-Security-Policy", answerPolicy)
 		head.Set("Cache-Control", "no-store")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before on this connection; refused where nothing is written to
+		conn := http.NewResponseController(w)
+		_ = conn.SetWriteDeadline(time.Time{}) // of the answer before on this connection; refused where there is none, as in tests
+		if r.ContentLength != 0 {
+			_ = conn.SetReadDeadline(time.Now().Add(bodyWithin))
+		}
 		slow(w, r)
 		if p := d.refuses(r); p != nil {
 			h.fail(w, r, p)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -356,4 +357,28 @@ func TestRegisterSells(t *testing.T) {
 	if w.Code != http.StatusCreated || !strings.Contains(w.Body.String(), `"key":"k1"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+}
+
+// FuzzScreenDoor: what goes through the screen's door names the screen as its host, comes from no other page, and changes something only
+// as JSON or with a token in its header.
+func FuzzScreenDoor(f *testing.F) {
+	f.Add("POST", here, "http://"+here, "same-origin", "application/json", "")
+	f.Add("GET", "evil.example", "", "none", "", "")
+	f.Add("POST", here, "null", "cross-site", "text/plain", "Bearer x")
+	f.Fuzz(func(t *testing.T, method, host, origin, site, kind, token string) {
+		r := &http.Request{Method: method, Host: host, URL: &url.URL{Path: "/v1/cancel"}, Header: http.Header{}}
+		for name, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": site, "Content-Type": kind, "Authorization": token} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		if foreign(r, []string{here, "localhost:8580"}) != nil {
+			return
+		}
+		looks := method == http.MethodGet || method == http.MethodHead
+		if host != here && host != "localhost:8580" || origin != "" && origin != "http://"+host || site != "" && site != "same-origin" ||
+			!looks && token == "" && !strings.Contains(strings.ToLower(kind), "application/json") {
+			t.Errorf("%s from host %q, origin %q, site %q, type %q goes through", method, host, origin, site, kind)
+		}
+	})
 }

@@ -9,6 +9,9 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"tillway/money"
 	"tillway/terminal"
@@ -78,7 +81,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, code, shape string) ([]byt
 		return nil, request(http.StatusUnsupportedMediaType, "not_json", "The body is not declared as JSON",
 			"Send Content-Type: application/json.", "Content-Type is %q", r.Header.Get("Content-Type"))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := wholeBody(w, r)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, request(http.StatusRequestEntityTooLarge, "too_large", "The body is too large",
@@ -88,6 +91,22 @@ func readJSON(w http.ResponseWriter, r *http.Request, code, shape string) ([]byt
 	}
 	return body, nil
 }
+
+// wholeBody reads a body of MaxBody at most, in the time that the door gives it; what the handler does then may take longer. Text that is
+// no UTF-8 is refused: two keys that differ must not become one. Errors: *http.MaxBytesError, errNotUTF8, the connection's.
+func wholeBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err == nil && !utf8.Valid(body) {
+		clear(body)
+		err = errNotUTF8
+	}
+	if err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // refused where there is no connection, as in tests
+	}
+	return body, err
+}
+
+var errNotUTF8 = errors.New("it is not UTF-8")
 
 func parseOrder(body []byte, own money.Currency) (terminal.Order, error) {
 	bad := func(err error) (terminal.Order, error) {
@@ -119,6 +138,9 @@ func (in orderWire) order(own money.Currency) (terminal.Order, error) {
 		return terminal.Order{}, errors.New("kind is missing")
 	}
 	o := terminal.Order{Kind: terminal.Kind(*in.Kind), AuthCode: in.AuthCode, Reference: in.Reference, Key: in.Key}
+	if strings.ContainsRune(o.Key+o.Reference, utf8.RuneError) {
+		return o, errors.New("key or reference has a character that is none")
+	}
 	if in.Of != nil {
 		if o.Of = terminal.SaleID(*in.Of); o.Of == 0 || *in.Of > math.MaxInt64 {
 			return o, fmt.Errorf("of is %d: it is the number of an earlier transaction, from 1", *in.Of)
@@ -152,6 +174,8 @@ func (in *amountWire) read(name string, to *money.Amount) error {
 	switch {
 	case in == nil || in.Minor == nil:
 		return fmt.Errorf("%s.minor is missing", name)
+	case *in.Minor < 0:
+		return fmt.Errorf("%s.minor is below zero", name)
 	case in.Currency == nil:
 		return fmt.Errorf("%s.currency is missing", name)
 	}

@@ -119,6 +119,7 @@ func (h *handler) write(w http.ResponseWriter, status int, kind string, v any) {
 }
 
 func (h *handler) text(w http.ResponseWriter, status int, kind string, body []byte) {
+	h.within(w, answerWithin)
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
 	if _, err := w.Write(body); err != nil {

@@ -70,10 +70,10 @@ func readBody(w http.ResponseWriter, r *http.Request, what string, v any) error 
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return request(http.StatusUnsupportedMediaType, "not_json", "The body is not declared as JSON", "Send Content-Type: application/json.", "and %s", what)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := wholeBody(w, r)
 	defer clear(body)
 	if err != nil {
-		return bad("it did not arrive whole, or has more than %d bytes", MaxBody)
+		return bad("it did not arrive whole, has more than %d bytes, or is not UTF-8", MaxBody)
 	}
 	if _, twice := repeated(body); twice {
 		return bad("a member is there twice")
