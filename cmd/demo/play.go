@@ -34,6 +34,9 @@ port = "reader"
 [screen]
 listen = %q
 
+[ecr]
+listen = %q
+
 [acquirer]
 address = %q
 ca = "host/ca.pem"
@@ -104,13 +107,13 @@ func play(ctx context.Context, programs string, keep bool) (err error) {
 func stage(ctx context.Context, programs, folder string, out io.Writer) (*world, error) {
 	s := &stack{programs: programs, folder: folder, late: lateBy, hand: "auto", requireMAC: true}
 	s.config = s.path("posd.toml")
-	for _, address := range []*string{&s.host, &s.hostHTTP, &s.screen} {
+	for _, address := range []*string{&s.host, &s.hostHTTP, &s.screen, &s.ecr} {
 		var err error
 		if *address, err = freePort(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if err := os.WriteFile(s.config, fmt.Appendf(nil, configText, s.screen, s.host, answerTimeout), 0o600); err != nil {
+	if err := os.WriteFile(s.config, fmt.Appendf(nil, configText, s.screen, s.ecr, s.host, answerTimeout), 0o600); err != nil {
 		return nil, err
 	}
 	if err := s.writeProfile(); err != nil {

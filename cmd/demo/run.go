@@ -35,10 +35,10 @@ func stayUp(ctx context.Context, programs, folder, config string) error {
 	if s.host, s.hostHTTP, err = hostOf(s.config); err != nil {
 		return err
 	}
-	if s.screen, err = screenOf(s.config); err != nil {
+	if s.screen, s.ecr, err = doorsOf(s.config); err != nil {
 		return err
 	}
-	for _, address := range []string{s.host, s.hostHTTP, s.screen} {
+	for _, address := range []string{s.host, s.hostHTTP, s.screen, s.ecr} {
 		if address == "" {
 			continue
 		}
@@ -82,17 +82,20 @@ func hostOf(config string) (address, local string, err error) {
 	return at.String(), netip.AddrPortFrom(at.Addr(), at.Port()+1).String(), nil
 }
 
-// screenOf reads from posd's config where the cashier's screen is; empty for none.
-func screenOf(config string) (string, error) {
+// doorsOf reads from posd's config where the cashier's screen is, and the door for cash registers; empty for none.
+func doorsOf(config string) (screen, ecr string, err error) {
 	var c struct {
 		Screen struct {
 			Listen *string `toml:"listen"`
 		} `toml:"screen"`
+		ECR struct {
+			Listen string `toml:"listen"`
+		} `toml:"ecr"`
 	}
 	if _, err := toml.DecodeFile(config, &c); err != nil || c.Screen.Listen == nil {
-		return usualScreen, err
+		return usualScreen, c.ECR.Listen, err
 	}
-	return *c.Screen.Listen, nil
+	return *c.Screen.Listen, c.ECR.Listen, nil
 }
 
 // next says what to do with a stack that is up.
@@ -101,6 +104,9 @@ func (s *stack) next() string {
 	text := "The terminal is up: a virtual card is in a virtual reader, and a simulated bank answers.\n"
 	if s.screen != "" {
 		text += fmt.Sprintf("Open http://%[1]s/ in a browser: the cashier's screen. http://%[1]s/customer is the customer's.\n", s.screen)
+	}
+	if s.ecr != "" {
+		text += fmt.Sprintf("Cash registers find it at https://%s/: docs/integrators.md begins with the first sale.\n", s.ecr)
 	}
 	text += fmt.Sprintf(`In another window:
 
@@ -144,6 +150,7 @@ func (s *stack) firstTime(config string) error {
 		{`# profile = "kuwait" `, `profile = "` + profileFile + `" `},
 		{`# ca_keys = "" `, `ca_keys = "` + keysFile + `" `},
 		{`# port = "" `, `port = "stripe" `},
+		{`# listen = ""             # like`, `listen = "127.0.0.1:8443" # like`},
 		{`# partial  = "off" `, `partial  = "amount" `},
 	} {
 		text = bytes.Replace(text, []byte(line.off), []byte(line.on), 1)

@@ -24,7 +24,7 @@ func TestFirstTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`profile = "demo.toml"`, `ca_keys = "capk.json"`, `port = "stripe"`, `mac = "alg3"`, `partial  = "amount"`} {
+	for _, line := range []string{`profile = "demo.toml"`, `ca_keys = "capk.json"`, `port = "stripe"`, `mac = "alg3"`, `partial  = "amount"`, `listen = "127.0.0.1:8443"`} {
 		if !strings.Contains(string(text), "\n"+line) {
 			t.Errorf("no line %s", line)
 		}
@@ -71,15 +71,18 @@ func TestHostOf(t *testing.T) {
 	}
 }
 
-// TestScreenOf: the screen is where the config says, at its usual place where that says nothing, and nowhere where it is empty.
-func TestScreenOf(t *testing.T) {
+// TestDoorsOf: the screen is where the config says, at its usual place where that says nothing, and nowhere where it is empty; the door
+// for cash registers is where it says, else nowhere.
+func TestDoorsOf(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "posd.toml")
-	for text, want := range map[string]string{"": usualScreen, "[screen]\nlisten = \"\"": "", "[screen]\nlisten = \"[::1]:9\"": "[::1]:9"} {
+	for text, want := range map[string][2]string{
+		"": {usualScreen, ""}, "[screen]\nlisten = \"\"": {}, "[screen]\nlisten = \"[::1]:9\"": {"[::1]:9", ""}, "[ecr]\nlisten = \"127.0.0.1:8443\"": {usualScreen, "127.0.0.1:8443"},
+	} {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := screenOf(config); got != want || err != nil {
-			t.Errorf("%q: %q, %v", text, got, err)
+		if screen, ecr, err := doorsOf(config); screen != want[0] || ecr != want[1] || err != nil {
+			t.Errorf("%q: %q, %q, %v", text, screen, ecr, err)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type stack struct {
 	host       string // host:port of the host simulator
 	hostHTTP   string // host:port of its local interface
 	screen     string // host:port of the cashier's screen; empty: none
+	ecr        string // host:port of the door for cash registers; empty: none
 	late       string // how late the host's late answers are; empty is the host's own default
 	requireMAC bool   // the host refuses messages without a MAC
 	keys       string // what keys the host gives its terminals; empty is the host's own default
