@@ -25,7 +25,7 @@ export interface View {
   digits?: number; // of a PIN, typed so far
   again: boolean; // the PIN is asked for anew, because it was wrong
   languages: ("ar" | "en")[]; // in this order
-  display: string[]; // what a cash register shows
+  display: { text: string; language: string }[]; // what a cash register shows
   training: boolean;
 }
 

@@ -117,7 +117,7 @@ function Page() {
           {v.below && <p class="below"><Both text={v.below} languages={v.languages} /></p>}
         </div>
         {v.digits !== undefined && <Dots digits={v.digits} />}
-        {v.display.length > 0 && <ul class="register">{v.display.map((line, i) => <li key={i} dir="auto">{line}</li>)}</ul>}
+        {v.display.length > 0 && <ul class="register">{v.display.map((line, i) => <li key={i} lang={line.language} dir={line.language === "ar" ? "rtl" : "ltr"}>{line.text}</li>)}</ul>}
       </div>
       <p class="shop"><bdi>{terminal.value?.merchant ?? ""}</bdi></p>
     </main>

@@ -166,8 +166,29 @@ async function refresh(): Promise<void> {
   if (r.kind === "done") tell({ type: "recent", sales: r.data.sales });
 }
 
-/** connect follows the terminal from now on. */
+/** connect follows the terminal from now on. Where nobody has logged in and the terminal is not open, it asks for that first: anybody
+ * may look at how the terminal is, and nothing on the screen could be used. */
 export function connect(): void {
+  let given = false; // up
+  stop = () => {
+    given = true;
+  };
+  void ask<Me>("/v1/me").then((m) => {
+    if (given) return;
+    if (m.kind === "done" && !m.data.open && m.data.name === "") refused();
+    else listen();
+  });
+}
+
+function refused(): void {
+  me.value = null;
+  tell({ type: "refused" });
+  void ask<Status>("/v1/status").then((s) => {
+    if (s.kind === "done") status.value = s.data;
+  });
+}
+
+function listen(): void {
   stop = follow(
     "/v1/events",
     {
@@ -176,13 +197,7 @@ export function connect(): void {
         void refresh();
       },
       lost: () => tell({ type: "lost" }),
-      refused: () => {
-        me.value = null;
-        tell({ type: "refused" });
-        void ask<Status>("/v1/status").then((s) => {
-          if (s.kind === "done") status.value = s.data;
-        });
-      },
+      refused,
       event: (e) => {
         if (e.id !== undefined) lastRow = e.id;
         if (e.event === "state") {

@@ -113,7 +113,7 @@ export interface Snapshot {
   batch?: BatchStatus;
   quarantined?: number;
   clock?: string;
-  display?: string[]; // lines that a cash register has put on the customer's display
+  display?: { text: string; language: string }[]; // lines that a cash register has put on the customer's display
 }
 
 export interface JournalRow {
