@@ -100,7 +100,7 @@ func openShop(w *world) (func(context.Context) error, error) { return nil, w.may
 // leave their cards in.
 func closedShop(w *world) (func(context.Context) error, error) {
 	w.hand = "still"
-	w.local.Transport = &supervising{base: w.local.Transport}
+	w.local.Transport = &supervising{base: w.local.Transport, name: supervisor}
 	err := w.edit(w.path(profileFile), [][2]string{
 		{"open         = true", "open         = false"},
 		{`# session_idle = "15m"`, `session_idle = "1m"`},
@@ -159,6 +159,14 @@ func (s *browserStage) do(ctx context.Context, what string, words []string) (any
 		return nil, post(ctx, s.local, "http://posd/v1/cancel", struct{}{}, &terminal.Snapshot{})
 	case "settled":
 		return nil, s.settled(ctx)
+	case "audit":
+		var rows till.AuditRows
+		look, ok := s.local.Transport.(*supervising)
+		if !ok {
+			return nil, errNoSuchThing // an open shop has no people
+		}
+		err := get(ctx, &http.Client{Transport: &supervising{base: look.base, name: administrator}}, "http://posd/v1/audit?limit=1000", &rows)
+		return rows.Rows, err
 	case "pin":
 		return s.typePIN(ctx, strings.Join(words, ""))
 	case "memory":
@@ -271,9 +279,10 @@ func (s *browserStage) memory() (int64, error) {
 	return 0, errGone
 }
 
-// A supervising transport looks into a closed terminal as the supervisor, and logs in again when a session has ended.
+// A supervising transport looks into a closed terminal as somebody, and logs in again when a session has ended.
 type supervising struct {
 	base  http.RoundTripper
+	name  string
 	mu    sync.Mutex // guards token
 	token string
 }
@@ -298,7 +307,7 @@ func (t *supervising) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		_ = answer.Body.Close() // a problem, and which one is known
 		var session till.LoggedIn
-		if err := post(r.Context(), &http.Client{Transport: t.base}, "http://posd/v1/login", till.Credentials{Name: supervisor, Secret: theirSecret}, &session); err != nil {
+		if err := post(r.Context(), &http.Client{Transport: t.base}, "http://posd/v1/login", till.Credentials{Name: t.name, Secret: theirSecret}, &session); err != nil {
 			return nil, err
 		}
 		t.token = session.Token
