@@ -97,10 +97,6 @@ export function follow(url: string, listener: Listener, after = ""): () => void 
             listener.open();
           }
           if (e.id !== undefined) lastId = e.id;
-          if (e.event === "bye") {
-            listener.refused(401);
-            return false;
-          }
           listener.event(e);
         }
       }

@@ -87,7 +87,11 @@ function pose<T>(make: (answer: (v: T) => void) => Question): Promise<T> {
   });
 }
 
-export const logIn = (): Promise<boolean> => pose<boolean>((answer) => ({ what: "login", answer }));
+export const logIn = async (): Promise<boolean> => {
+  const yes = await pose<boolean>((answer) => ({ what: "login", answer }));
+  if (yes) sessionChanged();
+  return yes;
+};
 export const override = (act: string, words: string): Promise<string | null> => pose<string | null>((answer) => ({ what: "override", action: act, words, answer }));
 /** sure asks for a yes, and for a note where one is needed; null: no. */
 export const sure = (title: string, text: string, yes: string, note = false): Promise<string | null> =>
@@ -118,6 +122,9 @@ export async function post<T>(path: string, body: unknown, act = "", words = "",
   const a = await call<T>(path, { method: "POST", body }, act, words);
   return said(a, good) && a.kind === "done" ? a.data : null;
 }
+
+/** out says that somebody has to log in before anything can be ordered. */
+export const out = computed(() => model.value.link === "login" || (me.value !== null && !me.value.open && me.value.role === ""));
 
 /** may says whether who is logged in may do something without a supervisor, as far as is known. */
 export const may = (act: string): boolean => me.value === null || me.value.may.includes(act);
@@ -200,7 +207,10 @@ function listen(): void {
       refused,
       event: (e) => {
         if (e.id !== undefined) lastRow = e.id;
-        if (e.event === "state") {
+        if (e.event === "bye") {
+          me.value = null;
+          tell({ type: "refused" }); // the session has ended; the stream comes back as nobody's
+        } else if (e.event === "state") {
           performance.mark("tillway-state");
           tell({ type: "state", state: JSON.parse(e.data) as StateEvent, now: Date.now() });
         } else if (e.event === "row") tell({ type: "row", row: JSON.parse(e.data) as JournalRow });
@@ -220,11 +230,18 @@ effect(() => {
 
 export const printer = computed<PrinterStatus | null>(() => model.value.news?.printer ?? status.value?.printer ?? null);
 
+// What went well need not be closed.
+effect(() => {
+  const n = notice.value;
+  if (n?.good) setTimeout(() => notice.value === n && (notice.value = null), 6000);
+});
+
 addEventListener("hashchange", () => {
+  notice.value = null;
   at.value = route();
 });
 addEventListener("focus", () => {
-  if (model.value.link === "login" && !question.value) sessionChanged(); // another window may have logged in
+  if (out.value && !question.value) sessionChanged(); // another window may have logged in
 });
 
 export { askText };

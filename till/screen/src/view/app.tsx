@@ -2,7 +2,7 @@
 
 import { either, language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
-import { at, go, inScene, live, model, notice, ordering, seen, sessionChanged, snapshot, training } from "../store.ts";
+import { at, go, inScene, live, model, notice, ordering, out, seen, sessionChanged, snapshot, training } from "../store.ts";
 import type { Place } from "../store.ts";
 import { Dialogs, LogInForm, ProblemText, shopName } from "./dialogs.tsx";
 import { EntryView } from "./entry.tsx";
@@ -74,9 +74,12 @@ function Elsewhere() {
 }
 
 function Main() {
-  if (model.value.link === "login")
+  const place = at.value.place;
+  if (out.value && (place !== "sell" || inScene.value === "entry"))
     return (
       <main class="log-in" id="main">
+        <Troubles />
+        <CardLeft />
         <div class="card">
           <h1>{shopName()}</h1>
           <h2>{t(w.logInTitle)}</h2>
@@ -84,7 +87,6 @@ function Main() {
         </div>
       </main>
     );
-  const place = at.value.place;
   return (
     <main id="main">
       <Troubles />
@@ -105,7 +107,7 @@ export function App() {
         </p>
       )}
       <Strip />
-      {model.value.link !== "login" && <Nav />}
+      {!out.value && <Nav />}
       <Main />
       <Dialogs />
     </div>

@@ -34,11 +34,13 @@ function Modal({ title, close, children, wide }: { title: string; close: () => v
 }
 
 export function ProblemText({ of: p }: { of: Problem }) {
+  const title = either(p.title, p.title_ar);
+  const detail = either(p.detail, p.detail_ar);
   return (
     <>
-      <strong dir="auto">{either(p.title, p.title_ar)}</strong>
-      {p.detail && <span dir="auto"> {either(p.detail, p.detail_ar)}</span>}
-      <span dir="auto"> {either(p.do, p.do_ar)}</span>
+      <strong dir="auto">{title}</strong>
+      <span dir="auto" class="problem-do">{either(p.do, p.do_ar)}</span>
+      {detail.toLowerCase() !== title.toLowerCase() && <small dir="auto">{detail}</small>}
     </>
   );
 }
@@ -47,6 +49,8 @@ export function ProblemText({ of: p }: { of: Problem }) {
 function Secrets({ who, button, send, close }: { who: Word; button: Word; send: (name: string, secret: string) => Promise<Problem | "lost" | null>; close?: () => void }) {
   const [problem, setProblem] = useState<Problem | "lost" | null>(null);
   const [busy, setBusy] = useState(false);
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   const submit = async (ev: Event) => {
     ev.preventDefault();
     if (busy) return;
@@ -66,7 +70,7 @@ function Secrets({ who, button, send, close }: { who: Word; button: Word; send: 
     <form class="secrets" onSubmit={(ev) => void submit(ev)}>
       <label>
         <span>{t(who)}</span>
-        <input name="name" type="text" required autocomplete="off" autocapitalize="none" spellcheck={false} dir="ltr" maxLength={64} />
+        <input ref={first} name="name" type="text" required autocomplete="off" autocapitalize="none" spellcheck={false} dir="ltr" maxLength={64} />
       </label>
       <label>
         <span>{t(w.secret)}</span>

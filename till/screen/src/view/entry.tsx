@@ -111,6 +111,7 @@ function useLookUp(of: string): void {
 export function EntryView() {
   const e = entry.value;
   const busy = ordering.value !== "idle";
+  const worth = e.kind === "void" ? found.value?.sale && taken(found.value.sale) : { minor: total(e), currency: currency() };
   const top = useRef<HTMLDivElement>(null);
   useKeys(entryKey);
   useLookUp(fields(e.kind).includes("of") ? e.of : "");
@@ -152,7 +153,7 @@ export function EntryView() {
       <Keypad />
       <button type="button" class="primary charge" disabled={!live.value || busy} onClick={submit}>
         <span>
-          {t(primary[e.kind])} {total(e) > 0 && <Money of={{ minor: total(e), currency: currency() }} />}
+          {t(primary[e.kind])} {worth && worth.minor > 0 && <Money of={worth} />}
         </span>
         {e.kind !== "void" && !may(action(orderOf(e, currency()))) && <small>{t(w.needsSupervisor)}</small>}
         <Key of="⏎" />

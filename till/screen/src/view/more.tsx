@@ -33,7 +33,7 @@ function Person() {
     <div class="tile">
       <h2>{who ? t(w.loggedIn, { name: who }) : t(w.nobody)}</h2>
       <div class="choices">
-        <Button word={w.logIn} off={!live.value} press={() => void logInNow()} />
+        {!who && <Button word={w.logIn} off={!live.value} press={() => void logInNow()} />}
         {who && (
           <Button word={w.logOut} press={() => void call("/v1/logout", { method: "POST" }).then((a) => said(a) && sessionChanged())} />
         )}

@@ -1,6 +1,6 @@
 // The day: totals so far, of the last day, and its end with the proof of it.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 
 import { t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
@@ -10,6 +10,17 @@ import { Button, inWords, numerals, when } from "./parts.tsx";
 import * as w from "../words.ts";
 
 const leave = signal(false);
+const ending = signal(0); // the batch whose end was wanted here: its proof is shown as soon as there is one
+
+effect(() => {
+  const b = snapshot.value?.batch;
+  const number = ending.value;
+  if (!b || !number || b.number <= number || b.settling?.some((one) => one.number === number && one.state !== "Disputed")) return;
+  ending.value = 0;
+  void showProof(number);
+});
+
+const showProof = (number: number): Promise<void> => paper(t(w.proof), "/v1/settle?" + (number ? "batch=" + String(number) : ""));
 
 const stateWords: Record<string, Word> = { Open: w.stOpen, Draining: w.stDraining, Totalling: w.stTotalling, Uploading: w.stUploading, Closing: w.stClosing, Disputed: w.stDisputed, Closed: w.stClosed };
 
@@ -18,7 +29,8 @@ const showReport = (which: "x" | "z") =>
 
 async function settle(batch = 0): Promise<void> {
   if ((await sure(t(w.settle), t(w.settleText), t(w.settleDo))) === null) return;
-  await post("/v1/settle", { leave_parked: leave.value, ...(batch && { batch }) }, "settle", t(w.settle), w.settleStarted);
+  const b = await post<Batch>("/v1/settle", { leave_parked: leave.value, ...(batch && { batch }) }, "settle", t(w.settle), w.settleStarted);
+  if (b) ending.value = b.number;
 }
 
 async function closeByHand(b: Batch): Promise<void> {
@@ -42,7 +54,7 @@ export function ReportsView() {
       <div class="choices">
         <Button word={w.xReport} off={!on} press={() => showReport("x")} />
         <Button word={w.zReport} off={!on} press={() => showReport("z")} />
-        <Button word={w.proof} off={!on} press={() => void paper(t(w.proof), "/v1/settle?")} />
+        <Button word={w.proof} off={!on} press={() => void showProof(0)} />
       </div>
       <h2>{t(w.settle)}</h2>
       <p>{t(w.settleText)}</p>
@@ -67,7 +79,7 @@ export function ReportsView() {
                   <Button look="danger" word={w.closeByHand} press={() => void closeByHand(one)} />
                 </>
               )}
-              <Button look="plain" word={w.proof} press={() => void paper(t(w.proof), "/v1/settle?batch=" + String(one.number))} />
+              <Button look="plain" word={w.proof} press={() => void showProof(one.number)} />
             </div>
           </li>
         ))}

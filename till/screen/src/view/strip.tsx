@@ -26,7 +26,7 @@ async function logOut() {
 }
 
 export async function logInNow() {
-  if (await logIn()) sessionChanged();
+  await logIn();
 }
 
 export function Strip() {
