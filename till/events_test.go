@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -298,4 +300,48 @@ func TestEventsAreBounded(t *testing.T) {
 		b.happens(terminal.Ready, 0)
 	}
 	t.Error("no place came free")
+}
+
+// BenchmarkTenStreams is how many events a second ten open streams are told: one change, and its row, to each of them, again and again.
+func BenchmarkTenStreams(b *testing.B) {
+	const streams = 10
+	lane := newBoard()
+	srv := httptest.NewUnstartedServer(nil)
+	p := people.DefaultPolicy()
+	p.Open = true
+	access := NewAccess(AccessConfig{People: nobody{}, Policy: p, Log: slog.New(slog.DiscardHandler)})
+	srv.Config.Handler = New(Config{Lane: lane, Journal: lane, Access: access, Log: slog.New(slog.DiscardHandler)}).
+		Screen(netip.MustParseAddrPort(srv.Listener.Addr().String()), http.NotFoundHandler())
+	srv.Start()
+	defer srv.Close()
+	var all []*bufio.Reader
+	for range streams {
+		res, err := srv.Client().Get(srv.URL + "/v1/events")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		all = append(all, bufio.NewReader(res.Body))
+	}
+	until := func(in *bufio.Reader, begin string) {
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				b.Fatal(err)
+			}
+			if strings.HasPrefix(line, begin) {
+				return
+			}
+		}
+	}
+	for _, in := range all {
+		until(in, "event: state")
+	}
+	for b.Loop() {
+		lane.happens(terminal.Sending, 1)
+		for _, in := range all {
+			until(in, "id: ")
+		}
+	}
+	b.ReportMetric(2*streams*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

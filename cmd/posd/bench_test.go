@@ -316,15 +316,7 @@ func startOnce(b *testing.B, program, config string) (residentKB float64) {
 	}
 	b.StopTimer()
 	defer b.StartTimer()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
-	if err != nil {
-		b.Error(err)
-	}
-	for l := range strings.Lines(string(status)) {
-		if f := strings.Fields(l); len(f) > 1 && f[0] == "VmRSS:" {
-			residentKB, _ = strconv.ParseFloat(f[1], 64)
-		}
-	}
+	residentKB = residentOf(b, c.Process.Pid)
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		b.Error(err)
 	}
@@ -333,6 +325,21 @@ func startOnce(b *testing.B, program, config string) (residentKB float64) {
 	}
 	if err := c.Wait(); err != nil {
 		b.Error(err)
+	}
+	return residentKB
+}
+
+// residentOf is a process's resident memory in kilobytes.
+func residentOf(b *testing.B, pid int) (residentKB float64) {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Error(err)
+	}
+	for l := range strings.Lines(string(status)) {
+		if f := strings.Fields(l); len(f) > 1 && f[0] == "VmRSS:" {
+			residentKB, _ = strconv.ParseFloat(f[1], 64)
+		}
 	}
 	return residentKB
 }
