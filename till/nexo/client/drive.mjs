@@ -318,9 +318,14 @@ scenario("the terminal dies after the answer was lost, and knows it all the same
 
 scenario("the bank is away: its diagnosis says so, and a payment fails by name", async () => {
   await stage("host", "off");
-  const m = member(await sealed()(message("Diagnosis", { HostDiagnosisFlag: true })), "Diagnosis");
-  assert.deepEqual(m.HostStatus.map((h) => h.IsReachableFlag), [false]);
-  await stage("host", "on");
+  try {
+    const m = member(await sealed()(message("Diagnosis", { HostDiagnosisFlag: true })), "Diagnosis");
+    assert.deepEqual(m.HostStatus.map((h) => h.IsReachableFlag), [false]);
+    const none = member(await sealed()(payment(7.012)), "Payment");
+    assert.equal(says(none), "Failure/UnreachableHost");
+  } finally {
+    await stage("host", "on");
+  }
   await until("the bank is back", async () => {
     const back = member(await sealed()(message("Diagnosis", { HostDiagnosisFlag: true })), "Diagnosis");
     return back.HostStatus[0].IsReachableFlag;
@@ -369,6 +374,7 @@ scenario("keys rotate, and what is wrong with an envelope is told by name", asyn
   await refused(sealed(2, given.phrase), /unknown KeyVersion/);
   await refused(clear("no token"), /token in X-API-Key/);
   await refused(async (m) => new TerminalLocalAPI(client("any")).request(m, { ...key(1, given.phrase), KeyIdentifier: "till-9" }), /unknown KeyIdentifier/);
+  await stage("pos", "login", "amal"); // the terminal was started anew
   const made = JSON.parse((await stage("pos", "ecr", "nexo-key", "till-1", "--json")).printed);
   assert.equal(made.key_version, 2);
   assert.equal(says(await pays(sealed(1), 1)), "Success");
