@@ -16,10 +16,8 @@ import (
 	"time"
 
 	"tillway/store"
-	"tillway/terminal/lane"
 	"tillway/till"
 	certs "tillway/till/certificate"
-	"tillway/till/nexo"
 )
 
 // ecrConfig is the door for cash registers.
@@ -30,6 +28,8 @@ type ecrConfig struct {
 	Key         string   `toml:"key"`
 	ClientCA    string   `toml:"client_ca"`
 	NexoClear   bool     `toml:"nexo_clear"`
+	NexoLogin   bool     `toml:"nexo_login"`
+	POIID       string   `toml:"poi_id"`
 }
 
 func (e ecrConfig) check() error {
@@ -48,6 +48,8 @@ func (e ecrConfig) check() error {
 		return errors.New("ecr.certificate and ecr.key go together")
 	case e.Certificate != "" && len(e.Names) > 0:
 		return errors.New("ecr.names is for the certificate that posd makes: take it out, or take ecr.certificate out")
+	case len(e.POIID) > maxPOIID || strings.ContainsFunc(e.POIID, func(r rune) bool { return r <= ' ' || r >= 0x7F }):
+		return fmt.Errorf("ecr.poi_id %q: at most %d letters, digits and dashes, like P400Plus-123456789", e.POIID, maxPOIID)
 	case len(e.Names) > maxNames:
 		return fmt.Errorf("ecr.names has %d names: at most %d", len(e.Names), maxNames)
 	}
@@ -175,15 +177,6 @@ func (c *config) registers(rest, messages http.Handler, tries *till.Tries) http.
 		}
 		rest.ServeHTTP(w, r)
 	}))
-}
-
-// nexo is the handler of nexo messages, over the same lane and journal as local.
-func (c *config) nexo(ctx context.Context, l *lane.Lane, journal *store.Store, local till.Config) http.Handler {
-	return nexo.New(nexo.Config{
-		Lane: l, Journal: journal, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx, Clear: c.ECR.NexoClear,
-		Header: local.Header, Acquirer: local.Acquirer, Currency: local.Currency, TerminalID: local.TerminalID, MerchantID: local.MerchantID,
-		Version: local.Version, Test: c.Development, PINPad: c.PIN.Pad != "" || c.PIN.OnScreen, Log: local.Log,
-	})
 }
 
 // maxOfAddress bounds the connections that one address may have open at the ECR door, so that nobody on the network takes all of them.

@@ -107,7 +107,6 @@ type Config struct {
 	TerminalID string
 	MerchantID string
 	Version    string        // of the program
-	Test       bool          // a development terminal
 	PINPad     bool          // PINs can be entered
 	KeepAlive  time.Duration // how often a waiting client gets a new line; 0: five seconds
 	Clock      func() time.Time

@@ -1,6 +1,7 @@
 package nexo
 
 import (
+	"errors"
 	"net/http"
 	"time"
 )
@@ -45,7 +46,7 @@ func (o *output) write(text []byte) {
 		o.w.WriteHeader(http.StatusOK)
 	}
 	_, err := o.w.Write(text)
-	if ferr := o.rc.Flush(); err != nil || ferr != nil {
+	if ferr := o.rc.Flush(); err != nil || ferr != nil && !errors.Is(ferr, http.ErrNotSupported) {
 		o.lost = true
 	}
 }
