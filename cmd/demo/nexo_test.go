@@ -47,12 +47,8 @@ func newNexoShop(tb testing.TB) *nexoShop {
 	tb.Helper()
 	shop := &nexoShop{}
 	shop.browserStage = newBrowserStage(tb, "nexo", func(w *world) (func(context.Context) error, error) {
-		address, err := freePort(tb.Context())
-		if err != nil {
-			return nil, err
-		}
-		shop.door = "https://" + address
-		err = w.edit(w.config, nil, "\n[ecr]\nlisten = \""+address+"\"\nnexo_clear = true\n")
+		shop.door = "https://" + w.ecr
+		err := w.edit(w.config, [][2]string{{"[ecr]\n", "[ecr]\nnexo_clear = true\n"}}, "")
 		return func(ctx context.Context) error { return shop.register(ctx, w) }, err
 	})
 	return shop
