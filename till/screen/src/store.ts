@@ -169,22 +169,9 @@ let lastRow = "";
 async function refresh(): Promise<void> {
   const [s, m, r] = await Promise.all([ask<Status>("/v1/status"), ask<Me>("/v1/me"), ask<{ sales: Sale[] }>("/v1/sales?last=20")]);
   if (s.kind === "done") status.value = s.data;
-  me.value = m.kind === "done" ? m.data : null;
+  if (m.kind === "done") me.value = m.data;
+  else setTimeout(() => void (live.value && refresh()), 1000); // nothing can be ordered before it is known who asks
   if (r.kind === "done") tell({ type: "recent", sales: r.data.sales });
-}
-
-/** connect follows the terminal from now on. Where nobody has logged in and the terminal is not open, it asks for that first: anybody
- * may look at how the terminal is, and nothing on the screen could be used. */
-export function connect(): void {
-  let given = false; // up
-  stop = () => {
-    given = true;
-  };
-  void ask<Me>("/v1/me").then((m) => {
-    if (given) return;
-    if (m.kind === "done" && !m.data.open && m.data.name === "") refused();
-    else listen();
-  });
 }
 
 function refused(): void {
@@ -195,7 +182,8 @@ function refused(): void {
   });
 }
 
-function listen(): void {
+/** connect follows the terminal from now on. Anybody may look at how it is: who is logged in, refresh asks. */
+export function connect(): void {
   stop = follow(
     "/v1/events",
     {

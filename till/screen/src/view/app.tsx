@@ -2,7 +2,7 @@
 
 import { either, language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
-import { at, go, inScene, live, model, notice, ordering, out, seen, sessionChanged, snapshot, training } from "../store.ts";
+import { at, go, inScene, live, me, model, notice, ordering, out, seen, sessionChanged, snapshot, training } from "../store.ts";
 import type { Place } from "../store.ts";
 import { Dialogs, LogInForm, ProblemText, shopName } from "./dialogs.tsx";
 import { EntryView } from "./entry.tsx";
@@ -56,7 +56,7 @@ function Sell() {
   const what = inScene.value;
   return (
     <div class="sell">
-      {what === "running" ? <RunningView key={snapshot.value!.sale} /> : what === "outcome" ? <OutcomeView key={model.value.shown!.id} /> : <EntryView />}
+      {what === "running" ? <RunningView key={snapshot.value!.sale} /> : what === "outcome" ? <OutcomeView key={model.value.shown!.id} /> : me.value ? <EntryView /> : <p class="entry">{t(w.connecting)}</p>}
       <Recent />
     </div>
   );

@@ -12,9 +12,9 @@ import * as w from "../words.ts";
 const tick = signal(0); // ages go on while nothing happens
 setInterval(() => tick.value++, 30_000);
 
-function Chip({ icon, name, value, bad, press }: { icon: IconName; name: string; value: string; bad?: boolean; press: () => void }) {
+function Chip({ icon, name, value, bad, fine, press }: { icon: IconName; name: string; value: string; bad?: boolean; fine?: boolean; press: () => void }) {
   return (
-    <button type="button" class={"chip" + (bad ? " bad" : "")} onClick={press}>
+    <button type="button" class={"chip" + (bad ? " bad" : fine ? " fine" : "")} onClick={press}>
       <Icon name={icon} />
       <span class="chip-name">{name}</span> <span class="chip-value">{value}</span>
     </button>
@@ -39,10 +39,10 @@ export function Strip() {
       <span class="shop">{status.value?.terminal.merchant ?? "Tillway"}</span>
       {s && (
         <>
-          <Chip icon="reader" name={t(w.reader)} value={t(s.reader.ok ? w.ready : w.notReady)} bad={!s.reader.ok} press={() => go("more")} />
-          <Chip icon="host" name={t(w.host)} value={t(s.host.ok ? w.ready : w.notReady)} bad={!s.host.ok} press={() => go("queue")} />
+          <Chip icon="reader" name={t(w.reader)} value={t(s.reader.ok ? w.ready : w.notReady)} bad={!s.reader.ok} fine press={() => go("more")} />
+          <Chip icon="host" name={t(w.host)} value={t(s.host.ok ? w.ready : w.notReady)} bad={!s.host.ok} fine press={() => go("queue")} />
           <Chip
-            icon="queue" name={t(w.queue)} bad={s.parked > 0} press={() => go("queue")}
+            icon="queue" name={t(w.queue)} bad={s.parked > 0} fine={s.owed === 0} press={() => go("queue")}
             value={queueWords(s)}
           />
           {p && <Chip icon="printer" name={t(w.printer)} value={p.waiting ? t(w.printerWaits, { count: p.waiting }) : t(p.ready ? w.ready : w.notReady)} bad={!p.ready} press={() => go("more")} />}
