@@ -29,7 +29,7 @@ type look struct {
 // Line is one line of a paper in JSON, in both languages: for programs that lay it out themselves. Its text has no marks of direction:
 // each text is to be isolated where it is shown.
 type Line struct {
-	Layout      string `json:"layout"` // "centre", "big", "pair", "words", "rule", "bar", "gap", "signature"
+	Layout      string `json:"layout"` // "centre", "big", "pair", "words", "rule", "bar", "gap", "signature", "space"
 	Strong      bool   `json:"strong,omitempty"`
 	Label       string `json:"label,omitempty"`
 	Text        string `json:"text,omitempty"`
@@ -40,7 +40,7 @@ type Line struct {
 func layoutNames() map[receipt.Layout]string {
 	return map[receipt.Layout]string{
 		receipt.Centre: "centre", receipt.Big: "big", receipt.Pair: "pair", receipt.Words: "words", receipt.Rule: "rule", receipt.Bar: "bar",
-		receipt.Gap: "gap", receipt.Signature: "signature",
+		receipt.Gap: "gap", receipt.Signature: "signature", receipt.Space: "space",
 	}
 }
 

@@ -128,7 +128,7 @@ func TestReceiptOfWhatIsStored(t *testing.T) {
 			calls = append(calls, call{"SaleRows", []any{sale.ID}, []any{[]terminal.JournalRow{{Kind: terminal.SaleEntry}, {Kind: terminal.DebtEntry, Debt: &waits}}, nil}})
 		}
 		text := ask(t, handlerFor(t, newScript(t, calls...)), "GET", "/v1/sales/6/receipt?format=text&original=true", "").Body.String()
-		if !strings.Contains(text, "APPROVED OFFLINE") || !strings.Contains(text, "STORED FOR THE BANK AS                  17") {
+		if !strings.Contains(text, "APPROVED OFFLINE") || !strings.Contains(text, "STORED AS                               17") {
 			t.Errorf("told %t:\n%s", told, text)
 		}
 	}

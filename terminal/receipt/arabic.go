@@ -46,7 +46,7 @@ var arabic = map[string]string{
 	"SIGNATURE NOT ACCEPTED": "لم يُقبل التوقيع", "NO SIGNATURE TAKEN": "لم يؤخذ توقيع", "SIGNATURE": "التوقيع",
 
 	// Training, and what waits for the bank.
-	"TRAINING, NOT A PAYMENT": "تدريب، ليست عملية دفع", "NOTHING WAS CHARGED": "لم يُخصم شيء", "STORED FOR THE BANK AS": "محفوظة للبنك برقم",
+	"TRAINING, NOT A PAYMENT": "تدريب، ليست عملية دفع", "NOTHING WAS CHARGED": "لم يُخصم شيء", "STORED AS": "محفوظة برقم",
 
 	// Reports and proofs.
 	"X REPORT": "تقرير X", "Z REPORT": "تقرير Z", "SETTLEMENT": "التسوية", "OPENED": "فُتحت", "TOTALS FIXED": "ثُبّتت المجاميع", "CLOSED": "أُغلقت",

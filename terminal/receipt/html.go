@@ -12,7 +12,7 @@ import (
 const style = `:root{color-scheme:light}*{box-sizing:border-box}
 body{margin:0;background:#eef0f2;color:#000;font:15px/1.5 "Noto Sans","Noto Sans Arabic","Noto Naskh Arabic",system-ui,sans-serif}
 main{max-inline-size:25em;margin:1.5em auto;padding:1.75em 1.5em;background:#fff;box-shadow:0 1px 6px rgb(0 0 0/.18)}
-p{margin:.1em 0}.c,.b{text-align:center}.b{font-size:1.3em;font-weight:700;line-height:1.35}.w{margin:.35em 0}
+p{margin:.1em 0}.c,.b{text-align:center}.b{font-size:1.3em;font-weight:700;line-height:1.35}.w{margin:.35em 0}.r{block-size:.5em}
 .p{display:flex;justify-content:space-between;gap:1em}.p bdi{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .p>.v{text-align:end}.t{display:grid;grid-template-columns:1fr auto 1fr;gap:.75em}.t>.v{text-align:center}.t>:last-child{text-align:end}
 .t>[lang=ar]{text-align:start}.g{font-weight:700;font-size:1.15em}
@@ -82,6 +82,8 @@ func (b Block) html(lang Language) string {
 		return "<hr class=\"h\">\n"
 	case Gap:
 		return "<p>&nbsp;</p>\n"
+	case Space:
+		return "<p class=\"r\"></p>\n"
 	case Pair:
 		return b.pairHTML(lang)
 	case Signature:

@@ -21,6 +21,7 @@ const (
 	bar                 // a heavy line across, above and below the verdict
 	gap                 // an empty line
 	signing             // the signature line
+	space               // a little room, where a medium has less than a line
 )
 
 // block is one element of the page, in order. label is empty unless it is a pair.
@@ -64,6 +65,7 @@ func head(h Header, merchantID, terminalID string) []block {
 		}
 		p = append(p, b)
 	}
+	p = append(p, block{kind: space})
 	for _, b := range []block{of("MERCHANT", merchantID), of("TERMINAL", terminalID)} {
 		if b.text != "" {
 			p = append(p, b)
@@ -223,7 +225,7 @@ func (r Receipt) details() []block {
 		}
 	}
 	if r.Stored != 0 {
-		both("STORED FOR THE BANK AS", strconv.FormatInt(r.Stored, 10))
+		both("STORED AS", strconv.FormatInt(r.Stored, 10))
 	}
 	both("AUTH CODE", r.AuthCode)
 	both("RESPONSE", r.ResponseCode)

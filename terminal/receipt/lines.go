@@ -27,6 +27,9 @@ var lineKeys = map[string]string{
 func (r Receipt) Lines(in Language) []Line {
 	var all []Line
 	for i, b := range r.Page() {
+		if b.Layout == Space {
+			continue
+		}
 		name, value := b.Label, b.Text
 		if b.Layout != Pair {
 			name, value = b.Text, ""

@@ -39,6 +39,7 @@ const (
 	Bar       = Layout(bar)     // a heavy line across
 	Gap       = Layout(gap)     // an empty line
 	Signature = Layout(signing) // room to sign, a line, and what it is for below
+	Space     = Layout(space)   // a little room; nothing where a medium has whole lines alone
 )
 
 // Block is one element of a page, for media that lay it out themselves. All its text is printable and of one line. What has no Arabic

@@ -82,7 +82,9 @@ func (s BatchSlip) page() []block {
 	}
 	if b.By != "" {
 		by := of("SETTLED BY", line(b.By))
-		by.textArabic = inArabic(by.text, s.Merchant.Digits)
+		if by.textArabic = inArabic(by.text, s.Merchant.Digits); by.textArabic == "" {
+			by.textArabic = findingArabic(by.text, s.Merchant.Digits, 0)
+		}
 		p = append(p, by)
 	}
 	p = append(p, block{kind: rule})
@@ -101,7 +103,7 @@ func (s BatchSlip) page() []block {
 			p = append(p, of("RESPONSE", line(b.Code)))
 		}
 		if why := line(b.Reason); why != "" && s.Report.Proof.Result != terminal.ProofBalanced {
-			p = append(p, block{kind: words, text: sentence(why)})
+			p = append(p, s.told(why))
 		}
 		if b.Note != "" {
 			note := sentence(b.Note)
@@ -249,7 +251,7 @@ func (s BatchSlip) three(l terminal.ProofLine, all bool) []block {
 }
 
 func (s BatchSlip) who(who string, l terminal.TotalsLine, refunds bool) []block {
-	arabic := inArabic(who, s.Merchant.Digits)
+	arabic := map[string]string{"JOURNAL": "السجل", "BATCH": "الدفعة", "BANK": "البنك"}[who]
 	row := func(who string, b block) block {
 		b.label, b.labelArabic = fmt.Sprintf("%-8s%s", who, b.label), arabic+" – "+b.labelArabic
 		return b
@@ -277,7 +279,7 @@ func (s BatchSlip) differences() []block {
 			if d.Sale != 0 {
 				b.label = "SALE " + d.Sale.String()
 			}
-			p = append(p, b, block{kind: words, text: sentence(d.Why)})
+			p = append(p, b, s.told(line(d.Why)))
 		}
 		p = append(p, block{kind: rule})
 	}

@@ -65,6 +65,8 @@ func (b Block) in(lang Language, width int) []string {
 		return []string{strings.Repeat("=", width)}
 	case Gap:
 		return []string{""}
+	case Space:
+		return nil
 	case Pair:
 		return b.pairLines(lang, width)
 	case Signature:

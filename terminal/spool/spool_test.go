@@ -38,6 +38,7 @@ type shop struct {
 	version uint64
 	changed chan struct{}
 	opened  []string
+	proofs  bool
 	unplug  func()
 	serving sync.WaitGroup
 }
@@ -142,6 +143,8 @@ func (s *shop) draw(_ context.Context, j Job, duplicate bool) (receipt.Sheet, er
 	switch j.What { //nolint:exhaustive // the rest is not asked for here
 	case Test:
 		return receipt.Sheet{Blocks: []receipt.Block{{Layout: receipt.Big, Text: "TEST"}}}, nil
+	case Proof:
+		return receipt.Sheet{Blocks: []receipt.Block{{Layout: receipt.Big, Text: fmt.Sprint("PROOF ", j.Batch)}}}, nil
 	case Slip:
 		sale, _ := s.Current()
 		r, err := receipt.Draw(sale, receipt.Header{Name: "SHOP"}, j.Copy, duplicate)
@@ -175,7 +178,7 @@ func (s *shop) run(copies ...receipt.Copy) (spool *Spool, stop func()) {
 	}})
 	spool, err := Open(Config{
 		Path: s.file, Lane: s, Journal: s, End: int64(len(s.rows)), Printer: onPaper{driver}, Draw: s.draw, Copies: copies, Clock: time.Now,
-		Log: testLog(s.t),
+		Log: testLog(s.t), Proof: s.proofs,
 		Drawer: func(_ context.Context, sale terminal.SaleID, cash money.Amount, done bool, err error) {
 			s.opened = append(s.opened, fmt.Sprint(sale, cash.Minor, done, err))
 		},

@@ -2,6 +2,7 @@ package paper
 
 import (
 	"image"
+	"strings"
 
 	"tillway/terminal/receipt"
 )
@@ -35,7 +36,7 @@ const (
 )
 
 // sizes of the letters, in dots (an eighth of a millimetre).
-type sizes struct{ body, big int }
+type sizes struct{ body, strong, big int }
 
 // canvas is a page that is being drawn.
 type canvas struct {
@@ -49,9 +50,9 @@ type canvas struct {
 // Draw lays a page out, dots wide: a multiple of eight from Narrow to Wide.
 func (t *Typesetter) Draw(page []receipt.Block, lang receipt.Language, dots int) Picture {
 	dots = min(max(dots, Narrow), Wide) &^ 7
-	c := &canvas{Typesetter: t, Picture: Picture{Stride: dots / 8}, dots: dots, size: sizes{24, 34}, lang: lang}
+	c := &canvas{Typesetter: t, Picture: Picture{Stride: dots / 8}, dots: dots, size: sizes{24, 30, 36}, lang: lang}
 	if dots < 512 {
-		c.size = sizes{20, 28}
+		c.size = sizes{20, 24, 29}
 	}
 	for _, b := range page {
 		c.block(b)
@@ -67,6 +68,8 @@ func (c *canvas) block(b receipt.Block) {
 		c.stroke(4, false)
 	case receipt.Gap:
 		c.space(c.size.body / 2)
+	case receipt.Space:
+		c.space(c.size.body / 3)
 	case receipt.Pair:
 		c.pair(b)
 	case receipt.Signature:
@@ -115,14 +118,29 @@ func (c *canvas) paragraph(text string, size int, bold bool, at align) {
 			at = right
 		}
 	}
-	for _, l := range c.set(text, size, bold, rightToLeft, c.dots) {
+	for _, l := range c.set(together(text), size, bold, rightToLeft, c.dots) {
 		c.row(placed{l, at, size})
 	}
+}
+
+// together keeps what stands in brackets, such as "(code 55)", on one line, where it is short.
+func together(text string) string {
+	const short = 24 // bytes
+	from, to := strings.LastIndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if from < 0 || to < from || to-from > short {
+		return text
+	}
+	return text[:from] + strings.ReplaceAll(text[from:to], " ", "\u00a0") + text[to:]
 }
 
 // pair is a label and its value: on one line where both fit, with the value between two labels in both languages.
 func (c *canvas) pair(b receipt.Block) {
 	size, bold := c.size.body, b.Strong
+	if bold {
+		size = c.size.strong
+		c.space(size / 6)
+		defer c.space(size / 6)
+	}
 	label, value, labelAt, valueAt := b.Label, b.Value(c.lang), left, right
 	second := ""
 	switch {
