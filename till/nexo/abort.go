@@ -27,13 +27,13 @@ func (h *handler) abort(ctx context.Context, c *call) {
 		h.cfg.Log.Warn("nexo: an Abort names no message, or its register may not cancel", "register", c.register.Name)
 		return
 	}
-	key := keyOf(c.register, cmp.Or(in.MessageReference.SaleID, c.header.SaleID), in.MessageReference.ServiceID)
+	name := messageName{c.register.Name, cmp.Or(in.MessageReference.SaleID, c.header.SaleID), in.MessageReference.ServiceID}
 	h.mu.Lock()
-	if p := h.pending[key]; p != nil {
+	if p := h.pending[name]; p != nil {
 		p.aborted = true
 	}
 	h.mu.Unlock()
-	if sale, running := h.cfg.Lane.Current(); running && sale.Key == key {
+	if sale, running := h.cfg.Lane.Current(); running && name.is(sale) {
 		h.cancel(ctx, sale.ID)
 	}
 }

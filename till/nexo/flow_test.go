@@ -179,10 +179,10 @@ func TestAbortBeforeTheStart(t *testing.T) {
 	if !ok {
 		t.Fatal("no handler")
 	}
-	key := keyOf(w.ecr(), "Shop (ID: 3)", "1")
-	p, _ := h.enter(key) // as the payment's own request does on its way to the lane
+	name := messageName{registerName, "Shop (ID: 3)", "1"}
+	p, _ := h.enter(name) // as the payment's own request does on its way to the lane
 	w.send(message("Abort", "2", `{"MessageReference":{"ServiceID":"1"}}`))
-	defer h.leave(key, p)
+	defer h.leave(name, p)
 	if a := w.ask("Payment", "1", paymentOf("1")); result(a) != "Failure/Aborted" {
 		t.Errorf("%v", a["Response"])
 	}

@@ -118,9 +118,9 @@ type handler struct {
 	cfg Config
 
 	mu       sync.Mutex // guards what follows
-	pending  map[string]*pending
+	pending  map[messageName]*pending
 	logins   map[string]login
-	settled  map[string]uint32
+	settled  map[messageName]settled
 	known    map[keyName]knownKey
 	changed  <-chan struct{} // of the registers, since known was begun
 	refusals refusals
@@ -141,7 +141,7 @@ func New(cfg Config) http.Handler {
 		cfg.Context = context.Background()
 	}
 	return &handler{
-		cfg: cfg, pending: map[string]*pending{}, logins: map[string]login{}, settled: map[string]uint32{}, known: map[keyName]knownKey{},
+		cfg: cfg, pending: map[messageName]*pending{}, logins: map[string]login{}, settled: map[messageName]settled{}, known: map[keyName]knownKey{},
 	}
 }
 

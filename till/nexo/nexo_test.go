@@ -199,6 +199,33 @@ func TestSameAnswer(t *testing.T) {
 	}
 }
 
+// A register that counts its messages from 1 again gets no old answer for a new purchase: a name stands for its message for two days.
+func TestNameComesBack(t *testing.T) {
+	now := at()
+	w := newWorld(t, func(c *Config) { c.Clock = func() time.Time { return now } })
+	w.ends = approve
+	m := message("Payment", "1", paymentOf("1.000"))
+	first := w.send(m).Body.String()
+	for _, later := range []time.Duration{0, time.Hour, 23 * time.Hour, 48 * time.Hour, -12 * time.Hour} { // the last: the clock was put back
+		now = at().Add(later)
+		if again := w.send(m).Body.String(); again != first || len(w.sales) != 1 {
+			t.Errorf("after %s: %d sales", later, len(w.sales))
+		}
+		if a := w.ask("TransactionStatus", "9", `{"MessageReference":{"ServiceID":"1"}}`); result(a) != success {
+			t.Errorf("after %s: %v", later, a)
+		}
+	}
+	now = at().Add(time.Hour)
+	other := strings.Replace(m, "2026-11-23T09:15:00.000Z", "2026-11-23T10:15:00.000Z", 1)
+	if a := w.member(w.send(other).Body.Bytes(), "Payment"); result(a) != "Failure/NotAllowed" || len(w.sales) != 1 {
+		t.Errorf("another purchase for the same amount: %v", a["Response"])
+	}
+	now = at().Add(96 * time.Hour)
+	if a := w.member(w.send(other).Body.Bytes(), "Payment"); result(a) != success || len(w.sales) != 2 {
+		t.Errorf("four days later: %v", a["Response"])
+	}
+}
+
 func TestBusyAndRights(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.Start(t.Context(), terminal.Order{Kind: terminal.KindSale, Amount: kwd(t, 1), Key: "another's"}); err != nil {

@@ -2,7 +2,6 @@ package nexo
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,25 +132,14 @@ func (h *handler) wishOf(c *call, in paymentRequest) (w wish, err error) {
 	return w, h.caller(c, &w.order, in.SaleData.OperatorID)
 }
 
-// caller puts into an order who asks, and the key that gives the same order the same answer.
+// caller puts into an order who asks.
 func (h *handler) caller(c *call, o *terminal.Order, operator string) error {
 	by, err := h.by(c, operator)
 	if err != nil {
 		return err
 	}
-	o.By, o.Key = by, keyOf(c.register, c.header.SaleID, c.header.ServiceID)
+	o.By = by
 	return nil
-}
-
-// keyOf is the idempotency key of a message: of SaleID and ServiceID, within the register's own. It is a hash in letters, so that no
-// key is too long, and none looks like a card number.
-func keyOf(register people.ECR, saleID, serviceID string) string {
-	sum := sha256.Sum256([]byte(saleID + "\x00" + serviceID))
-	letters := make([]byte, 0, 24)
-	for _, b := range sum[:12] {
-		letters = append(letters, 'a'+b>>4, 'a'+b&0x0F)
-	}
-	return people.ScopedKey(register.Actor(), "nexo:"+string(letters))
 }
 
 // asked is how the register names what it asks for.
@@ -230,28 +218,26 @@ func (h *handler) amounts(w *wish, in amountsReq) error {
 	return nil
 }
 
-// pending is a message that is being carried out.
-type pending struct {
-	aborted bool // an Abort came for it
-	waits   int  // how many wait for its answer
-}
-
 // sell has an order carried out, or finds the transaction that it has become already, and waits for its end.
 func (h *handler) sell(ctx context.Context, c *call, w wish) (terminal.Sale, error) {
-	key := w.order.Key
-	p, first := h.enter(key)
-	defer h.leave(key, p)
-	_, err := h.cfg.Journal.ByKey(ctx, key)
-	if err != nil && !errors.Is(err, terminal.ErrNoSale) {
-		return terminal.Sale{}, err
+	name := c.name()
+	p, first := h.enter(name)
+	defer h.leave(name, p)
+	before, key, err := h.before(ctx, name)
+	switch {
+	case err == nil && !same(before, w.order.Asked):
+		return before, terminal.ErrKeyReused
+	case err != nil && !errors.Is(err, terminal.ErrNoSale):
+		return before, err
 	}
 	mine := first && err != nil
-	if current, running := h.cfg.Lane.Current(); running && current.Key == key {
-		mine = false
-	}
+	w.order.Key = key
 	sale, err := h.start(ctx, w.order, mine)
 	if err != nil {
 		return sale, err
+	}
+	if !same(sale, w.order.Asked) { // another one was quicker
+		return sale, terminal.ErrKeyReused
 	}
 	if h.wasAborted(p) {
 		h.cancel(ctx, sale.ID)
@@ -293,32 +279,6 @@ func (h *handler) start(ctx context.Context, o terminal.Order, first bool) (term
 func actorOf(by string) string {
 	actor, _, _ := strings.Cut(by, "/")
 	return actor
-}
-
-// enter says that a message is being carried out, and whether nobody else does that already.
-func (h *handler) enter(key string) (p *pending, first bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if p = h.pending[key]; p == nil {
-		p = new(pending)
-		h.pending[key] = p
-	}
-	p.waits++
-	return p, p.waits == 1
-}
-
-func (h *handler) leave(key string, p *pending) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if p.waits--; p.waits == 0 {
-		delete(h.pending, key)
-	}
-}
-
-func (h *handler) wasAborted(p *pending) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return p.aborted
 }
 
 // errLeft says that a payment was left where nothing of it is on disk: the daemon stopped before its request could leave.

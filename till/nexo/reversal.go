@@ -68,7 +68,7 @@ func (h *handler) orderOf(ctx context.Context, c *call, in reversalRequest) (o t
 		return o, err
 	}
 	whole := amount == of.Taken().Minor
-	if o.Kind, err = h.takesBack(ctx, o.Key, of, whole); err != nil {
+	if o.Kind, err = h.takesBack(ctx, c.name(), of, whole); err != nil {
 		return o, err
 	}
 	if o.Kind == terminal.KindVoid {
@@ -80,8 +80,8 @@ func (h *handler) orderOf(ctx context.Context, c *call, in reversalRequest) (o t
 }
 
 // takesBack says how a transaction is taken back. What the same message has become before is what it is, however the batch stands now.
-func (h *handler) takesBack(ctx context.Context, key string, of terminal.Sale, whole bool) (terminal.Kind, error) {
-	switch before, err := h.cfg.Journal.ByKey(ctx, key); {
+func (h *handler) takesBack(ctx context.Context, name messageName, of terminal.Sale, whole bool) (terminal.Kind, error) {
+	switch before, _, err := h.before(ctx, name); {
 	case err == nil && before.Kind == terminal.KindVoid && !whole:
 		return "", terminal.ErrKeyReused
 	case err == nil && (before.Kind == terminal.KindVoid || before.Kind == terminal.KindRefund):

@@ -76,16 +76,13 @@ func (h *handler) asking(ctx context.Context, c *call, ref messageReference) (s 
 	if ref.ServiceID == "" {
 		return h.latest(ctx, c, ref.SaleID)
 	}
-	key := keyOf(c.register, ref.SaleID, ref.ServiceID)
-	if current, runs := h.cfg.Lane.Current(); runs && current.Key == key {
-		return current, true, nil
-	}
-	if s, err = h.cfg.Journal.ByKey(ctx, key); err == nil {
+	name := messageName{c.register.Name, ref.SaleID, ref.ServiceID}
+	if s, _, err = h.before(ctx, name); err == nil {
 		return s, !s.State.Final(), nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.pending[key] != nil && errors.Is(err, terminal.ErrNoSale) { // it is with the lane, which has not begun it
+	if h.pending[name] != nil && errors.Is(err, terminal.ErrNoSale) { // it is with the lane, which has not begun it
 		return s, true, nil
 	}
 	return s, false, err

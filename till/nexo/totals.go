@@ -125,17 +125,27 @@ func (h *handler) previous(ctx context.Context, id string) (terminal.Batch, erro
 	return b, err
 }
 
+// settled is the batch that a message has settled. It is in memory alone: after a restart the message again finds a batch without
+// payments, or settles what has come since, and neither does harm.
+type settled struct {
+	batch uint32
+	at    time.Time
+}
+
+// settledFor is how long the same message finds the batch that it has settled.
+const settledFor = time.Hour
+
 // settle has the open batch settled, and waits for what comes of it. The same message again finds the batch that it settled.
 func (h *handler) settle(ctx context.Context, c *call) (terminal.Batch, error) {
 	by, err := h.by(c, "")
 	if err != nil {
 		return terminal.Batch{}, err
 	}
-	key := keyOf(c.register, c.header.SaleID, c.header.ServiceID)
 	h.mu.Lock()
-	n := h.settled[key]
+	done, there := h.settled[c.name()]
 	h.mu.Unlock()
-	if n == 0 {
+	n, now := done.batch, h.cfg.Clock()
+	if age := now.Sub(done.at); !there || age < 0 || age > settledFor {
 		if n, err = h.wantEnd(ctx, by, c.register.Actor()); err != nil {
 			return terminal.Batch{}, err
 		}
@@ -143,7 +153,7 @@ func (h *handler) settle(ctx context.Context, c *call) (terminal.Batch, error) {
 		if len(h.settled) >= maxLogins {
 			clear(h.settled)
 		}
-		h.settled[key] = n
+		h.settled[c.name()] = settled{n, now}
 		h.mu.Unlock()
 	}
 	return h.awaitBatch(ctx, c, n)

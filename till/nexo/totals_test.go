@@ -2,11 +2,13 @@ package nexo
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
 	"strings"
 	"testing"
+	"time"
 
 	"tillway/terminal"
 	"tillway/terminal/people"
@@ -66,6 +68,23 @@ func TestTotals(t *testing.T) {
 		if r := batchResponse(disputed); result(map[string]any{"Response": map[string]any{"Result": r.Result, "ErrorCondition": conditionAny(r.ErrorCondition)}}) != want {
 			t.Errorf("%s: %+v", state, r)
 		}
+	}
+}
+
+// A register that counts from 1 every day settles every day.
+func TestReconciliationEveryDay(t *testing.T) {
+	now := at()
+	w := newWorld(t, func(c *Config) { c.Clock = func() time.Time { return now } })
+	w.ends = approve
+	w.register(func() { w.may = append(w.may, people.Settle) })
+	for n := range 3 {
+		w.ask("Payment", fmt.Sprint(n+2), paymentOf("1"))
+		for range 2 {
+			if a := w.ask("Reconciliation", "1", `{"ReconciliationType":"SaleReconciliation"}`); result(a) != success || len(w.closed) != n+1 {
+				t.Errorf("day %d: %d closed, %v", n, len(w.closed), a["Response"])
+			}
+		}
+		now = now.Add(24 * time.Hour)
 	}
 }
 
