@@ -88,37 +88,3 @@ func printable(b []byte) string {
 	}
 	return string(b)
 }
-
-// cardNumberIn says whether a text holds 13 to 19 digits in a row, spaces and hyphens aside, that pass the Luhn check.
-func cardNumberIn(text string) bool {
-	digits := make([]byte, 0, len(text))
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] >= '0' && text[i] <= '9' {
-			digits = append(digits, text[i]-'0')
-			continue
-		}
-		if i < len(text) && (text[i] == ' ' || text[i] == '-') && len(digits) > 0 {
-			continue
-		}
-		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
-			return true
-		}
-		digits = digits[:0]
-	}
-	return false
-}
-
-// luhn is the check of ISO/IEC 7812-1, Annex B.
-func luhn(digits []byte) bool {
-	sum := 0
-	for i := range digits {
-		d := int(digits[len(digits)-1-i])
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
-}

@@ -76,7 +76,7 @@ func TestKeptRequestGoesByItsApproval(t *testing.T) {
 				t.Fatalf("%s: %s", c.name, got.event)
 			}
 		}
-		if o := (&earlier{sale: c.sale, ack: d.Acknowledged()}).original(); o.RRN != c.rrn || o.AuthCode != c.auth {
+		if o := (&earlier{Earlier: terminal.Earlier{Sale: c.sale}, ack: d.Acknowledged()}).original(); o.RRN != c.rrn || o.AuthCode != c.auth {
 			t.Errorf("%s, named by a void: %q, %q", c.name, o.RRN, o.AuthCode)
 		}
 		h := &afterwards{ack: d.Acknowledged()}
@@ -161,10 +161,10 @@ func TestDuplicateOfARepeat(t *testing.T) {
 // A completion names all that is authorised: what was held first, and what increments have added.
 func TestOriginalOfACompletion(t *testing.T) {
 	kwd := money.Currency{Code: "KWD", Numeric: 414, Exponent: 3}
-	e := &earlier{
-		sale:  terminal.Sale{ID: 1, Kind: terminal.KindPreauth, State: terminal.Approved, Amount: money.New(10_000, kwd)},
-		about: []terminal.Sale{{ID: 2, Kind: terminal.KindIncrement, State: terminal.Approved, Of: 1, Amount: money.New(5_000, kwd)}},
-	}
+	e := &earlier{Earlier: terminal.Earlier{
+		Sale:  terminal.Sale{ID: 1, Kind: terminal.KindPreauth, State: terminal.Approved, Amount: money.New(10_000, kwd)},
+		About: []terminal.Sale{{ID: 2, Kind: terminal.KindIncrement, State: terminal.Approved, Of: 1, Amount: money.New(5_000, kwd)}},
+	}}
 	if got := e.original().Amount; got != money.New(15_000, kwd) {
 		t.Error(got)
 	}
@@ -174,7 +174,7 @@ func TestOriginalOfACompletion(t *testing.T) {
 func TestForcedSaleWithAnotherCode(t *testing.T) {
 	old := terminal.Sale{ID: 1, Kind: terminal.KindForced, AuthCode: "A12345"}
 	for code, same := range map[string]bool{"A12345": true, "B12345": false} {
-		if err := sameOrder(old, terminal.Order{Kind: terminal.KindForced, AuthCode: code}); (err == nil) != same {
+		if err := terminal.SameOrder(old, terminal.Order{Kind: terminal.KindForced, AuthCode: code}); (err == nil) != same {
 			t.Errorf("%s: %v", code, err)
 		}
 	}

@@ -147,7 +147,7 @@ func checkNote(note string) error {
 		return fmt.Errorf("%w: it has 1 to %d characters", terminal.ErrNote, terminal.MaxDecisionNote)
 	case !utf8.ValidString(note) || strings.ContainsFunc(note, unicode.IsControl):
 		return fmt.Errorf("%w: it is one line of text, without control characters", terminal.ErrNote)
-	case cardNumberIn(note):
+	case terminal.CardNumberIn(note):
 		return fmt.Errorf("%w: it looks like it holds a card number, which is never kept: name the sale instead", terminal.ErrNote)
 	}
 	return nil

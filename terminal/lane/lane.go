@@ -174,7 +174,7 @@ func (l *Lane) takenOut() {
 func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
 	if cur, running := l.board.running(); running {
 		if o.Key != "" && cur.Key == o.Key {
-			return cur, sameOrder(cur, o)
+			return cur, terminal.SameOrder(cur, o)
 		}
 		return terminal.Sale{}, fmt.Errorf("%w: sale %s, %s", terminal.ErrBusy, cur.ID, cur.Amount.Format())
 	}

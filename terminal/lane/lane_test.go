@@ -617,7 +617,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 
 func TestReferenceMayHoldNumbersThatAreNoCards(t *testing.T) {
 	for _, ref := range []string{"", "ORDER 20261123-0001", "4761739001010118", "12345678901234567890123"} {
-		if cardNumberIn(ref) {
+		if terminal.CardNumberIn(ref) {
 			t.Errorf("%q taken for a card number", ref)
 		}
 	}

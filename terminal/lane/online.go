@@ -54,9 +54,9 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 		return "", fmt.Errorf("%w: sales of the card: %w", errJournal, err)
 	}
 	r.rec.Token = token
-	if r.earlier != nil && r.earlier.sale.Token != token {
-		r.cause = terminal.Refusal(terminal.CodeOtherCard, "This is not the card that paid transaction "+r.earlier.sale.ID.String()+".")
-		r.cause.Do = "Ask for the card " + r.earlier.sale.MaskedPAN + ", and start again."
+	if r.earlier != nil && r.earlier.Sale.Token != token {
+		r.cause = terminal.Refusal(terminal.CodeOtherCard, "This is not the card that paid transaction "+r.earlier.Sale.ID.String()+".")
+		r.cause.Do = "Ask for the card " + r.earlier.Sale.MaskedPAN + ", and start again."
 		return terminal.Refused, nil
 	}
 	if twin.ID == 0 {
