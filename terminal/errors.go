@@ -14,6 +14,9 @@ var (
 	ErrConfirm       = errors.New("nothing of this sale is to be confirmed")
 )
 
+// ErrTraining says that the terminal is in training mode, in which nothing is done to money.
+var ErrTraining = errors.New("the terminal is in training mode")
+
 // What the acquirer's owner answers to a decision about a debt that it does not carry out. Nothing has changed.
 var (
 	ErrNoDebt        = errors.New("no debt of that number waits or is parked")

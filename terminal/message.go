@@ -62,17 +62,18 @@ const (
 
 // Response is a matched answer of the host, in the terminal's words.
 type Response struct {
-	Verdict  Verdict
-	Code     string    // DE 39
-	ARC      [2]byte   // 8A for the card: the code's two characters
-	RRN      string    // DE 37
-	AuthCode string    // DE 38
-	Issuer   []byte    // DE 55 of the answer as it came: 91, 71, 72
-	Text     string    // the host's text for receipt or screen, printable, may be empty
-	Time     time.Time // the host's time, zero when it sent none
-	Advice   Outcome   // what the code means to the cashier
-	WrongPIN bool      // the issuer refused because of the PIN
-	PINTries int       // tries left, where WrongPIN; below 0: the host did not say
+	Verdict    Verdict
+	Code       string    // DE 39
+	ARC        [2]byte   // 8A for the card: the code's two characters
+	RRN        string    // DE 37
+	AuthCode   string    // DE 38
+	Issuer     []byte    // DE 55 of the answer as it came: 91, 71, 72
+	Text       string    // the host's text for receipt or screen, printable, may be empty
+	Time       time.Time // the host's time, zero when it sent none
+	Advice     Outcome   // what the code means to the cashier
+	WrongPIN   bool      // the issuer refused because of the PIN
+	PINBlocked bool      // the issuer takes no PIN of the card any more
+	PINTries   int       // tries left, where WrongPIN; below 0: the host did not say
 
 	Approved money.Amount // where less was approved than asked for (partial approval), what was; with VerdictApproved
 	Balance  money.Amount // of a balance inquiry: what is available; may be below zero

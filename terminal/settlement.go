@@ -125,6 +125,7 @@ type Batch struct {
 	NotBefore time.Time    `json:"not_before,omitzero"` // back-off
 	Reason    string       `json:"reason,omitempty"`    // why it still waits, one sentence
 	Code      string       `json:"rc,omitempty"`        // DE 39 of the last answer
+	Training  bool         `json:"training,omitempty"`  // of training: no payment is in it, and it is never in the journal
 	Findings  []Difference `json:"findings,omitempty"`  // what the upload or the proof found
 	LeftOut   []Difference `json:"left_out,omitempty"`  // payments that its totals were fixed without, and that went over into the next batch
 }

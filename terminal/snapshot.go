@@ -26,6 +26,7 @@ type Snapshot struct {
 	Confirm  bool         `json:"confirm,omitempty"` // the sale waits for somebody to say that it goes on in spite of the warning
 	PIN      *PINProgress `json:"pin,omitempty"`     // while a PIN is entered
 	Last     *Sale        `json:"last,omitempty"`    // the last sale that ended
+	Training bool         `json:"training,omitempty"`
 	Reader   Health       `json:"reader"`
 	Stripe   *Health      `json:"stripe,omitempty"` // the stripe reader, where there is one
 	Host     LinkHealth   `json:"host"`

@@ -36,7 +36,7 @@ func (h *handler) me(w http.ResponseWriter, r *http.Request) {
 }
 
 // training says whether sales are played.
-func (h *handler) training() bool { return h.cfg.Training != nil && h.cfg.Training() }
+func (h *handler) training() bool { return h.cfg.Training != nil && h.cfg.Training.On() }
 
 // maxKey bounds a client's idempotency key, in bytes.
 const maxKey = 64

@@ -158,6 +158,9 @@ const drawerWithin = 20 * time.Second
 // drawer opens the cash drawer. It is in the audit log before it opens, and what came of it after.
 func (h *handler) drawer(w http.ResponseWriter, r *http.Request) {
 	h.withPrinter(w, r, func() error {
+		if h.training() {
+			return terminal.ErrTraining
+		}
 		entry := people.Entry{Actor: h.cfg.Access.who(r).name, Event: people.EventDrawer, Result: people.Tried, Note: "asks for the cash drawer to be opened"}
 		if err := h.cfg.Access.Audit(r.Context(), entry); err != nil {
 			return err

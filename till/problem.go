@@ -58,6 +58,7 @@ func problems() []problemRow {
 		{terminal.ErrSettling, http.StatusConflict, "settling", "The batch of the payment is being settled", "Wait until the batch is closed, then send it again, or write it off."},
 		{terminal.ErrAskBank, http.StatusConflict, "ask_bank", "The bank may have this payment already", "Ask the acquirer whether it has the payment, by the STAN and the batch that pos why shows. If it has, write it off; if it has not: pos queue retry ID --asked."},
 		{terminal.ErrNote, http.StatusUnprocessableEntity, "note_refused", "The note was refused", "Say in one line, without a card number, how the money is put right. Nothing was written off."},
+		{terminal.ErrTraining, http.StatusConflict, "training", "The terminal is in training mode", "Nothing was done: training moves no money. End it first: pos training off."},
 		{terminal.ErrNoBatch, http.StatusNotFound, "no_such_batch", "There is no such batch", "pos report x shows the batch that is open, pos report z the last that was closed."},
 		{terminal.ErrNoTotals, http.StatusConflict, "no_totals", "There is nothing to settle with this acquirer", "It closes its batches by itself."},
 		{terminal.ErrEmptyBatch, http.StatusConflict, "empty_batch", "There is nothing to settle", "Nothing was sent. pos report x shows the open batch."},

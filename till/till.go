@@ -8,7 +8,7 @@
 // GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
-// GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
+// GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; GET training, POST training; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
 // POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
 // by the cookie that it got for it. Requests that another page sends are refused. Errors are problem bodies (RFC 9457) with two members
@@ -143,8 +143,9 @@ type Config struct {
 
 	Registers *Registers // cash registers on the network; nil: there are none
 
-	Printer     Printer // nil: there is no receipt printer
-	PrinterName string  // driver and port
+	Training    Training // nil: the terminal has none
+	Printer     Printer  // nil: there is no receipt printer
+	PrinterName string   // driver and port
 
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
@@ -162,7 +163,6 @@ type Config struct {
 	Kernel     receipt.Kernel
 	CAKeys     CAKeys
 	Keys       func(context.Context) terminal.Health // whether the acquirer's keys are there; nil: it wants none
-	Training   func() bool                           // whether sales are played (training); nil: they never are
 	Log        *slog.Logger
 }
 
@@ -282,6 +282,8 @@ func New(cfg Config) *Till {
 		{"POST /v1/printer/resume", people.Print, h.resumePrinter},
 		{"POST /v1/printer/drop", people.Print, h.dropPrint},
 		{"POST /v1/drawer", people.Drawer, h.drawer},
+		{"GET /v1/training", people.Status, h.trainingState},
+		{"POST /v1/training", people.Training, h.train},
 		{"POST /v1/login", "", h.logIn},
 		{"POST /v1/logout", "", h.logOut},
 		{"POST /v1/override", "", h.override},

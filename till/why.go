@@ -70,7 +70,7 @@ func (h *handler) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := Why{
-		Sale: sale.ID, Kind: sale.Kind, State: sale.State, Outcome: sale.Outcome, ResponseCode: sale.ResponseCode, HostText: sale.HostText,
+		Sale: sale.ID, Kind: sale.Kind, State: sale.State, Outcome: bothLanguages(sale.Outcome), ResponseCode: sale.ResponseCode, HostText: sale.HostText,
 		AID: sale.AID, Label: sale.Label, Method: sale.Method, ODA: sale.ODA, Tags: sale.Tags,
 		Steps: []Step{}, Reasons: append([]emv.Why{}, sale.Why...),
 	}

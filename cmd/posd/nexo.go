@@ -4,19 +4,19 @@ import (
 	"context"
 	"net/http"
 
-	"tillway/store"
 	"tillway/terminal/lane"
 	"tillway/till"
 	"tillway/till/nexo"
+	"tillway/till/training"
 )
 
 // maxPOIID bounds ecr.poi_id.
 const maxPOIID = 64
 
 // nexo is the handler of nexo messages, over the same lane and journal as local. ctx ends when the daemon stops.
-func (c *config) nexo(ctx context.Context, l *lane.Lane, journal *store.Store, local till.Config) http.Handler {
+func (c *config) nexo(ctx context.Context, l *lane.Lane, trains *training.Terminal, local till.Config) http.Handler {
 	cfg := nexo.Config{
-		Lane: l, Journal: journal, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx,
+		Lane: trains, Journal: trains.Journal(), Training: local.SwitchTraining, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx,
 		Clear: c.ECR.NexoClear, NeedsLogin: c.ECR.NexoLogin, POIID: c.ECR.POIID, Echo: l.Echo, Display: l.Display,
 		Header: local.Header, Acquirer: local.Acquirer, Currency: local.Currency, TerminalID: local.TerminalID, MerchantID: local.MerchantID,
 		Version: local.Version, PINPad: c.PIN.Pad != "" || c.PIN.OnScreen, Log: local.Log,

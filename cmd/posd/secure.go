@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tillway/device/secure"
 	"tillway/terminal"
@@ -118,7 +119,7 @@ func (k acquirerKeys) EnterPIN(ctx context.Context, ask terminal.PINAsk) (termin
 // languageOf chooses the first of a card's languages that prompts have texts in (EMV Book 4, 11.1); empty: none of them.
 func languageOf(preference string) string {
 	for at := 0; at+2 <= len(preference) && at < 8; at += 2 {
-		if l := preference[at : at+2]; l == "en" || l == "ar" {
+		if l := strings.ToLower(preference[at : at+2]); l == "en" || l == "ar" {
 			return l
 		}
 	}

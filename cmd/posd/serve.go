@@ -23,6 +23,7 @@ import (
 	"tillway/terminal/lane"
 	"tillway/terminal/receipt"
 	"tillway/till"
+	"tillway/till/training"
 )
 
 // leaseBlock is how many numbers a counter takes at once: one flush a block, and at most a block lost in a power cut.
@@ -129,8 +130,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, doors.close()) }()
+	trains := training.New(s.training(disk.journal, p, c.Acquirer.Name))
 	local := till.Config{
-		Lane: s.lane, Journal: disk.journal, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
+		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{
 			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
 			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
@@ -150,8 +152,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
 		return err
 	}
+	s.trains = trains
 	t := till.New(local)
-	return runAll(ctx, s, disk, events, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, disk.journal, local), till.NewTries(access.Audit, nil, log)), log), log)
+	return runAll(ctx, s, disk, events, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, trains, local), till.NewTries(access.Audit, nil, log)), log), log)
 }
 
 // owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
@@ -177,6 +180,9 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing 
 		})
 	}
 	wg.Go(func() { d.housekeeping(ctx, s.lane, log) })
+	if s.trains != nil {
+		wg.Go(func() { s.trains.Run(ctx) })
+	}
 	wg.Go(func() { events.audit(ctx, d.journal, log) })
 	if printing != nil {
 		wg.Go(func() {

@@ -24,6 +24,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/lane"
 	"tillway/terminal/profile"
+	"tillway/till/training"
 )
 
 // readerDriver is one kind of reader that posd drives.
@@ -179,7 +180,17 @@ type stack struct {
 	recovered []terminal.Sale
 	kinds     []terminal.Kind // that profile and acquirer both have
 
-	transcripts *transcripts // nil: none are kept
+	transcripts *transcripts       // nil: none are kept
+	trains      *training.Terminal // nil: nobody practises
+}
+
+// training is what the terminal is made of for whoever practises: its rules, over memory.
+func (s *stack) training(journal training.Journal, p profile.Profile, acquirer string) training.Config {
+	return training.Config{
+		Lane: s.lane, Journal: journal, Rules: s.lane.Rules(), TwoStep: p.Transactions.TwoStep, SameCard: p.Transactions.SameCard,
+		AskSame: p.Transactions.AskSameCard, Languages: p.Terminal.Languages, Acquirer: acquirer, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID,
+		AgreementWait: p.Deadlines.Signature, CardWait: p.Deadlines.Card, Clock: time.Now,
+	}
 }
 
 // assemble recovers what the journal holds and puts the terminal together. Nothing runs yet.
@@ -251,7 +262,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 			return params
 		},
 		PINPad: pad, PINTimeout: p.profile.Deadlines.PIN, PINBypass: p.profile.Terminal.PINBypass, PINSocket: p.pinSocket,
-		Stripe: p.stripeRules(), Transactions: p.profile.Transactions, Offline: p.offlineRules(),
+		Languages: p.profile.Terminal.Languages, Stripe: p.stripeRules(), Transactions: p.profile.Transactions, Offline: p.offlineRules(),
 		Currency: p.profile.Currency, TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		AgreementWait: p.profile.Deadlines.Signature, CardWait: p.profile.Deadlines.Card, CardTalk: p.cardTalk, Recovered: len(recovered) > 0,
 		Clock: p.clock, Table: p.table, Log: p.log,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"tillway/money"
 	"tillway/terminal"
 )
 
@@ -64,38 +63,6 @@ func (l *Lane) agreement(ctx context.Context, r *run) terminal.Event {
 		}
 	}
 	return terminal.NotAgreed
-}
-
-// question is what the cashier has to agree to, how, and how long it stands.
-func (r *run) question(wait time.Duration) (prompt terminal.Prompt, advice string) {
-	prompt, advice = r.asksFor()
-	return prompt, advice + " Without an answer within " + inWords(wait) + " nothing is charged."
-}
-
-// inWords is a time as a cashier reads it.
-func inWords(d time.Duration) string {
-	if d%time.Minute != 0 || d == 0 {
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
-	}
-	return fmt.Sprintf("%d min", int(d.Minutes()))
-}
-
-func (r *run) asksFor() (terminal.Prompt, string) {
-	const signature = "Print the merchant copy and have it signed. Take the card out, compare the signature with the card's, and say whether it matches."
-	s := r.rec
-	if s.Approved.Minor == 0 {
-		return terminal.PromptSign, signature
-	}
-	rest := money.New(s.Amount.Minor-s.Approved.Minor, s.Amount.Currency)
-	advice := fmt.Sprintf("The bank approved only %s of %s. Ask whether the customer pays the other %s in another way, and say yes or no: no takes all of it back.",
-		s.Approved.Format(), s.Amount.Format(), rest.Format())
-	if s.Kind == terminal.KindPreauth {
-		advice = fmt.Sprintf("The bank holds only %s of %s. Say whether that is enough: no lets go of all of it.", s.Approved.Format(), s.Amount.Format())
-	}
-	if !s.Signature {
-		return terminal.PromptWait, advice
-	}
-	return terminal.PromptSign, advice + " Yes also says that the signature matches. " + signature
 }
 
 // agreed is closed when there is a word on the running sale's signature.

@@ -60,7 +60,7 @@ func (b *board) begin(ctx context.Context, s terminal.Sale) (context.Context, co
 	close(b.begun)
 	b.changeLocked(func(n *terminal.Snapshot) {
 		n.Sale, n.State, n.Amount, n.Prompt, n.Advice = s.ID, s.State, s.Amount, terminal.PromptNone, ""
-		n.Warning, n.Confirm, n.Display = "", false, nil
+		n.Warning, n.Confirm, n.Language, n.Display = "", false, "", nil
 	})
 	return c, func() { stop(context.Canceled) }
 }
@@ -159,7 +159,7 @@ func (b *board) ask() <-chan struct{} {
 	defer b.mu.Unlock()
 	b.confirming, b.meant, b.meantBy, b.confirmed = make(chan struct{}), false, "", false
 	b.changeLocked(func(n *terminal.Snapshot) {
-		n.Confirm, n.Advice = true, "Ask the customer whether it is a second purchase, and say yes or no. Nothing has been sent."
+		n.Confirm, n.Advice = true, terminal.SameCardQuestion
 	})
 	return b.confirming
 }

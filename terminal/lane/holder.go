@@ -41,7 +41,7 @@ func (h *holder) OnlinePIN(ctx context.Context, ask emv.PINRequest) (emv.PINEntr
 	if h.run.rec.Kind == terminal.KindForced { // no host is asked that could compare it
 		return emv.PINPadMissing, nil
 	}
-	question := terminal.PINAsk{PAN: ask.PAN, Amount: ask.Amount, Language: printable([]byte(ask.Language)), Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required}
+	question := terminal.PINAsk{PAN: ask.PAN, Amount: ask.Amount, Language: l.language([]byte(ask.Language)), Tries: -1, Bypass: l.cfg.PINBypass && !ask.Required}
 	if l.wrong.pan != "" && l.wrong.pan == ask.PAN.Masked() {
 		question.Retry, question.Tries = true, l.wrong.tries
 	}
@@ -64,7 +64,7 @@ func (h *holder) CardPIN(ctx context.Context, ask emv.CardPINRequest) (emv.CardP
 		return emv.CardPINAnswer{}, err
 	}
 	entry, block, err := h.enter(ctx, terminal.PINAsk{
-		Card: &with, Amount: ask.Amount, Language: printable([]byte(ask.Language)), Retry: ask.Retry, Tries: ask.Tries, Bypass: h.lane.cfg.PINBypass && !ask.Required,
+		Card: &with, Amount: ask.Amount, Language: h.lane.language([]byte(ask.Language)), Retry: ask.Retry, Tries: ask.Tries, Bypass: h.lane.cfg.PINBypass && !ask.Required,
 	})
 	return emv.CardPINAnswer{Entry: entry, Data: block.Block}, err
 }
@@ -84,6 +84,9 @@ func (h *holder) enter(ctx context.Context, question terminal.PINAsk) (emv.PINEn
 		now := progress
 		now.Digits = digits
 		prompt := terminal.PromptEnterPIN
+		if question.Card != nil && question.Tries == 1 {
+			prompt = terminal.PromptLastPINTry
+		}
 		if question.Card != nil && question.Retry && digits == 0 { // until the next one is begun
 			prompt = terminal.PromptWrongPIN
 		}

@@ -9,8 +9,8 @@ import (
 	"tillway/terminal"
 )
 
-// rules are what orders are checked by.
-func (l *Lane) rules() terminal.OrderRules {
+// Rules are what orders are checked by.
+func (l *Lane) Rules() terminal.OrderRules {
 	t := l.cfg.Transactions
 	return terminal.OrderRules{Kinds: t.Kinds, Host: l.cfg.Owner.can().Kinds, TipPercent: t.TipPercent, Cashback: t.Cashback, Currency: l.cfg.Currency}
 }
@@ -19,7 +19,7 @@ func (l *Lane) rules() terminal.OrderRules {
 // without a card sends is composed here: what cannot be is refused while nothing is on disk.
 func (l *Lane) accept(ctx context.Context, o terminal.Order) (r *run, known bool, err error) {
 	none := &run{rec: &terminal.Sale{}}
-	if err := terminal.CheckOrder(o, l.rules()); err != nil {
+	if err := terminal.CheckOrder(o, l.Rules()); err != nil {
 		return none, false, err
 	}
 	if o.Key != "" {

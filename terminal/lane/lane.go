@@ -38,6 +38,8 @@ type Config struct {
 	// Transactions is which kinds of transaction the profile allows, and how. Without kinds it is sales alone.
 	Transactions profile.Transactions
 
+	Languages []terminal.Language // that prompts are in, the terminal's own first; none: the customer's is not told
+
 	Currency   money.Currency // the one currency orders may have
 	TerminalID string
 	MerchantID string
@@ -164,7 +166,7 @@ func (l *Lane) takenOut() {
 	l.board.change(func(s *terminal.Snapshot) {
 		s.CardLeft = false
 		if s.State.Final() || s.State == terminal.Ready {
-			s.Prompt, s.Advice = terminal.PromptWelcome, ""
+			s.Prompt, s.Advice, s.Language = terminal.PromptWelcome, "", ""
 		}
 	})
 }

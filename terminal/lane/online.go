@@ -64,7 +64,7 @@ func (l *Lane) known(ctx, talk context.Context, r *run) (terminal.Event, error) 
 	}
 	r.rec.Twin = twin.ID
 	ago := max(l.cfg.Clock().Sub(twin.Started).Round(time.Minute), time.Minute)
-	l.board.warn(fmt.Sprintf("The same card paid the same amount, %s, in transaction %s, %d min ago.", twin.Amount.Format(), twin.ID, int(ago.Minutes())))
+	l.board.warn(terminal.SameCardWarning(twin, int(ago.Minutes())))
 	if l.cfg.Transactions.AskSameCard {
 		return l.confirmed(ctx, talk, r)
 	}

@@ -151,14 +151,17 @@ func (l *Lane) show(r *run) {
 	case terminal.Sending, terminal.Asking:
 		prompt, advice = terminal.PromptAuthorising, r.leaveIn()
 	case terminal.Approved:
-		prompt, advice = terminal.PromptApproved, r.rec.Outcome.Do
+		prompt, advice = terminal.FinalPrompt(*r.rec), r.rec.Outcome.Do
 	case terminal.Declined, terminal.Cancelled, terminal.Reversed:
-		prompt, advice = terminal.PromptDeclined, r.rec.Outcome.Do
-		if r.reply.Response.WrongPIN {
+		prompt, advice = terminal.FinalPrompt(*r.rec), r.rec.Outcome.Do
+		switch res := r.reply.Response; {
+		case res.WrongPIN:
 			prompt, advice = terminal.PromptWrongPIN, r.rec.Outcome.Happened+" "+r.rec.Outcome.Do
+		case res.PINBlocked, s == terminal.Declined && pinBlocked(r.kernel):
+			prompt = terminal.PromptPINBlocked
 		}
 	case terminal.AgreementOnline, terminal.AgreementOffline:
-		prompt, advice = r.question(l.cfg.AgreementWait)
+		prompt, advice = terminal.Question(*r.rec, l.cfg.AgreementWait)
 	case terminal.Ready:
 	}
 	if r.rec.State.Final() && !r.rec.Kind.WithoutCard() {
@@ -250,7 +253,7 @@ func (l *Lane) cardTalk(ctx, talk context.Context, r *run) (terminal.Event, erro
 	if params.Offline = (gate{l, r}); l.cfg.Offline.Approvals.Count > 0 {
 		params.History = history{l}
 	}
-	txn, out, err := l.cfg.Kernel.Begin(wait, r.card, params, &holder{lane: l, run: r, limit: limit})
+	txn, out, err := l.cfg.Kernel.Begin(wait, l.hear(r.card), params, &holder{lane: l, run: r, limit: limit})
 	if err != nil {
 		r.take(out) // as far as it came: for whoever asks why
 		return l.cardFailed(ctx, wait, r, err)

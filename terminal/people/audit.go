@@ -28,6 +28,7 @@ const (
 	EventDebt     Event = "debt"       // somebody decided about a debt that the host had refused
 	EventRefund   Event = "refund"     // somebody asked for a refund that is of no sale
 	EventDrawer   Event = "drawer"     // the cash drawer was opened: by somebody, or for cash back
+	EventTrain    Event = "training"   // training mode was put on or off
 	EventPrint    Event = "print"      // somebody gave up a paper that waited for the printer
 	EventBatch    Event = "batch"      // somebody wanted a batch settled, or closed it by hand
 	EventOverride Event = "override"   // somebody allowed somebody else what their role may not, and what was done with it

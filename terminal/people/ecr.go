@@ -107,6 +107,7 @@ func grants() []grant {
 		{RefundFree, false},
 		{Forced, false},
 		{Settle, false},
+		{Training, false},
 		{Queue, false},
 		{Send, false},
 	}

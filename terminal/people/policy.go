@@ -38,6 +38,8 @@ const (
 	Print  Action = "print"  // the receipt printer: test it, go on after a stop, give a waiting paper up
 	Drawer Action = "drawer" // open the cash drawer without a sale
 
+	Training Action = "training" // practise: put training mode on and off
+
 	CloseBatch Action = "close_batch" // close a batch by hand that the host disputes
 
 	Keys  Action = "keys"  // key loading, destruction, decommissioning
@@ -52,7 +54,7 @@ func (a Action) Words() string {
 		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
 		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
 		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
-		CloseBatch: "close a batch by hand", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
+		CloseBatch: "close a batch by hand", Training: "practise in training mode", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
 	}[a]; ok {
 		return w
 	}
@@ -92,6 +94,7 @@ func needs() []need {
 		{Settle, []Role{Supervisor}, true},
 		{Print, []Role{Cashier, Supervisor, Technician}, true},
 		{Drawer, []Role{Supervisor}, false},
+		{Training, []Role{Cashier, Supervisor}, true},
 		{CloseBatch, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
 		{Users, []Role{Administrator}, false},

@@ -9,6 +9,7 @@ import (
 	"tillway/emv"
 	"tillway/emv/tlv"
 	"tillway/money"
+	"tillway/terminal"
 )
 
 // What a profile has that does not say otherwise: a developer's terminal, which supports all that the kernel does.
@@ -38,6 +39,7 @@ func (c *checker) terminal(t terminalTable) Terminal {
 		Without:       c.without("terminal.without", t.Without),
 		LiteralTACs:   c.flag("terminal.literal_action_codes", c.or("terminal.literal_action_codes", t.Literal, true), true),
 		PINBypass:     c.flag("terminal.pin_bypass", t.PINBypass, false),
+		Languages:     c.languages("terminal.languages", t.Languages),
 		FallbackAfter: c.between("terminal.fallback_after", t.Fallback, defaultFallback, 0, 9),
 	}
 	copy(out.MoreCapabilities[:], c.hex("terminal.additional_capabilities", c.or("terminal.additional_capabilities", t.More, defaultMore), 5, 5))
@@ -73,6 +75,28 @@ func (c *checker) terminalType(v any) byte {
 		c.refuse(key, "%X is no terminal type (Book 4, A1): a merchant's attended terminal is 21, online only, 22, offline with online capability, or 23, offline only", b)
 	}
 	return b[0]
+}
+
+// languages are those of the prompts; without the key English, then Arabic.
+func (c *checker) languages(key string, v any) []terminal.Language {
+	if v == nil {
+		return []terminal.Language{terminal.English, terminal.Arabic}
+	}
+	var out []terminal.Language
+	for _, name := range c.list(key, v) {
+		l := terminal.Language(name)
+		switch {
+		case l != terminal.English && l != terminal.Arabic:
+			c.refuse(key, "has %q: there are en and ar", name)
+		case slices.Contains(out, l):
+			c.refuse(key, "names %q twice", name)
+		}
+		out = append(out, l)
+	}
+	if len(out) == 0 && c.err == nil {
+		c.refuse(key, "is empty: prompts are in one language at least, en or ar")
+	}
+	return out
 }
 
 // without are the features that the terminal does without. Their words are the kernel's, with _ between.

@@ -58,6 +58,7 @@ type terminalTable struct {
 	Without      any `toml:"without"`
 	PINBypass    any `toml:"pin_bypass"`
 	Fallback     any `toml:"fallback_after"`
+	Languages    any `toml:"languages"`
 	Referral     any `toml:"referral"`
 }
 

@@ -86,18 +86,19 @@ type Receipt struct {
 
 // Terminal is the machine.
 type Terminal struct {
-	ID               string           // 9F1C, 8 characters
-	MerchantID       string           // 9F16, 15 characters
-	Type             byte             // 9F35 (Book 4, A1)
-	Capabilities     emv.Capabilities // 9F33 (Book 4, A2)
-	MoreCapabilities [5]byte          // 9F40 (Book 4, A3)
-	IFDSerial        string           // 9F1E, 8 characters
-	CDAMode          int              // 1 to 4: when a combined signature is asked for
-	CAKeys           string           // environment of the authorities' keys: TestKeys or LiveKeys
-	Without          []emv.Feature    // what this terminal does without
-	LiteralTACs      bool             // action codes are taken as they are written; otherwise they have the bits that the book recommends
-	PINBypass        bool             // a PIN may be left out with the pad's enter key; never where an application requires it
-	FallbackAfter    int              // tries to read a chip, all failed, after which its stripe may be read; 0: never
+	ID               string              // 9F1C, 8 characters
+	MerchantID       string              // 9F16, 15 characters
+	Type             byte                // 9F35 (Book 4, A1)
+	Capabilities     emv.Capabilities    // 9F33 (Book 4, A2)
+	MoreCapabilities [5]byte             // 9F40 (Book 4, A3)
+	IFDSerial        string              // 9F1E, 8 characters
+	CDAMode          int                 // 1 to 4: when a combined signature is asked for
+	CAKeys           string              // environment of the authorities' keys: TestKeys or LiveKeys
+	Without          []emv.Feature       // what this terminal does without
+	LiteralTACs      bool                // action codes are taken as they are written; otherwise they have the bits that the book recommends
+	PINBypass        bool                // a PIN may be left out with the pad's enter key; never where an application requires it
+	Languages        []terminal.Language // of its prompts, its own first
+	FallbackAfter    int                 // tries to read a chip, all failed, after which its stripe may be read; 0: never
 }
 
 // Application is one row of the list of applications.

@@ -36,6 +36,7 @@ type roles struct {
 	Settle   any `toml:"settle"`
 	Print    any `toml:"print"`
 	Drawer   any `toml:"drawer"`
+	Training any `toml:"training"`
 	Close    any `toml:"close_batch"`
 	Keys     any `toml:"keys"`
 	Users    any `toml:"users"`
@@ -69,6 +70,7 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Settle, r.Settle},
 		{people.Print, r.Print},
 		{people.Drawer, r.Drawer},
+		{people.Training, r.Training},
 		{people.CloseBatch, r.Close},
 		{people.Keys, r.Keys},
 		{people.Users, r.Users},

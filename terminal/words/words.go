@@ -82,10 +82,10 @@ func compile(t template, holes []byte) compiled {
 }
 
 // Arabic is a text of one or several sentences in Arabic. whole is false where a sentence of it has none: that one then stays as it is,
-// in an isolate, because half a text is more than none. The empty text is whole.
+// in an isolate, because half a text is more than none; where no sentence has any, it is empty. The empty text is whole.
 func Arabic(english string) (arabic string, whole bool) {
 	if len(english) > maxText {
-		return isolate(english), false
+		return "", false
 	}
 	return theCatalogue().text(strings.TrimSpace(english), 0)
 }
@@ -101,18 +101,21 @@ func (c *catalogue) text(english string, depth int) (string, bool) {
 		return a, true
 	}
 	var out []string
-	whole := true
+	whole, found := true, false
 	for parts := sentences(english); len(parts) > 0; {
 		arabic, took := "", 0
 		for n := min(len(parts), c.longest); n > 0 && took == 0; n-- {
 			if a, ok := c.sentence(strings.Join(parts[:n], " "), depth); ok {
-				arabic, took = a, n
+				arabic, took, found = a, n, true
 			}
 		}
 		if took == 0 {
 			arabic, took, whole = isolate(parts[0]), 1, false
 		}
 		out, parts = append(out, arabic), parts[took:]
+	}
+	if !found {
+		return "", false
 	}
 	return strings.Join(out, " "), whole
 }

@@ -20,6 +20,7 @@ const (
 	inPart       = "10" // less is approved than was asked for
 	notFound     = "25" // of a reversal: its original never reached the host, there is nothing to reverse, and the debt is paid
 	duplicate    = "94"
+	pinBlocked   = "75"
 	outOfBalance = "95"
 )
 
@@ -99,7 +100,7 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "The bank did not accept the security of this message.", dialect.CallHelp, false}
 	case "65":
 		return codeRow{declined, "The card has been used too often for now.", dialect.AnotherWay, false}
-	case "75":
+	case pinBlocked:
 		return codeRow{declined, "The PIN was wrong too often.", dialect.NoSecondTry, false}
 	case "09", "19", "68":
 		return codeRow{later, "The bank could not finish in time.", dialect.TryOnce, true}

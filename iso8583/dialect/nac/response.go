@@ -80,6 +80,7 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	switch of {
 	case asked:
 		d.readBalance(m, &r)
+		r.PINBlocked = code == pinBlocked
 		if code == wrongPIN {
 			d.pinTries(m, &r)
 		}

@@ -23,6 +23,7 @@ const (
 	approvedInPart             = "002"
 	approvedInPartOtherAccount = "006"
 	wrongPIN                   = "117"
+	pinBlocked                 = "106"
 	reversalAccepted           = "400"
 	inBalance                  = "500"
 	outOfBalance               = "501" // reconciled all the same
@@ -85,7 +86,7 @@ func meaning(code string) codeRow {
 		return codeRow{declined, "54", "The card has expired or is not valid yet.", dialect.NoSecondTry, false}
 	case "103", "105", "107", "108":
 		return codeRow{declined, "01", "The bank wants to be called before it decides.", dialect.CallBank, false}
-	case "106":
+	case pinBlocked:
 		return codeRow{declined, "75", "The PIN was wrong too often.", dialect.NoSecondTry, false}
 	case "109", "950":
 		return codeRow{declined, "03", "The bank does not know this shop's merchant number.", dialect.CallHelp, false}

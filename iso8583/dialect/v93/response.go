@@ -105,6 +105,7 @@ func (d *Dialect) Response(answer []byte) (terminal.Response, error) {
 	case noAnswer, ofAdvice:
 	}
 	r.Duplicate = code == duplicate && d.settings.Booked && (kind == ofAdvice || kind == ofReversal)
+	r.PINBlocked = kind == ofRequest && code == pinBlocked
 	if kind == ofRequest && code == wrongPIN {
 		pinTries(m, &r)
 	}
