@@ -40,7 +40,9 @@ type BatchStatus struct {
 	Count   int          `json:"count"`  // payments in it
 	Sum     money.Amount `json:"sum,omitzero"`
 	CutOff  time.Time    `json:"cut_off,omitzero"`  // when it will be settled by itself; zero: when somebody says so
-	Warning string       `json:"warning,omitempty"` // one sentence: it is nearly full, or full
+	Warning string       `json:"warning,omitempty"` // one sentence: it is full
+
+	WarningAR string `json:"warning_ar,omitempty"` // in Arabic: filled where it is shown
 
 	Settling []Batch `json:"settling,omitempty"` // those on their way to the bank, and those that a person has to decide about, oldest first
 }

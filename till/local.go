@@ -63,6 +63,7 @@ func (h *handler) localSnapshot(c caller, s terminal.Snapshot) terminal.Snapshot
 	s.WarningAR, _ = words.Arabic(s.Warning)
 	if s.Batch != nil {
 		b := *s.Batch
+		b.WarningAR, _ = words.Arabic(b.Warning)
 		b.CutOff, b.Settling = h.local(b.CutOff), nil
 		for _, one := range s.Batch.Settling {
 			b.Settling = append(b.Settling, h.localBatch(one))

@@ -10,6 +10,7 @@ import (
 
 	"tillway/terminal"
 	"tillway/terminal/receipt"
+	"tillway/terminal/words"
 )
 
 // Problem is the body of every answer that is not a success (RFC 9457, application/problem+json). It holds no card data.
@@ -20,6 +21,23 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	Code   string `json:"code"` // stable word for programs: "busy", "no_such_sale", …
 	Do     string `json:"do"`   // what to do, for the cashier or the caller's programmer
+
+	// The same in Arabic, where a cashier can meet the problem: filled in as it is answered.
+	TitleAR  string `json:"title_ar,omitempty"`
+	DetailAR string `json:"detail_ar,omitempty"`
+	DoAR     string `json:"do_ar,omitempty"`
+}
+
+// arabic fills in what the problem is in Arabic. A text of which a sentence has none is left out.
+func (p *Problem) arabic() {
+	for _, text := range []struct {
+		english string
+		to      *string
+	}{{p.Title, &p.TitleAR}, {p.Detail, &p.DetailAR}, {p.Do, &p.DoAR}} {
+		if a, whole := words.Arabic(text.english); whole {
+			*text.to = a
+		}
+	}
 }
 
 // Error makes a Problem an error for clients: its detail, which says all that its title does.
@@ -102,6 +120,7 @@ func (h *handler) problem(r *http.Request, err error) *Problem {
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := h.problem(r, err)
 	p.Type = "urn:tillway:problem:" + p.Code
+	p.arabic()
 	h.write(w, p.Status, "application/problem+json", p)
 }
 

@@ -102,6 +102,11 @@ func outcomes() []template {
 		{"The bank takes no sales of this terminal any more.", "لم يعد البنك يقبل عمليات هذا الجهاز."},
 		{"The terminal has just got new keys from the bank: start the sale again.", "وصلت للجهاز مفاتيح جديدة من البنك: ابدأ العملية من جديد."},
 		{"The terminal gets new keys from the bank.", "يجلب الجهاز مفاتيح جديدة من البنك."},
+		{"The %w of sale %n has to reach the bank first (pos queue).", "يجب أن يصل إلى البنك أولاً %1 للعملية %2 (<pos queue>)."},
+		{"The %w of sale %n has to reach the bank first, and %n behind it (pos queue).", "يجب أن يصل إلى البنك أولاً %1 للعملية %2، و%3 بعده (<pos queue>)."},
+		{"The terminal is stopping.", "الجهاز يتوقف."},
+		{"What waits for the bank has to arrive there first (pos queue).", "يجب أن يصل إلى البنك ما ينتظره أولاً (<pos queue>)."},
+		{"The batch is full, and no payment is taken before it is settled: pos settle.", "الدفعة ممتلئة، ولا تُقبل عملية قبل تسويتها: <pos settle>."},
 		{"The reversal of an earlier sale has to arrive there first.", "يجب أن يصل إليه عكس عملية سابقة أولاً."},
 
 		// Why it was not approved without the bank.

@@ -21,8 +21,8 @@ import (
 const maxText = 2000
 
 // A template is one sentence, or a piece of one, with holes: %a an amount ("KWD 10.525"), %n a number, %k a kind or a word that has its
-// own Arabic (table nouns), %x one word, %t any text, %i a sentence that is translated by itself. %1 to %9 of the Arabic are the holes of
-// the English, in their order there.
+// own Arabic (table nouns), %w several words that have, %l a list of such words, %x one word, %t any text, %i a sentence that is translated by itself. %1 to %9 of the Arabic are the holes of
+// the English, in their order there; what stands in < and > there is a command or a name, in an isolate.
 type template struct{ english, arabic string }
 
 // compiled is a template that has holes.
@@ -42,9 +42,11 @@ type catalogue struct {
 
 // theCatalogue is made once, from the tables, and never changed.
 var theCatalogue = sync.OnceValue(func() *catalogue {
+	commands := strings.NewReplacer("<", "\u2066", ">", "\u2069")
 	c := &catalogue{plain: map[string]string{}, nouns: nouns(), longest: 1}
 	for _, table := range [][]template{outcomes(), advices(), bank(), orders(), problems(), hints()} {
 		for _, t := range table {
+			t.arabic = commands.Replace(t.arabic)
 			c.longest = max(c.longest, len(sentences(t.english)))
 			if holes := holesOf(t.english); len(holes) > 0 {
 				c.formed = append(c.formed, compile(t, holes))
@@ -68,7 +70,7 @@ func holesOf(english string) (holes []byte) {
 // forms are what fits into a hole.
 func forms() map[byte]string {
 	return map[byte]string{
-		'a': `([A-Z]{3} -?[0-9]+(?:\.[0-9]+)?)`, 'n': `([0-9]+)`, 'k': `([A-Za-z]+(?:[ -][a-z]+){0,2})`, 'x': `([^ ]+)`, 't': `(.+)`, 'i': `(.+)`,
+		'a': `([A-Z]{3} -?[0-9]+(?:\.[0-9]+)?)`, 'n': `([0-9]+)`, 'k': `([A-Za-z]+(?:[ -][a-z]+){0,2})`, 'x': `([^ ]+)`, 'w': `([^:,]+)`, 'l': `([a-z, ]+)`, 't': `(.+)`, 'i': `(.+)`,
 	}
 }
 
@@ -143,12 +145,16 @@ func (c *catalogue) fill(t compiled, found []string, depth int) (string, bool) {
 	arabic := t.arabic
 	for i, text := range found {
 		switch t.holes[i] {
-		case 'k':
-			noun, ok := c.nouns[text]
-			if !ok {
-				return "", false
+		case 'k', 'w', 'l':
+			var nouns []string
+			for word := range strings.SplitSeq(text, ", ") {
+				noun, ok := c.nouns[word]
+				if !ok {
+					return "", false
+				}
+				nouns = append(nouns, noun)
 			}
-			text = noun
+			text = strings.Join(nouns, "، ")
 		case 'i':
 			inner, ok := "", false
 			if depth < maxDepth {
