@@ -1,5 +1,7 @@
 package words
 
+import "maps"
+
 // nouns are the words that stand in sentences by themselves: kinds of transaction, states, parts of an order, roles.
 func nouns() map[string]string {
 	n := map[string]string{
@@ -20,9 +22,7 @@ func nouns() map[string]string {
 
 		"cashier": "الكاشير", "supervisor": "المشرف", "technician": "الفني", "administrator": "المدير",
 	}
-	for action, arabic := range actions() {
-		n[action] = arabic
-	}
+	maps.Copy(n, actions())
 	for _, k := range []string{"sale", "forced sale", "refund", "void", "pre-authorisation", "completion", "balance inquiry"} {
 		n["a "+k] = n[k]
 	}

@@ -98,13 +98,13 @@ const hole = "\x00"
 
 // known tries a text with everything that its holes may hold.
 func known(text string) bool {
-	at := strings.Index(text, hole)
-	if at < 0 {
+	before, after, holed := strings.Cut(text, hole)
+	if !holed {
 		_, whole := words.Arabic(text)
 		return whole
 	}
 	for _, what := range []string{"7", "KWD 1.000", "refund", "a void", "tip", "KWD", "sell", "Approved", "cashier, supervisor", "476173******0119", `"x"`, "USD", "3 min", "advice", "the record does not authenticate: it is in quarantine", "The card was not read.", ""} {
-		if known(text[:at] + what + text[at+1:]) {
+		if known(before + what + after) {
 			return true
 		}
 	}
