@@ -69,24 +69,25 @@ export function QueueView() {
     void load(false);
   }, [s?.owed, s?.parked, s?.host.ok, s?.journal]);
   const q = queue.value;
+  const waits = !!s && s.owed + s.parked > 0;
   return (
     <section class="page" aria-label={t(w.queuePlace)}>
       <h1>{t(w.queueTitle)}</h1>
-      {s && (
+      {s && waits && (
         <p class="big-line">
           <bdi>{numerals(String(s.owed + s.parked))}</bdi> {s.owed_sum && <Money of={s.owed_sum} />} {s.oldest && t(w.sinceWhen, { age: age(s.oldest) })}
         </p>
       )}
-      {s && s.owed + s.parked === 0 && <p role="status">{t(w.queueNothing)}</p>}
+      {s && !waits && <p role="status">{t(w.queueNothing)}</p>}
       <div class="choices">
         <Button look="primary" word={w.sendNow} off={!live.value || s?.owed === 0} press={() => void post("/v1/queue/send", {}, "send", t(w.sendNow), w.sent)} />
-        {!q && (
+        {!q && waits && (
           <button type="button" class="secondary" disabled={!live.value} onClick={() => void load(true)}>
             {t(w.show)}: {t(w.needsSupervisor)}
           </button>
         )}
       </div>
-      {!q && <p class="aside">{t(w.queueHidden)}</p>}
+      {!q && waits && <p class="aside">{t(w.queueHidden)}</p>}
       <ul class="cards">{q?.debts.map((d) => <DebtCard key={d.id} debt={d} />)}</ul>
     </section>
   );

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { t } from "../i18n.ts";
+import { isolate, t } from "../i18n.ts";
 import { call, go, live, logIn, me, model, printer, said, sessionChanged, snapshot, status, training } from "../store.ts";
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
@@ -64,9 +64,11 @@ type Snap = NonNullable<typeof snapshot.value>;
 
 function queueWords(s: Snap): string {
   if (s.owed + s.parked === 0) return t(w.queueEmpty);
-  const sum = s.owed_sum ? inWords(s.owed_sum) : "";
-  const words = t(w.queueState, { count: numerals(String(s.owed + s.parked)), sum, age: s.oldest ? age(s.oldest) : "" });
-  return s.parked ? words + " · " + t(w.parkedCount, { count: numerals(String(s.parked)) }) : words;
+  const words = [numerals(String(s.owed + s.parked))];
+  if (s.owed_sum) words.push(isolate(inWords(s.owed_sum)));
+  if (s.oldest) words.push(t(w.queueState, { age: age(s.oldest) }));
+  if (s.parked) words.push(t(w.parkedCount, { count: numerals(String(s.parked)) }));
+  return words.join(" · ");
 }
 
 /** Troubles are the sentences below the strip: each says what is wrong. */
