@@ -16,6 +16,7 @@ import (
 // Bounds of event streams.
 const (
 	MaxStreams   = 32               // open at a time, over all doors
+	ecrStreams   = 16               // of them for cash registers, so that a screen always finds a place
 	streamRows   = 100              // rows read at a time
 	streamBeat   = 10 * time.Second // between two signs of life
 	streamWithin = 5 * time.Second  // an event has to be taken, or its client is dropped
@@ -45,18 +46,18 @@ type stream struct {
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	snap := h.cfg.Lane.Snapshot()
 	after, err := lastEvent(r, snap.Journal)
-	if err == nil && h.streams.Add(1) > MaxStreams {
-		h.streams.Add(-1)
-		w.Header().Set("Retry-After", "5")
-		err = request(http.StatusServiceUnavailable, "too_many_streams", "Too many screens follow this terminal",
-			"Close one, and try again.", "%d event streams are open", MaxStreams)
+	c := h.cfg.Access.who(r)
+	leave := func() {}
+	if err == nil {
+		if leave, err = h.place(c); err != nil {
+			w.Header().Set("Retry-After", "5")
+		}
 	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	defer h.streams.Add(-1)
-	c := h.cfg.Access.who(r)
+	defer leave()
 	s := &stream{
 		h: h, w: w, out: http.NewResponseController(w), caller: c, after: after, beat: time.Now(),
 		rows: h.cfg.Access.verdict(c, people.Journal) == people.Allowed,
@@ -66,6 +67,22 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	if err := s.follow(r.Context(), snap); err != nil && r.Context().Err() == nil {
 		h.cfg.Log.Info("till: an event stream was dropped", "caller", c.name, "err", err)
 	}
+}
+
+// place takes one of the places for streams.
+func (h *handler) place(c caller) (leave func(), err error) {
+	all, ecrs := h.streams.Add(1), int32(0)
+	leave = func() { h.streams.Add(-1) }
+	if c.ecr != "" {
+		ecrs = h.theirs.Add(1)
+		leave = func() { h.streams.Add(-1); h.theirs.Add(-1) }
+	}
+	if all > MaxStreams || ecrs > ecrStreams {
+		leave()
+		return nil, request(http.StatusServiceUnavailable, "too_many_streams", "Too many screens follow this terminal",
+			"Close one, and try again.", "%d event streams may be open, %d of them cash registers'", MaxStreams, ecrStreams)
+	}
+	return leave, nil
 }
 
 // lastEvent is the row that a client had last: of the header Last-Event-ID, or of after; without either, the newest. One that is ahead

@@ -302,6 +302,38 @@ func TestEventsAreBounded(t *testing.T) {
 	t.Error("no place came free")
 }
 
+// TestPlacesForStreams: registers cannot take all places, and a place that is left is free for each.
+func TestPlacesForStreams(t *testing.T) {
+	h, register, person := &handler{}, caller{ecr: "till3"}, caller{name: "maryam"}
+	var leave []func()
+	take := func(c caller, most int) (taken int) {
+		for range most {
+			l, err := h.place(c)
+			if err != nil {
+				return taken
+			}
+			leave = append(leave, l)
+			taken++
+		}
+		return taken
+	}
+	if got := take(register, MaxStreams); got != ecrStreams {
+		t.Errorf("registers have %d", got)
+	}
+	if got := take(person, MaxStreams); got != MaxStreams-ecrStreams {
+		t.Errorf("people have %d", got)
+	}
+	for _, l := range leave {
+		l()
+	}
+	if h.streams.Load() != 0 || h.theirs.Load() != 0 {
+		t.Errorf("%d and %d are still taken", h.streams.Load(), h.theirs.Load())
+	}
+	if got := take(person, 2*MaxStreams); got != MaxStreams {
+		t.Errorf("people alone have %d", got)
+	}
+}
+
 // BenchmarkTenStreams is how many events a second ten open streams are told: one change, and its row, to each of them, again and again.
 func BenchmarkTenStreams(b *testing.B) {
 	const streams = 10

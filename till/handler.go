@@ -18,6 +18,7 @@ import (
 type handler struct {
 	cfg     Config
 	streams atomic.Int32 // that are open
+	theirs  atomic.Int32 // of them, those of cash registers
 }
 
 // need lets only those pass who may do a.
@@ -48,6 +49,7 @@ func (h *handler) shownTo(c caller, s terminal.Snapshot) terminal.Snapshot {
 	a := h.cfg.Access
 	if a.verdict(c, people.Sell) != people.Allowed && a.verdict(c, people.Journal) != people.Allowed {
 		s.Sale, s.Amount, s.Last, s.Advice, s.Warning, s.AdviceAR, s.WarningAR = 0, money.Amount{}, nil, "", "", "", ""
+		s.PIN, s.Display = nil, nil
 	}
 	return s
 }
@@ -192,7 +194,11 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.answer(w, http.StatusOK, h.shown(r, snap))
+	c := h.cfg.Access.who(r)
+	if !h.cfg.Access.stays(r.Context(), c) { // the session ended meanwhile
+		c = caller{name: people.Nobody}
+	}
+	h.answer(w, http.StatusOK, h.shownTo(c, snap))
 }
 
 // news waits for a snapshot that says something else than now does. Reader and host are no part of the version: they are

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"tillway/till"
 )
 
 // TestScreenAddress: the screen is this machine's alone.
@@ -97,6 +100,15 @@ func fetch(ctx context.Context, t *testing.T, url string) *http.Response {
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
 	return res
+}
+
+// TestEveryDoorIsBounded: no door waits for ever for a header or the next request, or takes a header of any length.
+func TestEveryDoorIsBounded(t *testing.T) {
+	s := newServer("any", nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)).http
+	if s.ReadHeaderTimeout != till.HeaderTimeout || s.IdleTimeout != till.IdleTimeout || s.MaxHeaderBytes != till.MaxHeaderBytes ||
+		till.HeaderTimeout <= 0 || till.IdleTimeout <= 0 || till.MaxHeaderBytes <= 0 {
+		t.Errorf("%+v", s)
+	}
 }
 
 // TestLimited: no more connections are open than may be, one that ends makes room, and closing wakes who waits.
