@@ -14,13 +14,14 @@ body{margin:0;background:#eef0f2;color:#000;font:15px/1.5 "Noto Sans","Noto Sans
 main{max-inline-size:25em;margin:1.5em auto;padding:1.75em 1.5em;background:#fff;box-shadow:0 1px 6px rgb(0 0 0/.18)}
 p{margin:.1em 0}.c,.b{text-align:center}.b{font-size:1.3em;font-weight:700;line-height:1.35}.w{margin:.35em 0}.r{block-size:.5em}
 .p{display:flex;justify-content:space-between;gap:1em}.p bdi{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
-.p>.v{text-align:end}.t{display:grid;grid-template-columns:1fr auto 1fr;gap:.75em}.t>.v{text-align:center}.t>:last-child{text-align:end}
+.p>.v{text-align:end}.t{display:grid;grid-template-columns:1fr auto 1fr;gap:.75em}.two main{max-inline-size:32em}.t>.v{text-align:center;white-space:nowrap}.t>:last-child{text-align:end}
 .t>[lang=ar]{text-align:start}.g{font-weight:700;font-size:1.15em}
 hr{border:0;border-block-start:1px dashed #000;margin:.7em 0}hr.h{border-block-start:3px solid #000}
 .s{margin-block-start:4em;border-block-start:1px solid #000;padding-block-start:.2em}
 @page{margin:5mm}
-@media print{body{background:#fff;font-size:11pt}main{margin:0 auto;padding:0;box-shadow:none;max-inline-size:72mm}p,hr{break-inside:avoid}}
-@media print and (min-width:120mm){main{margin-block-start:12mm;max-inline-size:90mm}}`
+@media print{body{background:#fff;font-size:11pt}main{margin:0 auto;padding:0;box-shadow:none;max-inline-size:72mm}p,hr{break-inside:avoid}
+.two main{max-inline-size:72mm}.two{font-size:9pt}}
+@media print and (min-width:120mm){main{margin-block-start:12mm;max-inline-size:90mm}.two main{max-inline-size:120mm}.two{font-size:11pt}}`
 
 // ContentSecurityPolicy is what a server sends with a receipt's HTML: its own style, by its hash, and nothing else. A page of the same
 // origin may frame it.
@@ -56,17 +57,18 @@ func (s BatchSlip) HTMLIn(lang Language) string {
 
 func document(title, arabicTitle string, page []Block, lang Language) string {
 	var b strings.Builder
-	root := `lang="en" dir="ltr"`
+	root, class := `lang="en" dir="ltr"`, ""
 	switch lang {
 	case Arabic:
 		root, title = `lang="ar" dir="rtl"`, arabicTitle
 	case Both:
 		title += " · " + arabicTitle
+		class = ` class="two"`
 	case English:
 	}
 	b.WriteString("<!doctype html>\n<html " + root + "><head><meta charset=\"utf-8\">")
 	b.WriteString(`<meta name="viewport" content="width=device-width,initial-scale=1">`)
-	b.WriteString("<title>" + html.EscapeString(title) + "</title>\n<style>" + style + "</style></head>\n<body><main>\n")
+	b.WriteString("<title>" + html.EscapeString(title) + "</title>\n<style>" + style + "</style></head>\n<body" + class + "><main>\n")
 	for _, k := range page {
 		b.WriteString(k.html(lang))
 	}
