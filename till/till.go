@@ -243,11 +243,27 @@ func New(cfg Config) *Till {
 		cfg.Registers.whenChanged(cfg.Access.ended)
 	}
 	mux := http.NewServeMux()
-	for _, r := range []struct {
-		pattern string
-		needs   people.Action // empty: the handler asks itself
-		serve   http.HandlerFunc
-	}{
+	for _, r := range h.routes() {
+		if r.needs != "" {
+			mux.HandleFunc(r.pattern, h.need(r.needs, r.serve))
+		} else {
+			mux.HandleFunc(r.pattern, r.serve)
+		}
+	}
+	mux.HandleFunc("/", h.elsewhere(mux))
+	return &Till{h: h, routes: mux}
+}
+
+// route is one row of the route table. openapi.json describes it, which a test holds to this table.
+type route struct {
+	pattern string
+	needs   people.Action // empty: the handler asks itself
+	serve   http.HandlerFunc
+}
+
+// routes is the route table, the same behind every door.
+func (h *handler) routes() []route {
+	return []route{
 		{"POST /v1/sales", "", h.start},
 		{"GET /v1/sales", people.Journal, h.last},
 		{"GET /v1/sales/{id}", people.Journal, h.sale},
@@ -302,13 +318,6 @@ func New(cfg Config) *Till {
 		{"POST /v1/keys/ticket", people.Keys, h.keysTicket},
 		{"GET /v1/audit", people.Audit, h.audit},
 		{"POST /v1/audit/verify", people.Audit, h.verify},
-	} {
-		if r.needs != "" {
-			mux.HandleFunc(r.pattern, h.need(r.needs, r.serve))
-		} else {
-			mux.HandleFunc(r.pattern, r.serve)
-		}
+		{"GET " + openAPIPath, "", h.openAPI},
 	}
-	mux.HandleFunc("/", h.elsewhere(mux))
-	return &Till{h: h, routes: mux}
 }
