@@ -60,10 +60,10 @@ func readLook(r *http.Request) (look, error) {
 	switch l.format {
 	case "":
 		l.format = "json"
-	case "text", "html", "png", "json":
+	case "text", "html", "png", "json", "nexo":
 	default:
 		return l, request(http.StatusBadRequest, "bad_query", "Receipts are not drawn in that format",
-			"Ask for format=text, format=html, format=png or format=json.", "format is %q", l.format)
+			"Ask for format=text, format=html, format=png, format=json or format=nexo.", "format is %q", l.format)
 	}
 	if lang := q.Get("lang"); lang != "" {
 		var err error
@@ -98,6 +98,15 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, p sheet, l look, 
 			return
 		}
 		h.text(w, http.StatusOK, "image/png", picture)
+	case "nexo":
+		lines, ok := p.(interface {
+			Output(in receipt.Language) receipt.OutputContent
+		})
+		if !ok {
+			h.fail(w, r, request(http.StatusBadRequest, "bad_query", "Only receipts are drawn in that format", "Ask for format=json.", "format=nexo is for receipts"))
+			return
+		}
+		h.answer(w, http.StatusOK, lines.Output(l.language))
 	default:
 		h.answer(w, http.StatusOK, p)
 	}

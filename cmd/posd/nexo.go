@@ -18,7 +18,7 @@ func (c *config) nexo(ctx context.Context, l *lane.Lane, trains *training.Termin
 	cfg := nexo.Config{
 		Lane: trains, Journal: trains.Journal(), Training: local.SwitchTraining, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx,
 		Clear: c.ECR.NexoClear, NeedsLogin: c.ECR.NexoLogin, POIID: c.ECR.POIID, Echo: l.Echo, Display: l.Display,
-		Header: local.Header, Acquirer: local.Acquirer, Currency: local.Currency, TerminalID: local.TerminalID, MerchantID: local.MerchantID,
+		Header: local.Header, Languages: local.Languages, Acquirer: local.Acquirer, Currency: local.Currency, TerminalID: local.TerminalID, MerchantID: local.MerchantID,
 		Version: local.Version, PINPad: c.PIN.Pad != "" || c.PIN.OnScreen, Log: local.Log,
 	}
 	if printer := local.Printer; printer != nil {

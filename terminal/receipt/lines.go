@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"net/url"
 	"strings"
 	"unicode"
 
@@ -23,7 +24,8 @@ var lineKeys = map[string]string{
 	"STAN": "stan", "AC": "ac", "CID": "cid", "ATC": "atc", "TVR": "tvr", "TSI": "tsi", "ARC": "arc", "IAD": "iad",
 }
 
-// Lines are the receipt's lines from top to bottom, in English or Arabic; what has no Arabic is as it is. They say what Text says.
+// Lines are the receipt's lines from top to bottom, in English or Arabic, or in Both with English before Arabic; what has no Arabic is as it
+// is. They say what Text says, and have no marks of direction.
 func (r Receipt) Lines(in Language) []Line {
 	var all []Line
 	for i, b := range r.Page() {
@@ -35,13 +37,63 @@ func (r Receipt) Lines(in Language) []Line {
 			name, value = b.Text, ""
 		}
 		l := Line{Key: r.lineKey(i, b), Name: name, Value: value, Bold: b.Layout == Big}
-		if in == Arabic {
+		switch english := l; in {
+		case Arabic:
 			l = l.arabic(b)
-			l.Name, l.Value = money.Plain(l.Name), money.Plain(l.Value)
+		case Both:
+			if l = l.arabic(b); l.Name != english.Name {
+				l.Name = english.Name + " / " + l.Name
+			}
+			if l.Value != english.Value {
+				l.Value = english.Value + " / " + l.Value
+			}
+		case English:
 		}
+		l.Name, l.Value = money.Plain(l.Name), money.Plain(l.Value)
 		all = append(all, l)
 	}
 	return all
+}
+
+// Text is the line as nexo's OutputText has it: a query of name, value and key.
+func (l Line) Text() string {
+	var b strings.Builder
+	for _, p := range []struct{ key, value string }{{"name", l.Name}, {"value", l.Value}, {"key", l.Key}} {
+		if p.value == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(p.key + "=" + url.QueryEscape(p.value))
+	}
+	return b.String()
+}
+
+// OutputContent is a receipt as nexo messages carry it.
+type OutputContent struct {
+	OutputFormat string       `json:"OutputFormat"` // "Text"
+	OutputText   []OutputText `json:"OutputText"`
+}
+
+// OutputText is one line of it.
+type OutputText struct {
+	Text           string `json:"Text"`
+	CharacterStyle string `json:"CharacterStyle,omitempty"` // "Bold"
+	EndOfLineFlag  bool   `json:"EndOfLineFlag"`
+}
+
+// Output is the receipt as nexo messages carry it.
+func (r Receipt) Output(in Language) OutputContent {
+	out := OutputContent{OutputFormat: "Text", OutputText: []OutputText{}}
+	for _, l := range r.Lines(in) {
+		t := OutputText{Text: l.Text(), EndOfLineFlag: true}
+		if l.Bold {
+			t.CharacterStyle = "Bold"
+		}
+		out.OutputText = append(out.OutputText, t)
+	}
+	return out
 }
 
 // arabic puts the line into Arabic, where the block has it.
@@ -97,6 +149,8 @@ func (r Receipt) lineKey(i int, b Block) string {
 		return "cardholderHeader"
 	case "*** DUPLICATE ***":
 		return "duplicate"
+	case trainingMark:
+		return "training"
 	}
 	return "text"
 }

@@ -60,21 +60,10 @@ type paymentResult struct {
 	PaymentAcquirerData   *acquirerData `json:"PaymentAcquirerData,omitempty"`
 }
 
-type outputText struct {
-	Text           string `json:"Text"`
-	CharacterStyle string `json:"CharacterStyle,omitempty"`
-	EndOfLineFlag  bool   `json:"EndOfLineFlag"`
-}
-
-type outputContent struct {
-	OutputFormat string       `json:"OutputFormat"`
-	OutputText   []outputText `json:"OutputText"`
-}
-
 type paymentReceipt struct {
-	DocumentQualifier     string        `json:"DocumentQualifier"`
-	RequiredSignatureFlag bool          `json:"RequiredSignatureFlag"`
-	OutputContent         outputContent `json:"OutputContent"`
+	DocumentQualifier     string                `json:"DocumentQualifier"`
+	RequiredSignatureFlag bool                  `json:"RequiredSignatureFlag"`
+	OutputContent         receipt.OutputContent `json:"OutputContent"`
 }
 
 type paymentResponse struct {
@@ -292,8 +281,7 @@ func (h *handler) receipts(ctx context.Context, s terminal.Sale, how reprint) ([
 	for _, c := range []struct {
 		name string
 		copy receipt.Copy
-		in   receipt.Language
-	}{{"CashierReceipt", receipt.Merchant, receipt.English}, {"CustomerReceipt", receipt.Customer, customerLanguage(s)}} {
+	}{{"CashierReceipt", receipt.Merchant}, {"CustomerReceipt", receipt.Customer}} {
 		if !how.wants(c.name) {
 			continue
 		}
@@ -308,37 +296,42 @@ func (h *handler) receipts(ctx context.Context, s terminal.Sale, how reprint) ([
 			}
 			r = r.About(of)
 		}
+		if s.Way == terminal.WayOffline || s.Way == terminal.WayDeferred || s.Way == terminal.WayVoice {
+			number, err := h.stored(ctx, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			r = r.AsStored(number)
+		}
 		if how.again {
 			r = r.Since(how.since, how.known)
 		}
-		p := paymentReceipt{DocumentQualifier: c.name, OutputContent: outputContent{OutputFormat: "Text", OutputText: texts(r.Lines(c.in))}}
+		p := paymentReceipt{DocumentQualifier: c.name, OutputContent: r.Output(h.cfg.Languages.Of(c.copy, s.Language))}
 		p.RequiredSignatureFlag = c.copy == receipt.Merchant && s.Signature && s.State == terminal.Approved
 		all = append(all, p)
 	}
 	return all, nil
 }
 
-func customerLanguage(s terminal.Sale) receipt.Language {
-	if language(s) == "ar" {
-		return receipt.Arabic
+// stored is the number under which a sale waits for the bank, or has.
+func (h *handler) stored(ctx context.Context, id terminal.SaleID) (int64, error) {
+	rows, err := h.cfg.Journal.SaleRows(ctx, id)
+	for _, row := range rows {
+		if d := row.Debt; d != nil && (d.Kind == terminal.AdviceDebt || d.Kind == terminal.DeferredDebt) {
+			return d.ID, err
+		}
 	}
-	return receipt.English
+	debts, derr := h.cfg.Journal.Debts(ctx)
+	for _, d := range debts {
+		if d.Sale == id && (d.Kind == terminal.AdviceDebt || d.Kind == terminal.DeferredDebt) {
+			return d.ID, nil
+		}
+	}
+	return 0, errors.Join(err, derr)
 }
 
 func (how reprint) wants(name string) bool {
 	return len(how.only) == 0 || slices.Contains(how.only, name)
-}
-
-func texts(lines []receipt.Line) []outputText {
-	all := make([]outputText, 0, len(lines))
-	for _, l := range lines {
-		t := outputText{Text: query(pair{"name", l.Name}, pair{"value", l.Value}, pair{"key", l.Key}), EndOfLineFlag: true}
-		if l.Bold {
-			t.CharacterStyle = "Bold"
-		}
-		all = append(all, t)
-	}
-	return all
 }
 
 // failure is the answer to a message that was not carried out, with what the category's answer has to have.

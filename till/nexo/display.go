@@ -7,6 +7,7 @@ import (
 
 	"tillway/terminal"
 	"tillway/terminal/people"
+	"tillway/terminal/receipt"
 )
 
 type displayRequest struct {
@@ -14,8 +15,8 @@ type displayRequest struct {
 		Device        string `json:"Device"`
 		InfoQualify   string `json:"InfoQualify"`
 		OutputContent struct {
-			OutputFormat string       `json:"OutputFormat"`
-			OutputText   []outputText `json:"OutputText"`
+			OutputFormat string               `json:"OutputFormat"`
+			OutputText   []receipt.OutputText `json:"OutputText"`
 		} `json:"OutputContent"`
 	} `json:"DisplayOutput"`
 }
@@ -73,7 +74,7 @@ func (h *handler) display(c *call) (any, error) {
 }
 
 // linesOf are the texts as lines: one that does not end its line goes on with the next.
-func linesOf(texts []outputText) ([]terminal.DisplayLine, error) {
+func linesOf(texts []receipt.OutputText) ([]terminal.DisplayLine, error) {
 	if len(texts) > 8*terminal.MaxDisplayLines {
 		return nil, badField("DisplayRequest.DisplayOutput.OutputContent.OutputText", "too many")
 	}

@@ -58,6 +58,10 @@ type Journal interface {
 	Last(ctx context.Context, n int) ([]terminal.Sale, error)
 	// About are the transactions about an earlier one, oldest first.
 	About(ctx context.Context, id terminal.SaleID) ([]terminal.Sale, error)
+	// SaleRows are the rows of one sale, ascending.
+	SaleRows(ctx context.Context, id terminal.SaleID) ([]terminal.JournalRow, error)
+	// Debts are those that still wait or are parked, oldest first.
+	Debts(ctx context.Context) ([]terminal.Debt, error)
 	// Batches are an acquirer's that are not closed, oldest first.
 	Batches(ctx context.Context, acquirer string) ([]terminal.Batch, error)
 	// BatchRecord is one batch; 0 is the newest that is closed. Error terminal.ErrNoBatch.
@@ -102,6 +106,7 @@ type Config struct {
 	Printer func() string
 
 	Header     receipt.Header
+	Languages  receipt.Languages
 	Acquirer   string
 	Currency   money.Currency
 	TerminalID string

@@ -135,6 +135,22 @@ func TestReceiptLines(t *testing.T) {
 	}
 }
 
+// An approval without the bank says so to programs and on paper, with the number under which it waits.
+func TestOffline(t *testing.T) {
+	w := newWorld(t)
+	w.ends = func(s *terminal.Sale) {
+		approve(s)
+		s.Way, s.ResponseCode, s.RRN, s.AuthCode = terminal.WayOffline, "", "", ""
+	}
+	a := w.ask("Payment", "1", paymentOf("1"))
+	q := odoo(t, a)
+	r, _ := a["PaymentResult"].(map[string]any)
+	text, err := json.Marshal(a["PaymentReceipt"])
+	if err != nil || q.Get("offline") != "true" || q.Get("offlineAuthCode") == "" || r["OnlineFlag"] != false || !strings.Contains(string(text), "APPROVED+OFFLINE") || !strings.Contains(string(text), "value=71") {
+		t.Errorf("%v %v %s", q, r, text)
+	}
+}
+
 func TestDeclines(t *testing.T) {
 	for _, c := range []struct {
 		how  func(*terminal.Sale)

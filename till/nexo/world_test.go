@@ -83,6 +83,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 			w.shown = lines
 		},
 		Header:     receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}, Zone: time.UTC},
+		Languages:  receipt.Languages{OfCard: true, Merchant: receipt.English},
 		TerminalID: "TILL0001", MerchantID: "KW0000000000001", Version: "test", KeepAlive: 50 * time.Millisecond, Clock: at,
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -350,6 +351,22 @@ func (w *world) Items(_ context.Context, _ string, n uint32) ([]terminal.Item, e
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.items(n), nil
+}
+
+func (w *world) SaleRows(context.Context, terminal.SaleID) ([]terminal.JournalRow, error) {
+	return nil, nil
+}
+
+// Debts are one of each approval without the bank.
+func (w *world) Debts(context.Context) (all []terminal.Debt, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, s := range w.sales {
+		if s.Way == terminal.WayOffline {
+			all = append(all, terminal.Debt{ID: int64(i) + 71, Sale: s.ID, Kind: terminal.AdviceDebt})
+		}
+	}
+	return all, nil
 }
 
 func (w *world) ecr() people.ECR { return people.ECR{Name: registerName, May: w.may} }
