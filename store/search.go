@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"tillway/terminal"
 )
@@ -37,7 +38,7 @@ func (s *Store) Search(ctx context.Context, want terminal.Search) (terminal.Foun
 			}
 		}
 		found.Looked += part.looked
-		if part.looked < lookAt {
+		if part.looked < lookAt || part.older {
 			return found, nil
 		}
 		below = part.lowest
@@ -64,7 +65,11 @@ type searched struct {
 	sales  []terminal.Sale
 	lowest int64 // number of the last sale that was looked at
 	looked int
+	older  bool // that one is a day older than what is looked for, and so is all below it
 }
+
+// clockDoubt is by how much a sale may be younger than one with a higher number: clocks are put right.
+const clockDoubt = 24 * time.Hour
 
 // searchPart looks at the next lookAt sales below a number. The database leaves out by what the rows say; what is left is
 // authenticated, and compared once more.
@@ -75,6 +80,9 @@ func (s *Store) searchPart(ctx context.Context, want terminal.Search, below int6
 		return searched{}, err
 	}
 	part := searched{looked: int(edge[0].number(0)), lowest: edge[0].number(1)}
+	if part.older, err = s.startedBefore(ctx, part.lowest, want.From); err != nil {
+		return part, err
+	}
 	ids, err := read(ctx, s, scanCells, `SELECT id FROM (SELECT w.id, w.state, w.kind,
 		CASE WHEN json_valid(j.record) THEN j.record ELSE '{}' END AS record
 		FROM sale w JOIN journal j ON j.seq = w.seq WHERE w.id >= ? AND w.id < ?)`+where+" ORDER BY id DESC", append([]any{part.lowest, below}, args...)...)
@@ -95,6 +103,19 @@ func (s *Store) searchPart(ctx context.Context, want terminal.Search, below int6
 		}
 	}
 	return part, nil
+}
+
+// startedBefore says whether a sale started a good while before an instant, by its record as it is.
+func (s *Store) startedBefore(ctx context.Context, id int64, from time.Time) (bool, error) {
+	if from.IsZero() {
+		return false, nil
+	}
+	found, err := read(ctx, s, scanCells, `SELECT coalesce(unixepoch(CASE WHEN json_valid(j.record) THEN json_extract(j.record, '$.started') END), ?2)
+		FROM sale w JOIN journal j ON j.seq = w.seq WHERE w.id = ?1`, id, from.Unix())
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	return found[0].number(0) < from.Add(-clockDoubt).Unix(), nil
 }
 
 // condition is what the database can tell by itself of a search. Times only about: Matches compares the instants.

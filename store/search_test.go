@@ -115,7 +115,7 @@ func TestSearchIsBounded(t *testing.T) {
 	for _, change := range []string{
 		fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 			INSERT INTO journal SELECT 5 + i, j.time, j.kind, j.acquirer, 1 + i, 0, j.was, j.event, j.becomes, j.duties, j.note,
-			'{"v":1,"id":' || (1 + i) || ',"reference":"made up ' || (i %% 1000) || '"}' FROM n, journal j WHERE j.seq = 5`, many),
+			'{"v":1,"id":' || (1 + i) || ',"started":"2020-01-01T00:00:00Z","reference":"made up ' || (i %% 1000) || '"}' FROM n, journal j WHERE j.seq = 5`, many),
 		fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 			INSERT INTO sale (id, acquirer, batch, state, final, seq) SELECT 1 + i, 'acquirer', 1, 'Approved', 1, 5 + i FROM n`, many),
 	} {
@@ -140,6 +140,10 @@ func TestSearchIsBounded(t *testing.T) {
 	}
 	if found, err = s.Search(t.Context(), terminal.Search{Limit: 10, Reference: "made up 7"}); err != nil || len(found.Sales) != 0 {
 		t.Errorf("what does not authenticate: %v %v", idsOf(found.Sales), err)
+	}
+	since := terminal.Search{Limit: 10, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if found, err = s.Search(t.Context(), since); err != nil || !slices.Equal(idsOf(found.Sales), []terminal.SaleID{many + 2}) || found.Next != 0 || found.Looked > 250 {
+		t.Errorf("of this year: %v %v, on at %d, looked at %d", idsOf(found.Sales), err, found.Next, found.Looked)
 	}
 	want, looked, asked := terminal.Search{Limit: 10, Reference: "the oldest"}, 0, 0
 	for {
