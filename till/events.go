@@ -109,6 +109,7 @@ func (s *stream) follow(ctx context.Context, snap terminal.Snapshot) error {
 			return err
 		}
 		look, stop := context.WithTimeout(ctx, lookEvery)
+		s.h.waken(look, stop)
 		forget := s.h.cfg.Access.whenEnded(stop)
 		next, err := s.h.cfg.Lane.Watch(look, snap.Version)
 		forget()
@@ -159,6 +160,25 @@ func (s *stream) tell(ctx context.Context, snap terminal.Snapshot) error {
 		return s.send(": still here\n\n")
 	}
 	return nil
+}
+
+// pulsing is a lane that says when queue or link have changed (terminal/lane.Lane).
+type pulsing interface{ Pulse() <-chan struct{} }
+
+// waken ends a look as soon as queue or link have changed. It leaves nothing behind: the look ends in any case.
+func (h *handler) waken(look context.Context, stop context.CancelFunc) {
+	lane, ok := h.cfg.Lane.(pulsing)
+	if !ok {
+		return
+	}
+	beat := lane.Pulse()
+	go func() {
+		select {
+		case <-beat:
+			stop()
+		case <-look.Done():
+		}
+	}()
 }
 
 // send writes to the client, which has a while to take it.

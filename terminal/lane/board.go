@@ -18,6 +18,7 @@ type board struct {
 	snap    terminal.Snapshot
 	sale    terminal.Sale
 	runs    bool
+	pulse   pulse
 	changed chan struct{} // closed and replaced with every change
 	begun   chan struct{} // closed when a sale begins, replaced when it ends
 	stop    context.CancelCauseFunc

@@ -87,6 +87,7 @@ func New(cfg Config) *Lane {
 		l.table = terminal.Table()
 	}
 	if cfg.Owner != nil {
+		cfg.Owner.told = &l.board.pulse
 		l.cfg.Traces = watched{cfg.Traces, cfg.Owner}
 	}
 	l.board.init()
@@ -244,6 +245,10 @@ func (l *Lane) ExchangeKeys(_ context.Context, anew bool) bool { return l.cfg.Ow
 
 // Snapshot is the latest state of lane, reader, link and queue.
 func (l *Lane) Snapshot() terminal.Snapshot { return l.dress(l.board.latest()) }
+
+// Pulse is closed when something of the snapshot that has no version of its own may have changed: what the journal owes and holds, and how
+// the link is. A reader that comes or goes is no part of it. Ask for it before the snapshot that it follows.
+func (l *Lane) Pulse() <-chan struct{} { return l.board.pulse.next() }
 
 // Watch waits until there is a snapshot newer than version after, and returns the latest.
 func (l *Lane) Watch(ctx context.Context, after uint64) (terminal.Snapshot, error) {

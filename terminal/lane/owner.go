@@ -61,6 +61,8 @@ type OwnerConfig struct {
 // Owner owns one acquirer's link and the order of what goes over it: sign-on, what is owed, the request. Nothing else
 // writes to the socket, so "the reversal goes first" is a property of serve alone.
 type Owner struct {
+	told *pulse // whoever follows the lane; nil before there is one
+
 	cfg    OwnerConfig
 	debts  []terminal.DebtRow
 	table  []terminal.BatchRow
@@ -138,6 +140,7 @@ func NewOwner(cfg OwnerConfig) *Owner {
 		o.table = terminal.BatchTable()
 	}
 	o.cfg.Traces = watched{cfg.Traces, o}
+	o.cfg.Journal = beating{cfg.Journal, o}
 	o.setHealth(false, "not connected yet", "")
 	return o
 }
@@ -213,6 +216,7 @@ func (o *Owner) setHealth(ok bool, state, cause string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.health = terminal.Health{OK: ok, Name: o.cfg.Name, State: state, Cause: cause}
+	o.told.beat()
 }
 
 func (o *Owner) counts() (terminal.Counts, error) { return o.cfg.Journal.Counts(context.Background()) }

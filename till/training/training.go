@@ -31,6 +31,8 @@ type Lane interface {
 	CancelSale(ctx context.Context, id terminal.SaleID) error
 	// Display puts a cash register's lines on the customer's display.
 	Display(lines []terminal.DisplayLine)
+	// Pulse is closed when queue or link have changed.
+	Pulse() <-chan struct{}
 }
 
 // Journal is the real one (store.Store), as till and cash registers use it.
