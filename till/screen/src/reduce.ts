@@ -46,10 +46,10 @@ export function reduce(m: Model, msg: Message): Model {
       return arrived(m, msg.state, msg.now);
     case "row": {
       const sale = msg.row.record;
-      return sale ? { ...m, recent: put(m.recent, sale) } : m;
+      return sale && belongs(m, sale) ? { ...m, recent: put(m.recent, sale) } : m;
     }
     case "recent":
-      return { ...m, recent: msg.sales.reduce(put, m.recent) };
+      return { ...m, recent: msg.sales.filter((s) => belongs(m, s)).reduce(put, m.recent) };
     case "ordered":
       return ended(m, msg.sale, { following: msg.sale.id });
     case "found":
@@ -65,15 +65,21 @@ function ended(m: Model, sale: Sale, rest: Partial<Model>): Model {
   return final(sale.state) ? { ...next, following: 0, shown: sale } : next;
 }
 
-function arrived(m: Model, state: StateEvent, now: number): Model {
+/** belongs says that a payment is of the world that the screen is in: training and real ones never stand beside each other. */
+const belongs = (m: Model, sale: Sale): boolean => m.news === null || !!sale.training === !!m.news.training;
+
+function arrived(was: Model, state: StateEvent, now: number): Model {
+  const switched = was.news !== null && !!was.news.training !== !!state.training;
+  const m = switched ? { ...was, news: null, shown: null, following: 0 } : was;
   const next: Model = { ...m, link: "on", news: state, at: now };
+  if (m.news === null) next.recent = m.recent.filter((s) => belongs(next, s));
   const snap = state.snapshot;
   if (runs(next)) return { ...next, following: snap.sale!, shown: null }; // a new amount: the previous one leaves the screen
   const last = snap.last;
-  if (!last) return next;
+  if (!last || !belongs(next, last)) return next;
   const before = m.news?.snapshot.last?.id;
   const first = m.news === null;
-  const isNew = first ? m.following === last.id || now - Date.parse(last.updated) < fresh : before !== last.id;
+  const isNew = switched ? false : first ? m.following === last.id || now - Date.parse(last.updated) < fresh : before !== last.id;
   if (isNew) return { ...next, shown: last, following: m.following === last.id ? 0 : m.following, recent: put(next.recent, last) };
   if (m.shown?.id === last.id) return { ...next, shown: last };
   return next;

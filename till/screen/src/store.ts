@@ -208,6 +208,18 @@ export function connect(): void {
   );
 }
 
+// Training has payments of its own.
+let trained: boolean | undefined;
+effect(() => {
+  const now = model.value.news ? training.value : undefined;
+  if (now === undefined) return;
+  if (trained !== undefined && trained !== now) {
+    entry.value = blank();
+    void refresh();
+  }
+  trained = now;
+});
+
 // A sale that was running when the daemon went away has its end in the journal.
 effect(() => {
   const id = missing(model.value);

@@ -85,3 +85,24 @@ test("only a state that is no end runs", () => {
     assert.equal(runs(after(state({ sale: 1, state: s }))), want, s);
   }
 });
+
+test("training and real payments never stand beside each other", () => {
+  const play = (id: number): Sale => ({ ...sale(id, "Declined"), training: true });
+  const training = (over: Partial<Snapshot>): Message => {
+    const m = state(over) as Extract<Message, { type: "state" }>;
+    return { ...m, state: { ...m.state, training: true } };
+  };
+  let m = after(state({ sale: 7, state: "Approved", last: sale(7, "Approved") }), { type: "recent", sales: [sale(6, "Approved")] });
+  assert.equal(m.recent.length, 2);
+  m = reduce(m, training({}));
+  assert.equal(m.recent.length, 0);
+  assert.equal(m.shown, null);
+  m = [{ type: "row", row: { seq: 1, time: "", kind: "sale", record: sale(6, "Approved") } }, { type: "recent", sales: [sale(6, "Approved"), play(900)] } as Message].reduce((a, b) => reduce(a, b as Message), m);
+  assert.deepEqual(m.recent.map((s) => s.id), [900]);
+  m = reduce(reduce(m, training({ sale: 901, state: "AwaitCard" })), training({ sale: 901, state: "Declined", last: play(901) }));
+  assert.equal(m.shown?.id, 901);
+  m = reduce(m, state({ sale: 7, state: "Approved", last: sale(7, "Approved") }));
+  assert.equal(m.shown, null);
+  assert.equal(m.recent.length, 0);
+  assert.equal(scene(m), "entry");
+});

@@ -50,6 +50,7 @@ export function OutcomeView() {
         <span class="verdict-icon">
           <Icon name={toneIcon[v.tone]} />
         </span>
+        {sale.training && <strong>{t(w.trainingFrame)}</strong>}
         <h1>{t(v.word)}</h1>
         {amount && <Money of={amount} class="huge" />}
         {!(o?.code === "approved" && sale.kind === "sale" && v.word === w.approved) && <p class="happened">{either(o?.happened, o?.happened_ar)}</p>}

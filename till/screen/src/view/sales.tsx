@@ -199,6 +199,7 @@ function SaleWhole({ sale, why }: { sale: Sale; why: Why | null }) {
       <h1 class={"sale-title " + v.tone}>
         <Icon name={toneIcon[v.tone]} /> {t(kindWords[sale.kind])} <bdi>{numerals(String(sale.id))}</bdi>: {stateWord(sale)}
       </h1>
+      {sale.training && <strong>{t(w.trainingFrame)}</strong>}
       <Money of={sale.kind === "balance" && sale.balance ? sale.balance : taken(sale)} class="huge" />
       <p>
         {either(sale.outcome?.happened, sale.outcome?.happened_ar)} {either(sale.outcome?.do, sale.outcome?.do_ar)}
