@@ -77,7 +77,7 @@ const exampleToken = "6f1ed002ab5595859014ebf0951522d9f5f6a52c0f0c4f8e9d3b7a1c2e
 // Parameters that several routes have.
 var (
 	paperQuery = []parameter{
-		{"format", "What it is drawn as.", oneOf("json", "text", "html", "png"), "text"},
+		{"format", "What it is drawn as; nexo lines are of receipts alone.", oneOf("json", "text", "html", "png", "nexo"), "text"},
 		{"lang", "In which language; absent: the paper's own.", oneOf("en", "ar", "both"), "both"},
 		{"width", "Columns of a text.", whole(receipt.MinWidth, receipt.MaxWidth), receipt.DefaultWidth},
 		{"dots", "Width of a picture.", whole(paper.Narrow, paper.Wide), paper.Wide},

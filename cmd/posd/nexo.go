@@ -16,7 +16,7 @@ const maxPOIID = 64
 // nexo is the handler of nexo messages, over the same lane and journal as local. ctx ends when the daemon stops.
 func (c *config) nexo(ctx context.Context, l *lane.Lane, trains *training.Terminal, local till.Config) http.Handler {
 	cfg := nexo.Config{
-		Lane: trains, Journal: trains.Journal(), Training: local.SwitchTraining, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx,
+		Lane: trains, Journal: trains.Journal(), Training: local.SwitchTraining, Trains: trains.On, Registers: local.Registers, Audit: local.Access.Audit, Context: ctx,
 		Clear: c.ECR.NexoClear, NeedsLogin: c.ECR.NexoLogin, POIID: c.ECR.POIID, Echo: l.Echo, Display: l.Display,
 		Header: local.Header, Languages: local.Languages, Acquirer: local.Acquirer, Currency: local.Currency, TerminalID: local.TerminalID, MerchantID: local.MerchantID,
 		Version: local.Version, PINPad: c.PIN.Pad != "" || c.PIN.OnScreen, Log: local.Log,

@@ -175,6 +175,9 @@ func responseOf(s terminal.Sale) response {
 			all = append(all, pair{"offlineAuthCode", cmp.Or(s.AuthCode, s.ID.String())})
 		}
 	}
+	if s.Training {
+		all = append([]pair{{"training", "true"}}, all...)
+	}
 	out.AdditionalResponse = query(append(all, pair{"responseCode", s.ResponseCode}, pair{"outcome", s.Outcome.Code}, pair{"stan", stan(s.STAN)}, pair{"batch", stan(madeIn(s))})...)
 	return out
 }

@@ -74,7 +74,7 @@ func (h *handler) login(ctx context.Context, c *call) (any, error) {
 	h.mu.Lock()
 	before := h.logins[c.loginKey()]
 	h.mu.Unlock()
-	if in.TrainingModeFlag != before.training {
+	if in.TrainingModeFlag != before.training || in.TrainingModeFlag && h.asLoggedIn(c) != nil {
 		if err := h.train(ctx, c, in.TrainingModeFlag); err != nil {
 			return nil, err
 		}
@@ -88,10 +88,32 @@ func (h *handler) train(ctx context.Context, c *call, on bool) error {
 	if h.cfg.Training == nil {
 		return fail(unavailableService, "this terminal has no training mode")
 	}
-	if err := c.may("training"); err != nil {
+	if err := c.may(people.Training); err != nil {
 		return err
 	}
 	return h.cfg.Training(ctx, on, c.register.Actor())
+}
+
+// errTrains keeps a register that sells from a terminal that plays: it would give away goods for a payment that was none.
+var errTrains = &failure{condition: notAllowed, message: "the terminal is in training mode, and this register has not logged in for training: no payment was made"}
+
+// trains says whether the register has logged in for training.
+func (h *handler) trains(c *call) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.logins[c.loginKey()].training
+}
+
+// asLoggedIn refuses where terminal and register are not of one mind about training, before anything is begun.
+func (h *handler) asLoggedIn(c *call) error {
+	on := h.cfg.Trains != nil && h.cfg.Trains()
+	switch trains := h.trains(c); {
+	case on && !trains:
+		return errTrains
+	case trains && !on:
+		return fail(notAllowed, "this register has logged in for training, and the terminal is not in training mode any more: log in again")
+	}
+	return nil
 }
 
 func (h *handler) keep(key string, l login) {

@@ -38,9 +38,11 @@ func TestLogin(t *testing.T) {
 	if a := w.ask("Logout", "7", `{}`); result(a) != success {
 		t.Errorf("%v", a)
 	}
+	on := false
 	w = newWorld(t, func(c *Config) {
-		c.Training = func(_ context.Context, on bool, by string) error {
-			trained = append(trained, on)
+		c.Trains = func() bool { return on }
+		c.Training = func(_ context.Context, to bool, by string) error {
+			trained, on = append(trained, to), to
 			if by != "ecr:till-1" {
 				t.Errorf("by %q", by)
 			}
@@ -57,6 +59,28 @@ func TestLogin(t *testing.T) {
 	w.ask("Logout", "1", `{}`)
 	if fmt.Sprint(trained) != "[true false true false]" {
 		t.Errorf("%v", trained)
+	}
+	// A register that sells gets no payment out of a terminal that plays, and one that practises no real one.
+	w.ends = func(s *terminal.Sale) { approve(s); s.Training = on }
+	on = true
+	if a := w.ask("Payment", "20", paymentOf("1")); result(a) != "Failure/NotAllowed" || w.orders != 0 {
+		t.Errorf("a played sale for a register that sells: %v", a["Response"])
+	}
+	w.ends = func(s *terminal.Sale) { approve(s); s.Training = true }
+	on = false // and it is switched on in the moment of the order
+	if a := w.ask("Payment", "21", paymentOf("1")); result(a) != "Failure/NotAllowed" {
+		t.Errorf("switched on meanwhile: %v", a["Response"])
+	}
+	if a := w.ask("TransactionStatus", "9", `{"MessageReference":{"ServiceID":"21"}}`); result(a) != "Failure/NotAllowed" {
+		t.Errorf("its status: %v", a["Response"])
+	}
+	w.ask("Login", "22", `{"TrainingModeFlag":true}`)
+	if a := w.ask("Payment", "23", paymentOf("1")); result(a) != success || !strings.Contains(fmt.Sprint(a), "training=true") {
+		t.Errorf("practice: %v", a["Response"])
+	}
+	on = false // somebody at the terminal has ended it
+	if a := w.ask("Payment", "24", paymentOf("1")); result(a) != "Failure/NotAllowed" {
+		t.Errorf("a real sale for a register that practises: %v", a["Response"])
 	}
 	for i := range 2 * maxLogins {
 		w.send(strings.Replace(message("Login", "1", `{}`), "Shop (ID: 3)", fmt.Sprint("till ", i), 1))

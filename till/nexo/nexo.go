@@ -98,6 +98,8 @@ type Config struct {
 
 	// Training switches training mode; nil: there is none. by is who wants it. Error terminal.ErrBusy.
 	Training func(ctx context.Context, on bool, by string) error
+	// Trains says whether training mode is on; nil: it never is.
+	Trains func() bool
 	// Echo asks the host whether it is there; nil: what the link knows is told.
 	Echo func(ctx context.Context) error
 	// Display puts lines on the customer's display until the next transaction; nil: there is none.

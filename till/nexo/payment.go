@@ -232,9 +232,18 @@ func (h *handler) sell(ctx context.Context, c *call, w wish) (terminal.Sale, err
 	}
 	mine := first && err != nil
 	w.order.Key = key
+	trains := h.trains(c)
+	if err != nil { // it is a new one
+		if err := h.asLoggedIn(c); err != nil {
+			return before, err
+		}
+	}
 	sale, err := h.start(ctx, w.order, mine)
 	if err != nil {
 		return sale, err
+	}
+	if mine && sale.Training != trains { // it was switched at this very moment
+		h.cancel(ctx, sale.ID)
 	}
 	if !same(sale, w.order.Asked) { // another one was quicker
 		return sale, terminal.ErrKeyReused
@@ -248,7 +257,11 @@ func (h *handler) sell(ctx context.Context, c *call, w wish) (terminal.Sale, err
 		defer context.AfterFunc(h.cfg.Context, stop)()
 		ctx = lasting
 	}
-	return h.await(ctx, c, sale.ID, w, mine)
+	sale, err = h.await(ctx, c, sale.ID, w, mine)
+	if err == nil && sale.Training && !trains {
+		return sale, errTrains
+	}
+	return sale, err
 }
 
 // start hands an order to the lane, which keeps it whatever becomes of the connection. A refund that is of no sale is in the audit log

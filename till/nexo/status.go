@@ -58,6 +58,9 @@ func (h *handler) status(ctx context.Context, c *call) (any, error) {
 	case err != nil:
 		return nil, err
 	}
+	if sale.Training && !h.trains(c) {
+		return nil, errTrains
+	}
 	how := reprint{}
 	if in.ReceiptReprintFlag {
 		if err := c.may(people.Receipt); err != nil {
