@@ -49,9 +49,16 @@ export function view(e: StateEvent | null, sale: Sale | null, now: number): View
     const over = s.last;
     const left = over ? remaining(over, now) : 0;
     if (left <= 0 && !s.card_left) return { ...v, languages: ["ar", "en"] };
+    if (!s.language) v.languages = preferred(over?.language); // the terminal forgets it with the card; its customer still reads
     return ended(v, s, over);
   }
   return running(v, s, sale?.id === s.sale ? sale : null);
+}
+
+/** preferred is the first language of a card's own list (tag 5F2D, pairs of letters) that is spoken here; both where there is none. */
+function preferred(list = ""): View["languages"] {
+  for (const l of list.toLowerCase().match(/../g) ?? []) if (l === "ar" || l === "en") return [l];
+  return ["ar", "en"];
 }
 
 /** remaining is for how long, in ms, the outcome of a sale is still shown. */

@@ -38,6 +38,7 @@ export interface Sale {
   stan?: number;
   invoice?: number;
   pan?: string;
+  language?: string; // what the card prefers, pairs of letters
   label?: string;
   scheme?: string;
   entry?: string;

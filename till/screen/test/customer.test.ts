@@ -32,6 +32,9 @@ test("without a connection nothing is claimed, and no amount stands there", () =
 test("an outcome goes after a while, and stays as long as the card is in", () => {
   const over = { state: "Approved", sale: 7, last: { ...sale, state: "Approved" }, text: "REMOVE CARD", language: "ar" } as const;
   assert.equal(view(event(over), null, now + 1000).mood, "good");
+  for (const [list, want] of [["EN", ["en"]], ["frar", ["ar"]], ["fr", ["ar", "en"]]] as const) {
+    assert.deepEqual(view(event({ ...over, language: "", last: { ...over.last, language: list } }), null, now).languages, want);
+  }
   const late = view(event(over), null, now + outcomeFor + 1);
   assert.equal(late.mood, "idle");
   assert.equal(late.amount, undefined);
