@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-screen build run demo screen test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
+.PHONY: help deps deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ deps-screen: ## install what the screen's tests need: Node, a browser, npm's pac
 
 screen: deps deps-screen ## bundle the cashier's screen: till/screen/src into till/screen/dist
 	$(GO) run -buildvcs=false ./till/screen/bundle
+
+screenshots: deps deps-screen ## the pictures of docs/screens and docs/first-use, taken anew of the running stack
+	$(GO) test -count=1 -run '^TestBrowser$$' ./cmd/demo -browser.pictures '$(CURDIR)/docs'
 
 test: deps deps-screen ## every test that a fresh machine can run
 	$(GO) test ./...

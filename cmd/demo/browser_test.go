@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -120,13 +121,23 @@ func shotFolder(tb testing.TB) string {
 	return folder
 }
 
+// Flags of TestBrowser: what is played, and where the documentation's pictures go when they are taken in place of it.
+var (
+	browserOnly = flag.String("browser.only", "", "play only the scenarios whose names hold this")
+	pictures    = flag.String("browser.pictures", "", "folder of the documentation: take its pictures, and play nothing else")
+)
+
 // TestBrowser plays every scenario of a person at the screen. Each is judged by what the page shows and by what journal and
 // bank have.
 func TestBrowser(t *testing.T) {
 	needBrowser(t)
 	stages := []*browserStage{newBrowserStage(t, "shop", openShop), newBrowserStage(t, "staff", closedShop)}
 	played := 0
-	runBrowser(t, "run.mjs", stages, strings.Fields(os.Getenv("TILLWAY_BROWSER")), func(line browserLine) {
+	script, more := "run.mjs", []string{"--only", *browserOnly}
+	if *pictures != "" {
+		script, more = "pictures.mjs", []string{"--out", *pictures}
+	}
+	runBrowser(t, script, stages, more, func(line browserLine) {
 		switch {
 		case line.Error != "":
 			t.Errorf("%s: %s\npicture: %s", line.Scenario, line.Error, line.Shot)

@@ -17,10 +17,7 @@ export class Cashier {
     const c = new Cashier(kit, page);
     await page.locator("button.charge, form.secrets, .running, .outcome").first().waitFor();
     if (await page.locator(".outcome").count()) await c.next(); // of a sale before this window
-    if (arabic) {
-      await page.getByRole("button", { name: "العربية" })[more.hasTouch ? "tap" : "click"]();
-      await page.evaluate(() => document.activeElement?.blur());
-    }
+    if (arabic) await page.getByRole("button", { name: "العربية" })[more.hasTouch ? "tap" : "click"]();
     if (who) await c.logIn(who);
     return c;
   }

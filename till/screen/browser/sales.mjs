@@ -29,6 +29,8 @@ export const sales = [
       const c = await Cashier.at(kit, { hasTouch: true, arabic: true, viewport: { width: 1024, height: 768 } });
       equal("direction and language", await c.page.evaluate(() => [getComputedStyle(document.body).direction, document.documentElement.lang, document.documentElement.dir]), ["rtl", "ar", "rtl"]);
       await touchable(c.page);
+      const charge = await c.page.locator("button.charge").boundingBox();
+      if (charge.y + charge.height > 768) throw new Error("the button that charges is below the fold of a screen of 1024 by 768");
       for (const key of ["1", "2", "7", "5", "0"]) await c.page.getByRole("button", { name: key, exact: true }).tap();
       equal("typed", await digitsInOrder(c.page.locator(".field-value bdi[dir=ltr]").first()), "12.750");
       const pad = await Promise.all(["1", "3"].map((k) => c.page.getByRole("button", { name: k, exact: true }).boundingBox()));
@@ -39,6 +41,20 @@ export const sales = [
       await c.heading("مقبولة");
       equal("amount", await digitsInOrder(c.amount()), "12.750");
       await c.journal("Approved", ["posted"]);
+    },
+  },
+  {
+    name: "what a mouse has pressed does not keep Enter for itself",
+    stage: "shop",
+    async play(kit) {
+      await kit.stage.reader("insert", "credit");
+      const c = await Cashier.at(kit);
+      await c.click(/^Tip/);
+      await c.type("500");
+      await c.page.locator(".field.big").click();
+      await c.sell(9625);
+      await c.heading("Approved");
+      await c.journal("Approved", ["posted"], { amount: { minor: 10125, currency: "KWD" }, tip: { minor: 500, currency: "KWD" } });
     },
   },
   {
