@@ -29,7 +29,7 @@ type look struct {
 // Line is one line of a paper in JSON, in both languages: for programs that lay it out themselves. Its text has no marks of direction:
 // each text is to be isolated where it is shown.
 type Line struct {
-	Layout      string `json:"layout"` // "centre", "big", "pair", "words", "rule", "bar", "gap", "signature", "space"
+	Layout      string `json:"layout"` // "centre", "big", "pair", "words", "rule", "bar", "gap", "signature"
 	Strong      bool   `json:"strong,omitempty"`
 	Label       string `json:"label,omitempty"`
 	Text        string `json:"text,omitempty"`
@@ -40,15 +40,17 @@ type Line struct {
 func layoutNames() map[receipt.Layout]string {
 	return map[receipt.Layout]string{
 		receipt.Centre: "centre", receipt.Big: "big", receipt.Pair: "pair", receipt.Words: "words", receipt.Rule: "rule", receipt.Bar: "bar",
-		receipt.Gap: "gap", receipt.Signature: "signature", receipt.Space: "space",
+		receipt.Gap: "gap", receipt.Signature: "signature",
 	}
 }
 
 // Lines are a page's.
 func Lines(page []receipt.Block) []Line {
-	names, out := layoutNames(), make([]Line, len(page))
-	for i, b := range page {
-		out[i] = Line{names[b.Layout], b.Strong, money.Plain(b.Label), money.Plain(b.Text), money.Plain(b.ArabicLabel), money.Plain(b.ArabicText)}
+	names, out := layoutNames(), make([]Line, 0, len(page))
+	for _, b := range page {
+		if b.Layout != receipt.Space { // a medium's own room says nothing
+			out = append(out, Line{names[b.Layout], b.Strong, money.Plain(b.Label), money.Plain(b.Text), money.Plain(b.ArabicLabel), money.Plain(b.ArabicText)})
+		}
 	}
 	return out
 }
