@@ -2,6 +2,7 @@ package nac
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"tillway/iso8583/dialect"
@@ -26,6 +27,11 @@ func TestEveryCodeIsToldInBothLanguages(t *testing.T) {
 		for _, text := range []string{out.Happened, out.Do} {
 			if arabic, whole := words.Arabic(text); text == "" || !whole || arabic == "" {
 				t.Errorf("%s: %q is in no Arabic", code, text)
+			}
+			for _, never := range []string{"stolen", "lost", "fraud", "مسروق", "مفقود", "احتيال"} { // a cardholder reads over the cashier's shoulder
+				if arabic, _ := words.Arabic(text); strings.Contains(strings.ToLower(text+arabic), never) {
+					t.Errorf("%s says %q: %q", code, never, text)
+				}
 			}
 		}
 		if out.MayRetry != retries[code] {
