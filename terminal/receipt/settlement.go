@@ -72,6 +72,9 @@ func (s BatchSlip) title() string {
 func (s BatchSlip) page() []block {
 	b := s.Report.Proof.Batch
 	p := append(head(s.Merchant, s.MerchantID, s.TerminalID), block{kind: big, text: s.title()}, of("BATCH", fmt.Sprintf("%06d", b.Number)))
+	if b.Training {
+		p = append(p, block{kind: big, text: trainingMark})
+	}
 	for _, t := range []struct {
 		label string
 		at    time.Time
