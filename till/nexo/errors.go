@@ -93,6 +93,7 @@ func errorRows() []errorRow {
 		{terminal.ErrKeyReused, notAllowed, "this SaleID and ServiceID were used for another payment: take a new ServiceID for a new one"},
 		{terminal.ErrNoSale, notFound, "there is no such transaction"},
 		{terminal.ErrOrder, notAllowed, ""},
+		{terminal.ErrTraining, notAllowed, "the terminal is in training mode, in which nothing is settled: end that first"},
 		{terminal.ErrBatchFull, unavailableService, "the batch is full: settle it first"},
 		{terminal.ErrEmptyBatch, notAllowed, "nothing was paid since the last reconciliation: there is nothing to reconcile"},
 		{terminal.ErrParkedItems, notAllowed, "the bank has refused payments of this batch for good: look at them at the terminal first"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"tillway/money"
@@ -299,7 +300,12 @@ var errLeft = &failure{condition: aborted, message: "the terminal stopped before
 
 // await waits until a transaction has ended, and keeps the client waiting meanwhile.
 func (h *handler) await(ctx context.Context, c *call, id terminal.SaleID, w wish, mine bool) (terminal.Sale, error) {
+	beat := time.Now().Add(h.cfg.KeepAlive)
 	for said := false; ; {
+		if !time.Now().Before(beat) { // also where there is news again and again: a PIN that is typed slowly
+			c.out.beat()
+			beat = time.Now().Add(h.cfg.KeepAlive)
+		}
 		snap := h.cfg.Lane.Snapshot()
 		sale, running := h.cfg.Lane.Current()
 		if !running || sale.ID != id {
@@ -317,15 +323,13 @@ func (h *handler) await(ctx context.Context, c *call, id terminal.SaleID, w wish
 		} else if mine && !said {
 			said = h.partial(ctx, c, sale, w)
 		}
-		look, stop := context.WithTimeout(ctx, h.cfg.KeepAlive)
+		look, stop := context.WithDeadline(ctx, beat)
 		_, err := h.cfg.Lane.Watch(look, snap.Version)
 		stop()
 		switch {
 		case ctx.Err() != nil:
 			return terminal.Sale{}, fmt.Errorf("waiting for sale %s: %w", id, ctx.Err())
-		case errors.Is(err, context.DeadlineExceeded):
-			c.out.beat()
-		case err != nil:
+		case err != nil && !errors.Is(err, context.DeadlineExceeded):
 			return terminal.Sale{}, err
 		}
 	}

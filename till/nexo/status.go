@@ -80,12 +80,13 @@ func (h *handler) asking(ctx context.Context, c *call, ref messageReference) (s 
 		return h.latest(ctx, c, ref.SaleID)
 	}
 	name := messageName{c.register.Name, ref.SaleID, ref.ServiceID}
+	h.mu.Lock()
+	carried := h.pending[name] != nil // before the journal is looked at: what ends meanwhile is there then
+	h.mu.Unlock()
 	if s, _, err = h.before(ctx, name); err == nil {
 		return s, !s.State.Final(), nil
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.pending[name] != nil && errors.Is(err, terminal.ErrNoSale) { // it is with the lane, which has not begun it
+	if carried && errors.Is(err, terminal.ErrNoSale) { // it is with the lane, which has not begun it
 		return s, true, nil
 	}
 	return s, false, err
