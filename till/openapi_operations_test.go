@@ -192,12 +192,35 @@ func saleOperations() map[string]operation {
 	}
 }
 
-func exampleReceipt() receipt.Receipt {
+// Papers in JSON have their lines beside their model.
+type (
+	ReceiptPaper struct {
+		receipt.Receipt
+
+		Lines []Line `json:"lines"`
+	}
+	BatchPaper struct {
+		receipt.BatchSlip
+
+		Lines []Line `json:"lines"`
+	}
+	KernelPaper struct {
+		receipt.KernelSlip
+
+		Lines []Line `json:"lines"`
+	}
+)
+
+func batchPaper(s receipt.BatchSlip) BatchPaper { return BatchPaper{s, Lines(s.Page())[:2]} }
+
+func kernelPaper(s receipt.KernelSlip) KernelPaper { return KernelPaper{s, Lines(s.Page())[:2]} }
+
+func exampleReceipt() ReceiptPaper {
 	r, err := receipt.Draw(exampleSale, exampleHeader, receipt.Customer, false)
 	if err != nil {
 		panic("the example has no receipt: " + err.Error())
 	}
-	return r
+	return ReceiptPaper{r, Lines(r.Page())[:2]}
 }
 
 func lookOperations() map[string]operation {
@@ -230,7 +253,7 @@ func lookOperations() map[string]operation {
 			tag: "Status", summary: "The prompts in English and Arabic", answer: Words{Prompts: terminal.Prompts()[:1]}, text: "For displays: a snapshot's prompt names its row.",
 		},
 		"GET /v1/kernel": {
-			tag: "Status", summary: "Which card kernel runs", answer: receipt.DrawKernel(exampleKernel, exampleHeader, "KW0000000000001", "TILL0001", "1.0.0", exampleAt), query: paperQuery, problems: paperProblems,
+			tag: "Status", summary: "Which card kernel runs", answer: kernelPaper(receipt.DrawKernel(exampleKernel, exampleHeader, "KW0000000000001", "TILL0001", "1.0.0", exampleAt)), query: paperQuery, problems: paperProblems,
 			text: "Its version and checksum.",
 		},
 		"GET /v1/journal": {
@@ -259,8 +282,8 @@ func queueOperations() map[string]operation {
 }
 
 func batchOperations() map[string]operation {
-	slip := receipt.DrawReport(exampleReport, exampleHeader, "KW0000000000001", "TILL0001")
-	proof := receipt.DrawProof(exampleReport, exampleHeader, "KW0000000000001", "TILL0001")
+	slip := batchPaper(receipt.DrawReport(exampleReport, exampleHeader, "KW0000000000001", "TILL0001"))
+	proof := batchPaper(receipt.DrawProof(exampleReport, exampleHeader, "KW0000000000001", "TILL0001"))
 	wants := []string{"no_totals", "empty_batch", "parked", "batch_state", "no_such_batch"}
 	return map[string]operation{
 		"POST /v1/settle": {

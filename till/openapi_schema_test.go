@@ -18,6 +18,7 @@ import (
 
 	"tillway/emv"
 	"tillway/money"
+	"tillway/terminal"
 )
 
 // object is a JSON object of the description.
@@ -228,6 +229,13 @@ func (s *schemas) structure(t reflect.Type) object {
 		if d := s.words.fields[name+"."+f.Name]; d != "" {
 			p = maps.Clone(p)
 			p["description"] = d
+		}
+		if t == reflect.TypeFor[Me]() && member == "role" {
+			p = object{"type": "string", "description": s.words.fields[name+".Role"]} // empty for a register
+		}
+		if t == reflect.TypeFor[terminal.Order]() && member == "amount" {
+			p["description"] = "Of a void and a balance inquiry it may be left out."
+			options = "omitted"
 		}
 		properties[member] = p
 		if !strings.Contains(options, "omit") {
