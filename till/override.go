@@ -43,7 +43,7 @@ type yes struct {
 	action people.Action
 	until  time.Time
 	used   bool
-	key    string // of the order that it was used for: the same order may be sent again, when its answer was lost
+	key    string // of the order that it was used for, and what that was: the same order may be sent again, when its answer was lost
 }
 
 // override judges the secret of somebody whose role has an action, and lets the caller's session do it once. The rules of a log-in hold:
@@ -137,6 +137,9 @@ func (h *handler) permit(r *http.Request, action people.Action, what, key string
 	text := r.Header.Get(OverrideHeader)
 	if text == "" || a.verdict(c, action) == people.Allowed {
 		return "", a.judge(r.Context(), c, action)
+	}
+	if key != "" {
+		key += "\x00" + what
 	}
 	by, err = a.useYes(c, text, action, key)
 	if err != nil {

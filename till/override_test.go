@@ -129,7 +129,9 @@ func TestOverrideNamesTheSale(t *testing.T) {
 	if w := d.askWith(tokens[people.Cashier], token, "POST", "/v1/sales", `{"kind":"void","of":5,"key":"k1"}`); w.Code != http.StatusCreated {
 		t.Errorf("the same order again: %d %s", w.Code, w.Body)
 	}
-	isProblem(t, d.askWith(tokens[people.Cashier], token, "POST", "/v1/sales", `{"kind":"void","of":6,"key":"k2"}`), 403, "override_refused")
+	for _, other := range []string{`{"kind":"void","of":6,"key":"k2"}`, `{"kind":"void","of":6,"key":"k1"}`} { // also under the same key
+		isProblem(t, d.askWith(tokens[people.Cashier], token, "POST", "/v1/sales", other), 403, "override_refused")
+	}
 }
 
 // TestOverrideIsNarrow: a yes is of one session, for one action, for a minute; and an order that cannot be read does not use it up.
