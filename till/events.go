@@ -128,7 +128,7 @@ func (s *stream) follow(ctx context.Context, snap terminal.Snapshot) error {
 
 // tell sends what the client does not know yet, and a sign of life where there was nothing for a while.
 func (s *stream) tell(ctx context.Context, snap terminal.Snapshot) error {
-	body, err := json.Marshal(StateEvent{s.h.shownTo(s.caller, snap), s.h.printerStatus(), s.h.training()})
+	body, err := json.Marshal(StateEvent{s.h.shownTo(s.caller, snap), s.h.printerStatus(), snap.Training}) // of one moment: no real sale is shown as training, or the other way round
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
