@@ -43,7 +43,8 @@ type run struct {
 	cause   terminal.Outcome
 	detail  string
 
-	agreement chan bool // nil: nothing is to be agreed
+	agreement chan bool // nil: nothing is to be agreed, or somebody has answered
+	answer    chan bool // where the answer comes, also one that was quicker than the player
 	warning   chan bool // nil: nothing is to be confirmed
 }
 
@@ -111,6 +112,7 @@ func (t *Terminal) step(r *run, event terminal.Event) {
 	r.rec, r.agreement = rec, nil
 	if rec.State == terminal.AgreementOnline {
 		r.agreement = make(chan bool, 1)
+		r.answer = r.agreement
 	}
 	t.keep(row, event, rec)
 	prompt, advice := t.words(r)
@@ -385,14 +387,11 @@ func (t *Terminal) captures(r *run, agreed terminal.Event) terminal.Event {
 
 // agreed waits for the cashier's word on a part of the amount.
 func (t *Terminal) agreed(ctx context.Context, r *run) (terminal.Event, bool) {
-	t.mu.Lock()
-	answer := r.agreement
-	t.mu.Unlock()
 	timer := time.NewTimer(t.cfg.AgreementWait)
 	defer timer.Stop()
 	yes := false
 	select {
-	case yes = <-answer:
+	case yes = <-r.answer:
 	case <-timer.C:
 	case <-ctx.Done():
 		return "", false

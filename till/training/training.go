@@ -143,7 +143,8 @@ func (t *Terminal) change(f func(*terminal.Snapshot)) {
 // Start implements till.Lane. Which of the two an order goes to is settled here, once: from then on a switch is refused until it is
 // taken and over.
 func (t *Terminal) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
-	if o.Key != "" && t.On() { // an order that comes again after a lost answer gets the payment that it was, and no play
+	on := t.On()
+	if o.Key != "" && on { // an order that comes again after a lost answer gets the payment that it was, and no play
 		if old, err := t.cfg.Journal.ByKey(ctx, o.Key); !errors.Is(err, terminal.ErrNoSale) {
 			if err == nil {
 				err = terminal.SameOrder(old, o)
@@ -152,7 +153,11 @@ func (t *Terminal) Start(ctx context.Context, o terminal.Order) (terminal.Sale, 
 		}
 	}
 	t.mu.Lock()
-	if t.on {
+	switch {
+	case t.on && !on: // switched just now: a payment of that key may be on disk
+		t.mu.Unlock()
+		return t.Start(ctx, o)
+	case t.on:
 		defer t.mu.Unlock()
 		return t.begin(o)
 	}
