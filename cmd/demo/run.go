@@ -117,6 +117,7 @@ func (s *stack) next() string {
   %[1]s/pos sale 8.010           .010 approves a half, .002 wants to be called: pos forced 8 --auth A12345
   %[1]s/readeremu ctl insert debit
                                another card, which wants its PIN: 1234; %[1]s/readeremu cards lists them
+  %[1]s/pos pin                  types the PIN of a payment that was begun at the screen
   %[1]s/readeremu ctl insert %[3]s/signature.toml
                                one that wants a signature; enciphered-pin.toml checks its PIN itself
   %[1]s/readeremu ctl swipe stripe
