@@ -1,0 +1,30 @@
+package terminal_test
+
+import (
+	"errors"
+	"testing"
+
+	"tillway/money"
+	"tillway/terminal"
+)
+
+// A key that is a UUID is never refused for digits that chance has put in a row; a card number is in whatever it stands.
+func TestKeyThatIsAUUID(t *testing.T) {
+	kwd, err := money.ByCode("KWD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := terminal.OrderRules{Host: terminal.Kinds(), Currency: kwd}
+	for key, taken := range map[string]bool{
+		"a4761739-0010-4101-906c-0123456789ab":            true, // 18 digits in a row with a right check digit
+		"ecr:till-1:A4761739-0010-4101-906C-0123456789AB": true,
+		"a4761739-0010-4101-906c-0123456789a":             false, // one short: no UUID
+		"4761739001010119":                                false,
+		"ecr:till-1:4761739001010119":                     false,
+	} {
+		err := terminal.CheckOrder(terminal.Order{Kind: terminal.KindSale, Amount: money.New(1, kwd), Key: key}, rules)
+		if (err == nil) != taken || err != nil && !errors.Is(err, terminal.ErrOrder) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
