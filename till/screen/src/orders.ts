@@ -16,9 +16,9 @@ export interface Order {
   reference?: string;
 }
 
-/** newKey is 128 random bits. */
+/** newKey is 128 random bits, in letters alone: digits in a row could pass for a card number, which no order may hold. */
 export function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => String.fromCharCode(97 + (b >> 4), 97 + (b & 15))).join("");
 }
 
 export interface Surroundings {

@@ -9,6 +9,7 @@ import type { Entry } from "./entry.ts";
 import { follow } from "./events.ts";
 import { t } from "./i18n.ts";
 import type { Word } from "./i18n.ts";
+import { plain } from "./money.ts";
 import * as w from "./words.ts";
 import { newKey, Orders } from "./orders.ts";
 import type { Order } from "./orders.ts";
@@ -78,19 +79,28 @@ export type Question =
   | { what: "paper"; title: string; path: string; print?: () => void; answer(): void };
 export const question = signal<Question | null>(null);
 
+let turn: Promise<unknown> = Promise.resolve(); // a question waits for the one before: whoever asked that waits for its answer
+
 function pose<T>(make: (answer: (v: T) => void) => Question): Promise<T> {
-  return new Promise((resolve) => {
+  const mine = turn.then(() => new Promise<T>((resolve) => {
     question.value = make((v) => {
       question.value = null;
       resolve(v);
     });
-  });
+  }));
+  turn = mine;
+  return mine;
 }
 
-export const logIn = async (): Promise<boolean> => {
-  const yes = await pose<boolean>((answer) => ({ what: "login", answer }));
-  if (yes) sessionChanged();
-  return yes;
+let logging: Promise<boolean> | null = null; // several requests may find out at once that the session has ended
+
+export const logIn = (): Promise<boolean> => {
+  logging ??= pose<boolean>((answer) => ({ what: "login", answer })).then((yes) => {
+    logging = null;
+    if (yes) sessionChanged();
+    return yes;
+  });
+  return logging;
 };
 export const override = (act: string, words: string): Promise<string | null> => pose<string | null>((answer) => ({ what: "override", action: act, words, answer }));
 /** sure asks for a yes, and for a note where one is needed; null: no. */
@@ -129,6 +139,14 @@ export const out = computed(() => model.value.link === "login" || (me.value !== 
 /** may says whether who is logged in may do something without a supervisor, as far as is known. */
 export const may = (act: string): boolean => me.value === null || me.value.may.includes(act);
 
+/** whatFor is what a supervisor is asked to say yes to: an order with all that its card pays, or gets. */
+function whatFor(o: Order): string {
+  const exponent = status.value?.terminal.exponent;
+  if (!o.amount || exponent === undefined) return t(kindWords[o.kind]);
+  const all = o.amount.minor + (o.tip?.minor ?? 0) + (o.cashback?.minor ?? 0);
+  return `${t(kindWords[o.kind])} ${o.amount.currency} ${plain(all, exponent)}`;
+}
+
 const orders = new Orders({
   send: (url, init) => fetch(url, init),
   wait: (ms) => new Promise((r) => setTimeout(r, ms)),
@@ -136,7 +154,7 @@ const orders = new Orders({
   stands: (how) => {
     ordering.value = how;
   },
-  override: (o: Order) => override(action(o), t(kindWords[o.kind])),
+  override: (o: Order) => override(action(o), whatFor(o)),
   logIn,
 });
 
