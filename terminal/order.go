@@ -129,7 +129,8 @@ func SameOrder(old Sale, o Order) error {
 	return fmt.Errorf("%w: sale %s, %s", ErrKeyReused, old.ID, old.Amount.Format())
 }
 
-// CardNumberIn says whether a text holds 13 to 19 digits in a row, spaces and hyphens aside, that pass the Luhn check.
+// CardNumberIn says whether a text holds 13 to 19 digits in a row, spaces and hyphens aside, that pass the Luhn check and begin as a card's
+// do.
 func CardNumberIn(text string) bool {
 	digits := make([]byte, 0, len(text))
 	for i := 0; i <= len(text); i++ {
@@ -140,12 +141,26 @@ func CardNumberIn(text string) bool {
 		if i < len(text) && (text[i] == ' ' || text[i] == '-') && len(digits) > 0 {
 			continue
 		}
-		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
+		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) && issued(digits) {
 			return true
 		}
 		digits = digits[:0]
 	}
 	return false
+}
+
+// issued leaves out what no issuer's number begins with (ISO/IEC 7812-1, 4.2) and programs' numbers often do: 0, the 1 of a time in
+// milliseconds, which only cards of 15 digits have, and the 20 of a date.
+func issued(digits []byte) bool {
+	switch digits[0] {
+	case 0:
+		return false
+	case 1:
+		return len(digits) == 15
+	case 2:
+		return digits[1] != 0
+	}
+	return true
 }
 
 // uuid says that a key is a UUID as most programs write one (RFC 9562, 4), also behind a cash register's name: random digits in it, which
