@@ -20,6 +20,7 @@ import (
 	"tillway/terminal/receipt/paper"
 	"tillway/terminal/spool"
 	"tillway/till"
+	"tillway/till/training"
 )
 
 // printerConfig is the receipt printer. An empty driver is none.
@@ -162,7 +163,7 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 	}
 	cfg := spool.Config{
 		Path: filepath.Join(c.State, "print.spool"), Lane: l, Journal: d.journal, End: counts.Highest, Printer: printer, Proof: p.Receipt.Proof,
-		Draw: till.Draw(draw), Clock: time.Now, Log: log,
+		Draw: papers(draw, d.journal), Clock: time.Now, Log: log,
 	}
 	for _, name := range p.Receipt.Copies {
 		cfg.Copies = append(cfg.Copies, receipt.Copy(name))
@@ -175,6 +176,20 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 		return nil, err
 	}
 	return &printing{s, printer}, nil
+}
+
+// papers draws what is printed. Real payments and settlements are drawn from the real journal, also while the terminal trains: their paper
+// may have waited for the printer, and what cannot be drawn is not printed at all.
+func papers(local till.Config, real till.Journal) func(context.Context, spool.Job, bool) (receipt.Sheet, error) {
+	asItIs := till.Draw(local)
+	local.Journal = real
+	draw := till.Draw(local)
+	return func(ctx context.Context, j spool.Job, duplicate bool) (receipt.Sheet, error) {
+		if j.What == spool.Proof || j.What == spool.Receipt && j.Sale < training.First {
+			return draw(ctx, j, duplicate)
+		}
+		return asItIs(ctx, j, duplicate)
+	}
 }
 
 // run prints until ctx ends.
