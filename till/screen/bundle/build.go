@@ -24,7 +24,7 @@ const (
 )
 
 // entries are what esbuild begins with, below src. The pages name them by the name before the dot and their own ending.
-var entries = []string{"cashier.tsx", "customer.tsx", "icon.svg"}
+var entries = []string{"cashier.tsx", "customer.tsx", "fonts.css", "icon.svg"}
 
 // pages are written with the names of what they load.
 var pages = []string{"index.html", "customer.html"}
@@ -48,8 +48,10 @@ func options(root string) api.BuildOptions {
 		Platform:          api.PlatformBrowser,
 		Engines:           []api.Engine{{Name: api.EngineChrome, Version: "109"}, {Name: api.EngineFirefox, Version: "115"}, {Name: api.EngineSafari, Version: "16.4"}},
 		Charset:           api.CharsetUTF8,
-		JSX:               api.JSXAutomatic,
-		JSXImportSource:   "preact",
+		JSX:               api.JSXTransform,
+		JSXFactory:        "h",
+		JSXFragment:       "Fragment",
+		Inject:            []string{"src/jsx.ts"},
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,

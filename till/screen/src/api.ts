@@ -18,30 +18,26 @@ export interface Request {
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /** ask sends one request, once. */
-export async function ask<T>(path: string, r: Request = {}, send: Fetch = fetch): Promise<Answer<T>> {
+export function ask<T>(path: string, r: Request = {}, send: Fetch = fetch): Promise<Answer<T>> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  const init: RequestInit = { method: r.method ?? "GET", headers, credentials: "same-origin", cache: "no-store" };
+  const init: RequestInit = { method: r.method ?? "GET", headers };
   if (init.method === "POST") {
     headers["Content-Type"] = "application/json"; // no form of a foreign page can send it
     init.body = JSON.stringify(r.body ?? {});
   }
   if (r.override) headers["Tillway-Override"] = r.override;
-  try {
-    const res = await send(path, init);
-    const text = await res.text();
-    if (res.ok) return { kind: "done", status: res.status, data: (text ? JSON.parse(text) : null) as T };
-    return { kind: "problem", problem: problemOf(res.status, text) };
-  } catch {
-    return { kind: "lost" };
-  }
+  return exchange(path, init, send, (text) => (text ? JSON.parse(text) : null) as T);
 }
 
 /** text asks for something that is no JSON: a receipt. */
-export async function askText(path: string, send: Fetch = fetch): Promise<Answer<string>> {
+export const askText = (path: string): Promise<Answer<string>> => exchange(path, {}, fetch, (text) => text);
+
+async function exchange<T>(path: string, init: RequestInit, send: Fetch, read: (text: string) => T): Promise<Answer<T>> {
   try {
-    const res = await send(path, { credentials: "same-origin", cache: "no-store" });
+    const res = await send(path, { ...init, credentials: "same-origin", cache: "no-store" });
     const text = await res.text();
-    return res.ok ? { kind: "done", status: res.status, data: text } : { kind: "problem", problem: problemOf(res.status, text) };
+    if (res.ok) return { kind: "done", status: res.status, data: read(text) };
+    return { kind: "problem", problem: problemOf(res.status, text) };
   } catch {
     return { kind: "lost" };
   }

@@ -2,8 +2,7 @@
 
 import "./cashier.css";
 
-import { render } from "preact";
-
+import { draw } from "./draw.ts";
 import { listen } from "./keys.ts";
 import { begin } from "./settings.ts";
 import { connect } from "./store.ts";
@@ -12,4 +11,4 @@ import { App } from "./view/app.tsx";
 begin();
 listen();
 connect();
-render(<App />, document.getElementById("app")!);
+draw(() => <App />);

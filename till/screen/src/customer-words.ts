@@ -1,6 +1,8 @@
 // What the customer's display says in words of its own; prompts come from the terminal in both languages. A missing language is a
 // type error.
 
+import { arabicCurrency } from "./money.ts";
+
 /** A Pair is one text in both languages. */
 export interface Pair {
   ar: string;
@@ -38,8 +40,5 @@ export const words = {
   training: { ar: "تدريب – ليست عملية دفع", en: "Training, not a payment" },
 } satisfies Record<string, Pair>;
 
-// What a currency is called in Arabic on a price tag; all others show their three letters.
-const arabicUnits: Record<string, string> = { KWD: "د.ك.", SAR: "ر.س.", AED: "د.إ.", BHD: "د.ب.", OMR: "ر.ع.", QAR: "ر.ق.", EGP: "ج.م.", JOD: "د.أ." };
-
 /** unit is what stands beside an amount. */
-export const unit = (currency: string): Pair => ({ ar: arabicUnits[currency] ?? currency, en: currency });
+export const unit = (currency: string): Pair => ({ ar: arabicCurrency(currency), en: currency });

@@ -3,10 +3,10 @@
 
 import "./customer.css";
 
-import { computed, effect, signal } from "@preact/signals";
-import { render } from "preact";
+import { computed, effect, signal } from "@preact/signals-core";
 
 import { ask } from "./api.ts";
+import { draw } from "./draw.ts";
 import { follow } from "./events.ts";
 import { plain, type Amount } from "./money.ts";
 import type { Sale, StateEvent, Status } from "./types.ts";
@@ -174,4 +174,4 @@ function connect() {
 }
 
 connect();
-render(<Page />, document.getElementById("app")!);
+draw(() => <Page />);

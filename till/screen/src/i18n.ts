@@ -1,6 +1,6 @@
 // The screen's own words, in the language of the page. What the terminal says comes in both languages from the terminal.
 
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 
 import type { Word } from "./words.ts";
 

@@ -1,6 +1,6 @@
 // Keys. What is on the screen takes them, the newest first; a field or a dialog that has the focus keeps its own.
 
-import { useEffect, useRef } from "preact/hooks";
+import { Component } from "preact";
 
 import { latinDigit } from "./money.ts";
 import { shortcuts } from "./settings.ts";
@@ -20,17 +20,18 @@ export function keyOf(e: { key: string; code: string }): string {
   return e.key;
 }
 
-/** useKeys gives keys to a handler while what uses it is on the screen. */
-export function useKeys(handler: Handler): void {
-  const now = useRef(handler);
-  now.current = handler;
-  useEffect(() => {
-    const mine: Handler = (key) => now.current(key);
-    handlers.push(mine);
-    return () => {
-      handlers.splice(handlers.indexOf(mine), 1);
-    };
-  }, []);
+/** Keys gives keys to a handler while it is on the screen. */
+export class Keys extends Component<{ to: Handler }> {
+  take: Handler = (key) => this.props.to(key);
+  override componentDidMount(): void {
+    handlers.push(this.take);
+  }
+  override componentWillUnmount(): void {
+    handlers.splice(handlers.indexOf(this.take), 1);
+  }
+  render(): null {
+    return null;
+  }
 }
 
 /** listen begins to take keys. */

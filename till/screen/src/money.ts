@@ -65,3 +65,9 @@ export function parse(text: string, exponent: number): number | null {
   const minor = Number(m[1]! + fraction.padEnd(exponent, "0"));
   return Number.isSafeInteger(minor) && minor < 1e12 ? minor : null;
 }
+
+// What a currency is called in Arabic on a price tag; all others show their three letters.
+const arabicNames: Record<string, string> = { KWD: "د.ك.", SAR: "ر.س.", AED: "د.إ.", BHD: "د.ب.", OMR: "ر.ع.", QAR: "ر.ق.", EGP: "ج.م.", JOD: "د.أ." };
+
+/** arabicCurrency is a currency as it stands beside an amount in Arabic. */
+export const arabicCurrency = (code: string): string => arabicNames[code] ?? code;

@@ -1,6 +1,6 @@
 // What a browser keeps: language and settings, and nothing else.
 
-import { effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals-core";
 
 import { direction, language } from "./i18n.ts";
 import type { Language } from "./i18n.ts";

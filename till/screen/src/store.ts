@@ -1,6 +1,6 @@
 // The screen's state and what it does: the one place that talks to the terminal.
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals-core";
 
 import { ask, askText } from "./api.ts";
 import type { Answer, Request } from "./api.ts";

@@ -18,7 +18,7 @@ import { Recent, SalesView } from "./sales.tsx";
 import { Strip, Troubles } from "./strip.tsx";
 import * as w from "../words.ts";
 
-const places: [Place, Word, IconName][] = [["sell", w.sell, "sell"], ["sales", w.sales, "sales"], ["queue", w.queuePlace, "queue"], ["reports", w.reports, "reports"], ["more", w.more, "more"]];
+const places: [Place, Word, IconName][] = [["sell", w.sell, "sell"], ["sales", w.sales, "sales"], ["queue", w.queue, "queue"], ["reports", w.reports, "reports"], ["more", w.more, "more"]];
 
 function Nav() {
   return (
@@ -44,7 +44,7 @@ function NoticeLine() {
         <div class={"notice" + (n.good ? " good" : " bad")}>
           <Icon name={n.good ? "yes" : "warn"} />
           <p>{n.problem ? <ProblemText of={n.problem} /> : n.text && t(n.text)}</p>
-          <Button look="plain" word={w.dismiss} press={() => (notice.value = null)} />
+          <Button look="plain" word={w.close} press={() => (notice.value = null)} />
         </div>
       )}
     </div>

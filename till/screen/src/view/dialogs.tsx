@@ -1,9 +1,12 @@
 // Questions to a person, each in a dialog that keeps the focus: log-in, a supervisor's yes, are you sure, a paper.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals-core";
+import { Component, createRef } from "preact";
 import type { ComponentChildren } from "preact";
 
 import { ask, askText } from "../api.ts";
+import type { Answer } from "../api.ts";
+import { While } from "../draw.ts";
 import { either, language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import { question, status } from "../store.ts";
@@ -12,25 +15,29 @@ import type { Problem } from "../types.ts";
 import { Button } from "./parts.tsx";
 import * as w from "../words.ts";
 
-function Modal({ title, close, children, wide }: { title: string; close: () => void; children: ComponentChildren; wide?: boolean }) {
-  const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const d = ref.current!;
-    if (!d.open) d.showModal();
-    return () => d.close();
-  }, []);
-  return (
-    <dialog
-      ref={ref} class={wide ? "wide" : ""} aria-label={title}
-      onCancel={(e) => {
-        e.preventDefault();
-        close();
-      }}
-    >
-      <h2>{title}</h2>
-      {children}
-    </dialog>
-  );
+class Modal extends Component<{ title: string; close: () => void; children: ComponentChildren; wide?: boolean }> {
+  dialog = createRef<HTMLDialogElement>();
+  override componentDidMount(): void {
+    this.dialog.current!.showModal();
+  }
+  override componentWillUnmount(): void {
+    this.dialog.current!.close(); // gives the focus back
+  }
+  render() {
+    const { title, close, children, wide } = this.props;
+    return (
+      <dialog
+        ref={this.dialog} class={wide ? "wide" : ""} aria-label={title}
+        onCancel={(e) => {
+          e.preventDefault();
+          close();
+        }}
+      >
+        <h2>{title}</h2>
+        {children}
+      </dialog>
+    );
+  }
 }
 
 export function ProblemText({ of: p }: { of: Problem }) {
@@ -45,49 +52,56 @@ export function ProblemText({ of: p }: { of: Problem }) {
   );
 }
 
+type Failure = Problem | "lost" | null;
+
+const FailureText = ({ of }: { of: Failure }) => <p role="alert" class="problem-line">{of === "lost" ? t(w.notNow) : of && <ProblemText of={of} />}</p>;
+
+const failure = (a: Answer<unknown>): Failure => (a.kind === "done" ? null : a.kind === "problem" ? a.problem : "lost");
+
 /** Secrets asks for a name and a secret; the secret is kept nowhere but in its field. */
-function Secrets({ who, button, send, close }: { who: Word; button: Word; send: (name: string, secret: string) => Promise<Problem | "lost" | null>; close?: () => void }) {
-  const [problem, setProblem] = useState<Problem | "lost" | null>(null);
-  const [busy, setBusy] = useState(false);
-  const first = useRef<HTMLInputElement>(null);
-  useEffect(() => first.current?.focus(), []);
-  const submit = async (ev: Event) => {
+class Secrets extends Component<{ who: Word; button: Word; send: (name: string, secret: string) => Promise<Failure>; close?: () => void }> {
+  problem = signal<Failure>(null);
+  busy = signal(false);
+  form = createRef<HTMLFormElement>();
+  field(name: string): HTMLInputElement {
+    return this.form.current!.elements.namedItem(name) as HTMLInputElement;
+  }
+  override componentDidMount(): void {
+    this.field("name").focus();
+  }
+  async submit(ev: Event): Promise<void> {
     ev.preventDefault();
-    if (busy) return;
-    const form = ev.currentTarget as HTMLFormElement;
-    const values = new FormData(form);
-    setBusy(true);
-    setProblem(null);
-    const p = await send(String(values.get("name")).trim(), String(values.get("secret")));
-    setBusy(false);
-    if (p === null) return;
-    setProblem(p);
-    const secret = form.elements.namedItem("secret") as HTMLInputElement;
+    if (this.busy.value) return;
+    this.busy.value = true;
+    this.problem.value = null;
+    const p = await this.props.send(this.field("name").value.trim(), this.field("secret").value);
+    this.busy.value = false;
+    if (p === null || !this.form.current) return;
+    this.problem.value = p;
+    const secret = this.field("secret");
     secret.value = "";
     secret.focus();
-  };
-  return (
-    <form class="secrets" onSubmit={(ev) => void submit(ev)}>
-      <label>
-        <span>{t(who)}</span>
-        <input ref={first} name="name" type="text" required autocomplete="off" autocapitalize="none" spellcheck={false} dir="ltr" maxLength={64} />
-      </label>
-      <label>
-        <span>{t(w.secret)}</span>
-        <input name="secret" type="password" required autocomplete="off" dir="ltr" maxLength={128} />
-      </label>
-      <p role="alert" class="problem-line">{problem === "lost" ? t(w.notNow) : problem && <ProblemText of={problem} />}</p>
-      <div class="choices">
-        <button type="submit" class="primary" disabled={busy}>{t(button)}</button>
-        {close && <Button word={w.close} press={close} />}
-      </div>
-    </form>
-  );
-}
-
-async function sendLogIn(name: string, secret: string): Promise<Problem | "lost" | null> {
-  const a = await ask("/v1/login", { method: "POST", body: { name, secret } });
-  return a.kind === "done" ? null : a.kind === "problem" ? a.problem : "lost";
+  }
+  render() {
+    const { who, button, close } = this.props;
+    return (
+      <form class="secrets" ref={this.form} onSubmit={(ev) => void this.submit(ev)}>
+        <label>
+          <span>{t(who)}</span>
+          <input name="name" type="text" required autocomplete="off" autocapitalize="none" spellcheck={false} dir="ltr" maxLength={64} />
+        </label>
+        <label>
+          <span>{t(w.secret)}</span>
+          <input name="secret" type="password" required autocomplete="off" dir="ltr" maxLength={128} />
+        </label>
+        <FailureText of={this.problem.value} />
+        <div class="choices">
+          <button type="submit" class="primary" disabled={this.busy.value}>{t(button)}</button>
+          {close && <Button word={w.close} press={close} />}
+        </div>
+      </form>
+    );
+  }
 }
 
 /** LogInForm stands on its own where nobody has logged in, and in a dialog where a request needs it. */
@@ -96,7 +110,7 @@ export function LogInForm({ done, close }: { done: () => void; close?: () => voi
     <Secrets
       who={w.name} button={w.logIn} {...(close && { close })}
       send={async (name, secret) => {
-        const p = await sendLogIn(name, secret);
+        const p = failure(await ask("/v1/login", { method: "POST", body: { name, secret } }));
         if (p === null) done();
         return p;
       }}
@@ -113,7 +127,7 @@ function Override({ q }: { q: Extract<Question, { what: "override" }> }) {
         send={async (name, secret) => {
           const a = await ask<{ override: string }>("/v1/override", { method: "POST", body: { name, secret, action: q.action } });
           if (a.kind === "done") q.answer(a.data.override);
-          return a.kind === "done" ? null : a.kind === "problem" ? a.problem : "lost";
+          return failure(a);
         }}
       />
     </Modal>
@@ -121,7 +135,6 @@ function Override({ q }: { q: Extract<Question, { what: "override" }> }) {
 }
 
 function Sure({ q }: { q: Extract<Question, { what: "sure" }> }) {
-  const [note, setNote] = useState("");
   return (
     <Modal title={q.title} close={() => q.answer(null)}>
       <p>{q.text}</p>
@@ -129,13 +142,13 @@ function Sure({ q }: { q: Extract<Question, { what: "sure" }> }) {
         class="secrets"
         onSubmit={(ev) => {
           ev.preventDefault();
-          q.answer(note.trim());
+          q.answer(String(new FormData(ev.currentTarget).get("note") ?? "").trim());
         }}
       >
         {q.note && (
           <label>
             <span>{t(w.noteLabel)}</span>
-            <input type="text" required maxLength={200} dir="auto" value={note} onInput={(ev) => setNote(ev.currentTarget.value)} />
+            <input name="note" type="text" required maxLength={200} dir="auto" />
           </label>
         )}
         <div class="choices">
@@ -148,35 +161,40 @@ function Sure({ q }: { q: Extract<Question, { what: "sure" }> }) {
 }
 
 /** Paper shows a receipt or a report as it comes out of the printer, and its text to who cannot see it. */
-function Paper({ q }: { q: Extract<Question, { what: "paper" }> }) {
-  const [text, setText] = useState("");
-  const [problem, setProblem] = useState<Problem | "lost" | null>(null);
-  const [pictured, setPictured] = useState(true);
-  const path = `${q.path}&lang=${language.value}`;
-  useEffect(() => {
-    void askText(path + "&format=text").then((a) => {
-      if (a.kind === "done") setText(a.data);
-      else setProblem(a.kind === "problem" ? a.problem : "lost");
-    });
-  }, [path]);
-  const body = problem ? (
-    <p role="alert" class="problem-line">{problem === "lost" ? t(w.notNow) : <ProblemText of={problem} />}</p>
-  ) : (
-    <div class="paper">
-      {pictured && <img src={path + "&format=png"} alt="" onError={() => setPictured(false)} />}
-      <pre dir="auto" class={pictured ? "unseen" : ""} tabIndex={0}>{text}</pre>
-    </div>
-  );
-  return (
-    <Modal title={q.title} close={() => q.answer()} wide>
-      {body}
-      <div class="choices">
-        <Button look="primary" word={w.close} press={() => q.answer()} />
-        {q.print && <Button word={w.print} press={q.print} />}
-        {!problem && <Button word={w.printThis} press={() => print()} />}
-      </div>
-    </Modal>
-  );
+class Paper extends Component<{ q: Extract<Question, { what: "paper" }> }> {
+  text = signal("");
+  problem = signal<Failure>(null);
+  pictured = signal(true);
+  render() {
+    const q = this.props.q;
+    const path = `${q.path}&lang=${language.value}`;
+    const load = () => {
+      void askText(path + "&format=text").then((a) => {
+        if (a.kind === "done") this.text.value = a.data;
+        else this.problem.value = failure(a);
+      });
+    };
+    const problem = this.problem.value;
+    const pictured = this.pictured.value;
+    return (
+      <Modal title={q.title} close={() => q.answer()} wide>
+        <While is={[path]} run={load} />
+        {problem ? (
+          <FailureText of={problem} />
+        ) : (
+          <div class="paper">
+            {pictured && <img src={path + "&format=png"} alt="" onError={() => (this.pictured.value = false)} />}
+            <pre dir="auto" class={pictured ? "unseen" : ""} tabIndex={0}>{this.text.value}</pre>
+          </div>
+        )}
+        <div class="choices">
+          <Button look="primary" word={w.close} press={() => q.answer()} />
+          {q.print && <Button word={w.print} press={q.print} />}
+          {!problem && <Button word={w.printThis} press={() => print()} />}
+        </div>
+      </Modal>
+    );
+  }
 }
 
 export function Dialogs() {

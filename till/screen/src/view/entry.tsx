@@ -1,14 +1,14 @@
 // Amount entry: what the cashier types, and the one button that sends it.
 
-import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { signal } from "@preact/signals-core";
 
 import { ask } from "../api.ts";
+import { While } from "../draw.ts";
 import { about, action, blank, fields, lacks, next, open, order as orderOf, press, shown, total } from "../entry.ts";
 import type { Entry, Field } from "../entry.ts";
 import { t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
-import { useKeys } from "../keys.ts";
+import { Keys } from "../keys.ts";
 import { minorOf } from "../money.ts";
 import { shortcuts } from "../settings.ts";
 import { entry, go, kindWords, live, may, order, ordering, seen, status } from "../store.ts";
@@ -19,7 +19,7 @@ import * as w from "../words.ts";
 
 const letters: [string, Kind][] = [["S", "sale"], ["R", "refund"], ["V", "void"], ["P", "preauth"], ["I", "increment"], ["C", "completion"], ["B", "balance"], ["F", "forced"]];
 const primary: Record<Kind, Word> = {
-  sale: w.doSale, refund: w.doRefund, void: w.doVoid, preauth: w.doPreauth, increment: w.doIncrement, completion: w.doCompletion, balance: w.doBalance, forced: w.doForced,
+  sale: w.doSale, refund: w.refund, void: w.doVoid, preauth: w.doPreauth, increment: w.doIncrement, completion: w.doCompletion, balance: w.doBalance, forced: w.doForced,
 };
 const needs: Record<Field | "auth", Word> = { amount: w.needAmount, of: w.needOf, auth: w.needAuth, tip: w.needAmount, cashback: w.needAmount };
 const fieldWords: Record<Field, Word> = { of: w.ofNumber, amount: w.amount, tip: w.tip, cashback: w.cashback };
@@ -95,33 +95,33 @@ export function again(sale: Sale): void {
   entry.value = e;
 }
 
-function useLookUp(of: string): void {
-  useEffect(() => {
-    found.value = null;
-    if (of === "") return undefined;
-    const soon = setTimeout(() => {
-      void ask<Sale>("/v1/sales/" + of).then((a) => {
-        if (entry.value.of === of) found.value = { id: of, sale: a.kind === "done" ? a.data : null };
-      });
-    }, 250);
-    return () => clearTimeout(soon);
-  }, [of]);
+function lookUp(of: string): (() => void) | undefined {
+  found.value = null;
+  if (of === "") return undefined;
+  const soon = setTimeout(() => {
+    void ask<Sale>("/v1/sales/" + of).then((a) => {
+      if (entry.value.of === of) found.value = { id: of, sale: a.kind === "done" ? a.data : null };
+    });
+  }, 250);
+  return () => clearTimeout(soon);
+}
+
+function takeFocus(): void {
+  if (document.activeElement === document.body || document.activeElement === null) document.getElementById("amount")?.focus({ preventScroll: true });
 }
 
 export function EntryView() {
   const e = entry.value;
   const busy = ordering.value !== "idle";
   const worth = e.kind === "void" ? found.value?.sale && taken(found.value.sale) : { minor: total(e), currency: currency() };
-  const top = useRef<HTMLDivElement>(null);
-  useKeys(entryKey);
-  useLookUp(fields(e.kind).includes("of") ? e.of : "");
-  useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement === null) top.current?.focus({ preventScroll: true });
-  }, []);
+  const of = fields(e.kind).includes("of") ? e.of : "";
   return (
     <section class="entry" aria-label={t(kindWords[e.kind])}>
+      <Keys to={entryKey} />
+      <While is={[of]} run={() => lookUp(of)} />
+      <While is={[]} run={takeFocus} />
       <Kinds />
-      <div class="fields" ref={top} tabIndex={-1} id="amount">
+      <div class="fields" tabIndex={-1} id="amount">
         {shown(e).map((f) => (
           <FieldRow key={f} field={f} />
         ))}
@@ -216,7 +216,7 @@ function Extras() {
       {e.kind === "sale" &&
         (["tip", "cashback"] as const).map((part) => (
           <button type="button" key={part} class="extra" aria-pressed={e.parts.includes(part)} onClick={() => (entry.value = open(e, part))}>
-            {t(part === "tip" ? w.addTip : w.addCashback)} {shortcuts.value && <Key of={partLetter[part]} />}
+            {t(part === "tip" ? w.tip : w.cashback)} {shortcuts.value && <Key of={partLetter[part]} />}
           </button>
         ))}
       <button type="button" class="extra" aria-pressed={e.referenced} onClick={() => (entry.value = { ...e, referenced: !e.referenced, reference: "" })}>

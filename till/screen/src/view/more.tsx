@@ -1,6 +1,6 @@
 // The rest: who is logged in, printer and drawer, training, settings, and what this terminal is.
 
-import type { ReadonlySignal, Signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals-core";
 
 import { language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
@@ -124,7 +124,7 @@ function Parts() {
       <ul>
         <HealthLine name={w.reader} of={s.reader} />
         {s.stripe && <HealthLine name={w.stripe} of={s.stripe} />}
-        <HealthLine name={w.host} of={s.host} />
+        <HealthLine name={w.stepBank} of={s.host} />
         {keys && <HealthLine name={w.keys} of={keys} />}
       </ul>
     </div>

@@ -1,9 +1,8 @@
 // How a payment ended: what happened, what to do, and whether this card may be tried again.
 
-import { useEffect } from "preact/hooks";
-
+import { While } from "../draw.ts";
 import { either, t } from "../i18n.ts";
-import { useKeys } from "../keys.ts";
+import { Keys } from "../keys.ts";
 import { play, speak } from "../sound.ts";
 import { go, model, paper, post, printer, seen, snapshot } from "../store.ts";
 import type { Sale } from "../types.ts";
@@ -31,21 +30,23 @@ export function OutcomeView() {
   const v = verdict(sale);
   const o = sale.outcome;
   const retry = o?.may_retry && sale.state !== "Approved";
-  useEffect(() => {
+  const begin = () => {
     play(v.tone === "good" ? "good" : v.tone === "careful" ? "ask" : "bad");
     speak(sale.state === "Approved" ? t(w.spokenApproved) : sale.state === "Declined" ? t(w.spokenDeclined) : t(v.word));
-  }, [sale.id]);
-  useKeys((key) => {
+  };
+  const onKey = (key: string) => {
     if (/^\d$/.test(key)) digit(key);
     else if (key === "Enter" || key === "Escape") seen();
     else if (key === "A" && retry) again(sale);
     else if (key === "P") void printCopy(sale, "customer");
     else return false;
     return true;
-  });
+  };
   const amount = worth(sale);
   return (
     <section class={"outcome " + v.tone} aria-label={t(v.word)}>
+      <Keys to={onKey} />
+      <While is={[sale.id]} run={begin} />
       <div class="verdict" role="alert">
         <span class="verdict-icon">
           <Icon name={toneIcon[v.tone]} />
@@ -59,7 +60,7 @@ export function OutcomeView() {
       </div>
       <dl class="facts">
         <Fact name={w.number}>
-          <bdi>{numerals(String(sale.id))}</bdi>
+          <bdi>{numerals(sale.id)}</bdi>
         </Fact>
         {partial(sale) && (
           <Fact name={w.stillToPay}>
@@ -67,7 +68,7 @@ export function OutcomeView() {
           </Fact>
         )}
         {sale.pan && (
-          <Fact name={w.card}>
+          <Fact name={w.stepCard}>
             <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin>
           </Fact>
         )}
@@ -103,15 +104,16 @@ export function OutcomeView() {
 /** CardLeft says, aloud too, that the card is still in the reader, until it is out. */
 export function CardLeft() {
   const left = snapshot.value?.card_left === true;
-  useEffect(() => {
+  const remind = () => {
     if (!left) return undefined;
     play("card");
     speak(t(w.spokenRemove));
     const beat = setInterval(() => play("card"), 2000);
     return () => clearInterval(beat);
-  }, [left]);
+  };
   return (
     <div class="card-left-place" role="alert">
+      <While is={[left]} run={remind} />
       {left && (
         <p class="card-left">
           <Icon name="eject" />

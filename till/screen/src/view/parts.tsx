@@ -4,22 +4,20 @@ import type { ComponentChildren } from "preact";
 
 import { language, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
-import { arabicDigits, plain } from "../money.ts";
+import { arabicCurrency, arabicDigits, plain } from "../money.ts";
 import type { Amount } from "../money.ts";
 import { digits } from "../settings.ts";
 import { status } from "../store.ts";
 import type { Kind, Sale, State } from "../types.ts";
 import * as w from "../words.ts";
 
-const arabicCurrency: Record<string, string> = { KWD: "د.ك.", BHD: "د.ب.", OMR: "ر.ع.", SAR: "ر.س.", AED: "د.إ.", QAR: "ر.ق.", JOD: "د.أ." };
-
 export const exponent = (): number => status.value?.terminal.exponent ?? 3;
 export const currency = (): string => status.value?.terminal.currency ?? "";
 
 /** numerals writes digits as the setting wants them. */
-export const numerals = (text: string): string => (digits.value === "arabic" && language.value === "ar" ? arabicDigits(text) : text);
+export const numerals = (text: string | number): string => (digits.value === "arabic" && language.value === "ar" ? arabicDigits(String(text)) : String(text));
 
-export const currencyName = (code: string): string => (language.value === "ar" ? (arabicCurrency[code] ?? code) : code);
+export const currencyName = (code: string): string => (language.value === "ar" ? arabicCurrency(code) : code);
 
 /** inWords is an amount within a sentence: the sentence isolates it. */
 export function inWords(a: Amount): string {
@@ -70,7 +68,7 @@ export type Tone = "good" | "careful" | "bad" | "quiet";
 
 /** verdict is how a payment stands: in colour, icon and words. */
 export function verdict(s: Sale): { tone: Tone; word: Word } {
-  const done: Partial<Record<Kind, Word>> = { refund: w.refunded, void: w.voided, preauth: w.held, increment: w.held, completion: w.taken, balance: w.balanceIs };
+  const done: Partial<Record<Kind, Word>> = { refund: w.refunded, void: w.voided, preauth: w.held, increment: w.held, completion: w.taken, balance: w.balance };
   switch (s.state) {
     case "Approved":
       if (partial(s)) return { tone: "careful", word: w.partly };

@@ -1,8 +1,8 @@
 // What the bank has not acknowledged yet, why each of it waits, and what a person may decide.
 
-import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals-core";
 
+import { While } from "../draw.ts";
 import { t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import type { Amount } from "../money.ts";
@@ -41,14 +41,14 @@ const asking = signal(false);
 async function load(ask: boolean): Promise<void> {
   if (asking.value) return;
   asking.value = true;
-  const a = await call<Queue>("/v1/queue", {}, ask ? "queue" : "", t(w.queuePlace));
+  const a = await call<Queue>("/v1/queue", {}, ask ? "queue" : "", t(w.queue));
   asking.value = false;
   if (a.kind === "done") queue.value = a.data;
   else if (ask || a.kind === "lost") said(a);
   else queue.value = null;
 }
 
-const debtWords: Record<string, Word> = { reversal: w.reversal, advice: w.advice, deferred: w.kept };
+const debtWords: Record<string, Word> = { reversal: w.reversal, advice: w.approvedOffline, deferred: w.kept };
 
 async function decide(d: Debt, what: "retry" | "retry?asked=true" | "park"): Promise<void> {
   if (what === "park" && (await sure(t(w.park), t(w.parkText), t(w.park))) === null) return;
@@ -57,7 +57,7 @@ async function decide(d: Debt, what: "retry" | "retry?asked=true" | "park"): Pro
 }
 
 async function writeOff(d: Debt): Promise<void> {
-  const note = await sure(t(w.writeOffTitle), t(w.writeOffText), t(w.writeOffDo), true);
+  const note = await sure(t(w.writeOffTitle), t(w.writeOffText), t(w.writeOff), true);
   if (note === null) return;
   await post(`/v1/queue/${String(d.id)}/write-off`, { note }, "write_off", t(w.writeOff));
   await load(true);
@@ -65,17 +65,15 @@ async function writeOff(d: Debt): Promise<void> {
 
 export function QueueView() {
   const s = snapshot.value;
-  useEffect(() => {
-    void load(false);
-  }, [s?.owed, s?.parked, s?.host.ok, s?.journal]);
   const q = queue.value;
   const waits = !!s && s.owed + s.parked > 0;
   return (
-    <section class="page" aria-label={t(w.queuePlace)}>
+    <section class="page" aria-label={t(w.queue)}>
+      <While is={[s?.owed, s?.parked, s?.host.ok, s?.journal]} run={() => void load(false)} />
       <h1>{t(w.queueTitle)}</h1>
       {s && waits && (
         <p class="big-line">
-          <bdi>{numerals(String(s.owed + s.parked))}</bdi> {s.owed_sum && <Money of={s.owed_sum} />} {s.oldest && t(w.sinceWhen, { age: age(s.oldest) })}
+          <bdi>{numerals(s.owed + s.parked)}</bdi> {s.owed_sum && <Money of={s.owed_sum} />} {s.oldest && t(w.sinceWhen, { age: age(s.oldest) })}
         </p>
       )}
       {s && !waits && <p role="status">{t(w.queueNothing)}</p>}
@@ -98,10 +96,10 @@ function DebtCard({ debt: d }: { debt: Debt }) {
   return (
     <li class={"card" + (parked ? " careful" : "")}>
       <h2>
-        <Icon name={parked ? "warn" : "wait"} /> {t(debtWords[d.kind] ?? w.waiting)} <bdi>{numerals(String(d.id))}</bdi>: {t(parked ? w.parked : w.waiting)}
+        <Icon name={parked ? "warn" : "wait"} /> {t(debtWords[d.kind] ?? w.waiting)} <bdi>{numerals(d.id)}</bdi>: {t(parked ? w.parked : w.waiting)}
       </h2>
       <p>
-        {d.amount && <Money of={d.amount} />} {d.sale_kind && t(kindWords[d.sale_kind])} <bdi>{numerals(String(d.sale))}</bdi> <Latin>{masked(d.pan)}</Latin>
+        {d.amount && <Money of={d.amount} />} {d.sale_kind && t(kindWords[d.sale_kind])} <bdi>{numerals(d.sale)}</bdi> <Latin>{masked(d.pan)}</Latin>
       </p>
       <p dir="auto">{d.waits}</p>
       <p class="aside">

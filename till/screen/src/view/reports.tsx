@@ -1,6 +1,6 @@
 // The day: totals so far, of the last day, and its end with the proof of it.
 
-import { effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals-core";
 
 import { t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
@@ -28,7 +28,7 @@ const showReport = (which: "x" | "z") =>
   void paper(t(which === "x" ? w.xReport : w.zReport), "/v1/report/" + which + "?", printer.value ? () => void post("/v1/printer/print", { what: "report", report: which }, "report", "", w.printed) : undefined);
 
 async function settle(batch = 0): Promise<void> {
-  if ((await sure(t(w.settle), t(w.settleText), t(w.settleDo))) === null) return;
+  if ((await sure(t(w.settle), t(w.settleText), t(w.settle))) === null) return;
   const b = await post<Batch>("/v1/settle", { leave_parked: leave.value, ...(batch && { batch }) }, "settle", t(w.settle), w.settleStarted);
   if (b) ending.value = b.number;
 }
@@ -47,7 +47,7 @@ export function ReportsView() {
       <h1>{t(w.reports)}</h1>
       {b && (
         <p class="big-line">
-          {t(w.batch)} <bdi>{numerals(String(b.number))}</bdi>: {t(w.batchState, { count: numerals(String(b.count)), sum: b.sum ? inWords(b.sum) : "0" })}
+          {t(w.batch)} <bdi>{numerals(b.number)}</bdi>: {t(w.batchState, { count: numerals(b.count), sum: b.sum ? inWords(b.sum) : "0" })}
         </p>
       )}
       {b?.cut_off && <p class="aside">{t(w.cutOff, { time: when(b.cut_off) })}</p>}
@@ -64,7 +64,7 @@ export function ReportsView() {
         </label>
       )}
       <div class="choices">
-        <Button look="primary" word={w.settleDo} off={!on} press={() => void settle()} />
+        <Button look="primary" word={w.settle} off={!on} press={() => void settle()} />
       </div>
       <ul class="cards" role="status">
         {b?.settling?.map((one) => (

@@ -1,12 +1,12 @@
 // A payment that runs: what it waits for, what the customer sees, and the questions that it asks the cashier.
 
-import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals-core";
 
 import { ask } from "../api.ts";
+import { While } from "../draw.ts";
 import { either, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
-import { useKeys } from "../keys.ts";
+import { Keys } from "../keys.ts";
 import { play } from "../sound.ts";
 import { cancel, live, paper, post, snapshot } from "../store.ts";
 import type { Sale, Snapshot, State } from "../types.ts";
@@ -52,7 +52,7 @@ interface Asked {
 }
 
 function asked(s: Snapshot): Asked | null {
-  const at = "/v1/sales/" + String(s.sale);
+  const at = "/v1/sales/" + s.sale;
   if (s.confirm) return { title: w.sameTitle, yes: w.sameYes, no: w.sameNo, answer: (meant) => void post(at + "/confirmation", { meant }, "cancel") };
   if (!s.state.startsWith("Agreement")) return null;
   const sale = current.value?.id === s.sale ? current.value : null;
@@ -66,23 +66,25 @@ export function RunningView() {
   const q = asked(s);
   const can = cancelable.includes(s.state);
   const wantsRecord = s.state.startsWith("Agreement") || !!s.confirm;
-  useEffect(() => {
+  const begin = () => {
     current.value = null;
     if (!wantsRecord) return;
     play("ask");
-    void ask<Sale>("/v1/sales/" + String(s.sale)).then((a) => {
+    void ask<Sale>("/v1/sales/" + s.sale).then((a) => {
       if (a.kind === "done") current.value = a.data;
     });
-  }, [s.sale, s.state, wantsRecord]);
-  useKeys((key) => {
+  };
+  const onKey = (key: string) => {
     if (key === "Escape" && can && live.value) void cancel();
     else if (q && live.value && (key === "Y" || key === "N")) q.answer(key === "Y");
     else if (key !== "Enter") return false;
     return true;
-  });
+  };
   const at = ["AwaitCard", "CardTalk"].includes(s.state) ? 0 : ["Sending", "Asking"].includes(s.state) ? 1 : 2;
   return (
     <section class="running" aria-label={t(w.sale)}>
+      <Keys to={onKey} />
+      <While is={[s.sale, s.state, wantsRecord]} run={begin} />
       <ol class="steps" aria-hidden="true">
         {[w.stepCard, w.stepBank, w.stepDone].map((word, i) => (
           <li key={word[0]} class={i < at ? "past" : i === at ? "now" : ""}>{t(word)}</li>
@@ -110,7 +112,7 @@ export function RunningView() {
           <Button look="primary" word={q.yes} off={!live.value} letter="Y" press={() => q.answer(true)} />
           <Button look="danger" word={q.no} off={!live.value} letter="N" press={() => q.answer(false)} />
           {current.value?.signature && (
-            <Button look="plain" word={w.showSlip} press={() => void paper(t(w.merchantCopy), "/v1/sales/" + String(s.sale) + "/receipt?copy=merchant&original=true")} />
+            <Button look="plain" word={w.showSlip} press={() => void paper(t(w.merchantCopy), "/v1/sales/" + s.sale + "/receipt?copy=merchant&original=true")} />
           )}
         </div>
       ) : can ? (
@@ -119,7 +121,7 @@ export function RunningView() {
         <p class="aside">{t(w.tooLate)}</p>
       )}
       <p class="aside">
-        {t(w.number)} <bdi>{numerals(String(s.sale))}</bdi>
+        {t(w.number)} <bdi>{numerals(s.sale ?? "")}</bdi>
       </p>
     </section>
   );

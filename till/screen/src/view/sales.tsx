@@ -1,9 +1,9 @@
 // Payments: the last ones, the search, and one of them whole.
 
-import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals-core";
 
 import { ask } from "../api.ts";
+import { While } from "../draw.ts";
 import { either, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import { latinDigit, parse } from "../money.ts";
@@ -27,7 +27,7 @@ export function SaleRow({ sale }: { sale: Sale }) {
         <span class="row-main">
           <Money of={sale.kind === "balance" && sale.balance ? sale.balance : taken(sale)} />
           <small>
-            {t(kindWords[sale.kind])} <bdi>{numerals(String(sale.id))}</bdi> · {stateWord(sale)}
+            {t(kindWords[sale.kind])} <bdi>{numerals(sale.id)}</bdi> · {stateWord(sale)}
           </small>
         </span>
         <span class="row-end">
@@ -52,7 +52,7 @@ export function Recent() {
 }
 
 type By = "amount" | "pan" | "reference" | "id" | "rrn" | "stan" | "auth";
-const bys: [By, Word][] = [["amount", w.byAmount], ["pan", w.byCard], ["reference", w.byReference], ["id", w.byNumber], ["rrn", w.byRRN], ["stan", w.bySTAN], ["auth", w.byAuth]];
+const bys: [By, Word][] = [["amount", w.amount], ["pan", w.byCard], ["reference", w.reference], ["id", w.number], ["rrn", w.rrn], ["stan", w.stan], ["auth", w.authCode]];
 const states: [string, Word][] = [["Approved", w.approved], ["Declined", w.declined], ["Cancelled", w.cancelled], ["Reversed", w.reversed]];
 const kindList: Kind[] = ["sale", "refund", "void", "preauth", "increment", "completion", "balance", "forced"];
 
@@ -174,16 +174,17 @@ const one = signal<{ id: number; sale: Sale | null; why: Why | null } | null>(nu
 
 function SaleView({ id }: { id: number }) {
   const fromStream = model.value.recent.find((s) => s.id === id);
-  useEffect(() => {
-    void Promise.all([call<Sale>("/v1/sales/" + String(id)), ask<Why>("/v1/sales/" + String(id) + "/why")]).then(([s, w]) => {
+  const load = () => {
+    void Promise.all([call<Sale>("/v1/sales/" + id), ask<Why>("/v1/sales/" + id + "/why")]).then(([s, w]) => {
       said(s);
       one.value = { id, sale: s.kind === "done" ? s.data : null, why: w.kind === "done" ? w.data : null };
     });
-  }, [id, fromStream?.updated]);
+  };
   const got = one.value?.id === id ? one.value : null;
   const sale = got?.sale ?? fromStream;
   return (
     <section class="page" aria-label={t(w.sales)}>
+      <While is={[id, fromStream?.updated]} run={load} />
       <Button look="plain" word={w.all} press={() => go("sales")} />
       {sale ? <SaleWhole sale={sale} why={got?.why ?? null} /> : <p role="status">{got ? t(w.ofNone) : t(w.lookingUp)}</p>}
     </section>
@@ -197,7 +198,7 @@ function SaleWhole({ sale, why }: { sale: Sale; why: Why | null }) {
   return (
     <>
       <h1 class={"sale-title " + v.tone}>
-        <Icon name={toneIcon[v.tone]} /> {t(kindWords[sale.kind])} <bdi>{numerals(String(sale.id))}</bdi>: {stateWord(sale)}
+        <Icon name={toneIcon[v.tone]} /> {t(kindWords[sale.kind])} <bdi>{numerals(sale.id)}</bdi>: {stateWord(sale)}
       </h1>
       {sale.training && <strong>{t(w.trainingFrame)}</strong>}
       <Money of={sale.kind === "balance" && sale.balance ? sale.balance : taken(sale)} class="huge" />
@@ -229,7 +230,7 @@ function SaleFacts({ sale }: { sale: Sale }) {
       <Fact name={w.time}>
         <Latin>{when(sale.updated)}</Latin>
       </Fact>
-      <Fact name={w.card}>{sale.pan ? <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin> : t(w.noCard)}</Fact>
+      <Fact name={w.stepCard}>{sale.pan ? <Latin>{(sale.label ? sale.label + " " : "") + masked(sale.pan)}</Latin> : t(w.noCard)}</Fact>
       {sale.tip && (
         <Fact name={w.tip}>
           <Money of={sale.tip} />
@@ -243,7 +244,7 @@ function SaleFacts({ sale }: { sale: Sale }) {
       {sale.of && (
         <Fact name={w.ofSale}>
           <button type="button" class="plain" onClick={() => go("sales", sale.of)}>
-            <bdi>{numerals(String(sale.of))}</bdi>
+            <bdi>{numerals(sale.of)}</bdi>
           </button>
         </Fact>
       )}
@@ -267,7 +268,7 @@ function WhyTables({ why }: { why: Why }) {
               <li key={s.sale}>
                 <button type="button" class="row" onClick={() => go("sales", s.sale)}>
                   <span class="row-main">
-                    {t(kindWords[s.kind])} <bdi>{numerals(String(s.sale))}</bdi>
+                    {t(kindWords[s.kind])} <bdi>{numerals(s.sale)}</bdi>
                   </span>
                   <Money of={s.amount} />
                 </button>

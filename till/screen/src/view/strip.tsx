@@ -1,6 +1,6 @@
 // The strip that is always there: reader, bank, queue, printer, batch, training, and who is logged in. What is not well says why below.
 
-import { signal } from "@preact/signals";
+import { signal } from "@preact/signals-core";
 
 import { isolate, t } from "../i18n.ts";
 import { call, go, live, logIn, me, model, printer, said, sessionChanged, snapshot, status, training } from "../store.ts";
@@ -40,7 +40,7 @@ export function Strip() {
       {s && (
         <>
           <Chip icon="reader" name={t(w.reader)} value={t(s.reader.ok ? w.ready : w.notReady)} bad={!s.reader.ok} fine press={() => go("more")} />
-          <Chip icon="host" name={t(w.host)} value={t(s.host.ok ? w.ready : w.notReady)} bad={!s.host.ok} fine press={() => go("queue")} />
+          <Chip icon="host" name={t(w.stepBank)} value={t(s.host.ok ? w.ready : w.notReady)} bad={!s.host.ok} fine press={() => go("queue")} />
           <Chip
             icon="queue" name={t(w.queue)} bad={s.parked > 0} fine={s.owed === 0} press={() => go("queue")}
             value={queueWords(s)}
@@ -48,8 +48,8 @@ export function Strip() {
           {p && <Chip icon="printer" name={t(w.printer)} value={p.waiting ? t(w.printerWaits, { count: p.waiting }) : t(p.ready ? w.ready : w.notReady)} bad={!p.ready} press={() => go("more")} />}
           {s.batch && (
             <Chip
-              icon="batch" name={t(w.batch) + " " + numerals(String(s.batch.number))} press={() => go("reports")} bad={!!s.batch.warning}
-              value={t(w.batchState, { count: numerals(String(s.batch.count)), sum: s.batch.sum ? inWords(s.batch.sum) : "0" })}
+              icon="batch" name={t(w.batch) + " " + numerals(s.batch.number)} press={() => go("reports")} bad={!!s.batch.warning}
+              value={t(w.batchState, { count: numerals(s.batch.count), sum: s.batch.sum ? inWords(s.batch.sum) : "0" })}
             />
           )}
         </>
@@ -64,10 +64,10 @@ type Snap = NonNullable<typeof snapshot.value>;
 
 function queueWords(s: Snap): string {
   if (s.owed + s.parked === 0) return t(w.queueEmpty);
-  const words = [numerals(String(s.owed + s.parked))];
+  const words = [numerals(s.owed + s.parked)];
   if (s.owed_sum) words.push(isolate(inWords(s.owed_sum)));
   if (s.oldest) words.push(t(w.queueState, { age: age(s.oldest) }));
-  if (s.parked) words.push(t(w.parkedCount, { count: numerals(String(s.parked)) }));
+  if (s.parked) words.push(t(w.parkedCount, { count: numerals(s.parked) }));
   return words.join(" · ");
 }
 
