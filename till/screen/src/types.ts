@@ -188,3 +188,12 @@ const finals = new Set<State>(["Approved", "Declined", "Cancelled", "Reversed"])
 
 /** final says that a state is the sale's last. */
 export const final = (s: State): boolean => finals.has(s);
+
+/** part is what the bank approved of it, of a payment that stands or may: one that was undone moved nothing. */
+const part = (s: Sale): Amount | undefined => (s.approved?.minor && (s.state === "Approved" || !final(s.state)) ? s.approved : undefined);
+
+/** taken is the money that a payment moved or holds, or was to. */
+export const taken = (s: Sale): Amount => part(s) ?? s.amount;
+
+/** partial says that the bank approved less than was asked for, and that the rest is to be paid in another way. */
+export const partial = (s: Sale): boolean => taken(s).minor < s.amount.minor;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { initial, missing, put, reduce, runs, scene } from "../src/reduce.ts";
 import type { Message, Model } from "../src/reduce.ts";
+import { partial, taken } from "../src/types.ts";
 import type { Sale, Snapshot, State } from "../src/types.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
@@ -105,4 +106,17 @@ test("training and real payments never stand beside each other", () => {
   assert.equal(m.shown, null);
   assert.equal(m.recent.length, 0);
   assert.equal(scene(m), "entry");
+});
+
+test("a part that was approved counts while it stands, and not once it was undone", () => {
+  const part = (state: State): Sale => ({ ...sale(7, state), approved: { minor: 5262, currency: "KWD" } });
+  for (const state of ["AgreementOnline", "Approved"] as State[]) {
+    assert.equal(taken(part(state)).minor, 5262, state);
+    assert.equal(partial(part(state)), true, state);
+  }
+  for (const state of ["Reversed", "Cancelled", "Declined"] as State[]) {
+    assert.equal(taken(part(state)).minor, 10525, state);
+    assert.equal(partial(part(state)), false, state);
+  }
+  assert.equal(partial(sale(8, "Approved")), false);
 });

@@ -68,7 +68,7 @@ function Elsewhere() {
   const s = snapshot.value!;
   return (
     <button type="button" class="elsewhere" onClick={() => go("sell")}>
-      <Icon name="card" /> {s.amount && <Money of={s.amount} />} {either(s.text, s.text_ar)}
+      <Icon name="card" /> {s.amount && <Money of={s.amount} />} {s.confirm || s.state.startsWith("Agreement") ? t(w.waitAnswer) : either(s.text, s.text_ar)}
     </button>
   );
 }

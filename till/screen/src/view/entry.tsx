@@ -12,9 +12,10 @@ import { Keys } from "../keys.ts";
 import { minorOf } from "../money.ts";
 import { shortcuts } from "../settings.ts";
 import { entry, go, kindWords, live, may, order, ordering, seen, status } from "../store.ts";
+import { taken } from "../types.ts";
 import type { Kind, Sale } from "../types.ts";
 import { Icon } from "./icons.tsx";
-import { Key, Money, currency, inWords, masked, numerals, stateWord, taken } from "./parts.tsx";
+import { Key, Money, currency, inWords, masked, numerals, stateWord } from "./parts.tsx";
 import * as w from "../words.ts";
 
 const letters: [string, Kind][] = [["S", "sale"], ["R", "refund"], ["V", "void"], ["P", "preauth"], ["I", "increment"], ["C", "completion"], ["B", "balance"], ["F", "forced"]];

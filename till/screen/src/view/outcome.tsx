@@ -5,10 +5,11 @@ import { either, t } from "../i18n.ts";
 import { Keys } from "../keys.ts";
 import { play, speak } from "../sound.ts";
 import { go, model, paper, post, printer, seen, snapshot } from "../store.ts";
+import { partial, taken } from "../types.ts";
 import type { Sale } from "../types.ts";
 import { again, beginWith, digit } from "./entry.tsx";
 import { Icon } from "./icons.tsx";
-import { Button, Fact, Latin, Money, masked, numerals, partial, taken, toneIcon, verdict, when } from "./parts.tsx";
+import { Button, Fact, Latin, Money, masked, numerals, toneIcon, verdict, when } from "./parts.tsx";
 import * as w from "../words.ts";
 
 /** printCopy prints a receipt again, or shows it where there is no printer. */
@@ -23,7 +24,7 @@ export function showCopy(sale: Sale, copy: "customer" | "merchant"): void {
 }
 
 /** worth is the amount that an outcome is about: of a balance inquiry the balance. */
-const worth = (s: Sale) => (s.kind === "balance" ? s.balance : s.state === "Approved" ? taken(s) : s.amount);
+const worth = (s: Sale) => (s.kind === "balance" ? s.balance : taken(s));
 
 export function OutcomeView() {
   const sale = model.value.shown!;

@@ -8,6 +8,7 @@ import { arabicCurrency, arabicDigits, plain } from "../money.ts";
 import type { Amount } from "../money.ts";
 import { digits } from "../settings.ts";
 import { status } from "../store.ts";
+import { partial } from "../types.ts";
 import type { Kind, Sale, State } from "../types.ts";
 import * as w from "../words.ts";
 
@@ -57,12 +58,6 @@ export function age(iso: string): string {
   if (minutes < 48 * 60) return t(w.hours, { count: Math.floor(minutes / 60) });
   return t(w.days, { count: Math.floor(minutes / 1440) });
 }
-
-/** taken is the money that a payment moved or holds, or was to. */
-export const taken = (s: Sale): Amount => (s.approved && s.approved.minor > 0 ? s.approved : s.amount);
-
-/** partial says that the bank approved less than was asked for. */
-export const partial = (s: Sale): boolean => !!s.approved && s.approved.minor > 0 && s.approved.minor < s.amount.minor;
 
 export type Tone = "good" | "careful" | "bad" | "quiet";
 

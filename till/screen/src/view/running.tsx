@@ -9,10 +9,11 @@ import type { Word } from "../i18n.ts";
 import { Keys } from "../keys.ts";
 import { play } from "../sound.ts";
 import { cancel, live, paper, post, snapshot } from "../store.ts";
+import { partial } from "../types.ts";
 import type { Sale, Snapshot, State } from "../types.ts";
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
-import { Button, Money, numerals, partial } from "./parts.tsx";
+import { Button, Money, numerals } from "./parts.tsx";
 import * as w from "../words.ts";
 
 const current = signal<Sale | null>(null); // the running payment's record, where a question needs more than the state
@@ -80,7 +81,7 @@ export function RunningView() {
     else if (key !== "Enter") return false;
     return true;
   };
-  const at = ["AwaitCard", "CardTalk"].includes(s.state) ? 0 : ["Sending", "Asking"].includes(s.state) ? 1 : 2;
+  const at = ["AwaitCard", "CardTalk"].includes(s.state) ? 0 : q || ["Sending", "Asking"].includes(s.state) ? 1 : 2; // a question is not the end
   return (
     <section class="running" aria-label={t(w.sale)}>
       <Keys to={onKey} />

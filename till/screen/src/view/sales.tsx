@@ -8,11 +8,12 @@ import { either, t } from "../i18n.ts";
 import type { Word } from "../i18n.ts";
 import { latinDigit, parse } from "../money.ts";
 import { at, call, go, kindWords, model, printer, said } from "../store.ts";
+import { taken } from "../types.ts";
 import type { Kind, Sale } from "../types.ts";
 import { beginWith } from "./entry.tsx";
 import { Icon } from "./icons.tsx";
 import { printCopy, showCopy } from "./outcome.tsx";
-import { Button, exponent, Fact, Latin, masked, Money, numerals, stateWord, taken, toneIcon, verdict, when } from "./parts.tsx";
+import { Button, exponent, Fact, Latin, masked, Money, numerals, stateWord, toneIcon, verdict, when } from "./parts.tsx";
 import * as w from "../words.ts";
 
 /** SaleRow is one payment in a list. */
