@@ -17,61 +17,21 @@ const ecrQuery = `SELECT e.name, e.record, e.seq, p.tag, (SELECT max(a.seq) FROM
 // passphraseKey seals the passphrases of ECRs.
 const passphraseKey = "ecr/passphrase"
 
+func registers() registry[people.ECR] {
+	return registry[people.ECR]{
+		"ecr", "a cash register", ecrQuery, people.MaxECRs, people.ErrNoECR, people.ParseECR,
+		func(e *people.ECR, seq int64) string { e.Seq = seq; return e.Name },
+	}
+}
+
 // ECR finds a cash register by name, one that was revoked as well. Errors: people.ErrNoECR, terminal.ErrQuarantined.
 func (s *Store) ECR(ctx context.Context, name string) (people.ECR, error) {
-	all, err := read(ctx, s, scanCells, ecrQuery+"WHERE e.name = ?", name)
-	if err != nil {
-		return people.ECR{}, err
-	}
-	if len(all) == 0 {
-		return people.ECR{}, people.ErrNoECR
-	}
-	e, err := s.ecrOf(ctx, all[0])
-	bad, err := s.judge(ctx, place("ecr", all[0][0]), err)
-	if bad && err == nil {
-		err = fmt.Errorf("the record of a cash register: %w", terminal.ErrQuarantined)
-	}
-	if err != nil {
-		return people.ECR{}, err
-	}
-	return e, nil
+	return registers().find(ctx, s, "WHERE e.name = ?", name)
 }
 
 // ECRs are all cash registers, by name, without those in quarantine.
 func (s *Store) ECRs(ctx context.Context) ([]people.ECR, error) {
-	all, err := read(ctx, s, scanCells, ecrQuery+"ORDER BY e.name LIMIT ?", people.MaxECRs)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]people.ECR, 0, len(all))
-	for _, c := range all {
-		e, err := s.ecrOf(ctx, c)
-		bad, err := s.judge(ctx, place("ecr", c[0]), err)
-		if err != nil {
-			return nil, err
-		}
-		if !bad {
-			found = append(found, e)
-		}
-	}
-	return found, nil
-}
-
-func (s *Store) ecrOf(ctx context.Context, c cells) (e people.ECR, err error) {
-	if err := s.authentic(ctx, c.bytes(3), place("ecr", c[0]), c[:3]...); err != nil {
-		return e, err
-	}
-	if c[2] != c[4] {
-		return e, errOldRecord
-	}
-	if e, err = people.ParseECR([]byte(c.text(1))); err != nil {
-		return e, err
-	}
-	e.Seq = c.number(2)
-	if e.Name != c.text(0) {
-		return e, errProjection
-	}
-	return e, nil
+	return registers().all(ctx, s, "ORDER BY e.name")
 }
 
 // PutECR writes a cash register's record and the audit rows that say why, in one commit. The last entry must be about it, under its

@@ -15,41 +15,61 @@ import (
 const personQuery = `SELECT n.name, n.record, n.seq, p.tag, (SELECT max(a.seq) FROM audit a WHERE a.person = n.name AND a.person <> '')
 	FROM person n LEFT JOIN proof p ON p.of = 'person/' || n.name `
 
-// Person finds somebody by name. Errors: people.ErrNoPerson, terminal.ErrQuarantined.
-func (s *Store) Person(ctx context.Context, name string) (people.Person, error) {
-	all, err := read(ctx, s, scanCells, personQuery+"WHERE n.name = ?", name)
-	if err != nil {
-		return people.Person{}, err
-	}
-	if len(all) == 0 {
-		return people.Person{}, people.ErrNoPerson
-	}
-	p, err := s.personOf(ctx, all[0])
-	bad, err := s.judge(ctx, place("person", all[0][0]), err)
-	if bad && err == nil {
-		err = fmt.Errorf("the record of a person: %w", terminal.ErrQuarantined)
-	}
-	if err != nil {
-		return people.Person{}, err
-	}
-	return p, nil
+// registry is a table of records by name, each under its tag and with the number of the audit row that wrote it: people and cash
+// registers.
+type registry[R any] struct {
+	table string // and the place of its tags
+	whose string // for the error of one in quarantine
+	query string // name, record, seq, tag and the newest audit row about it
+	most  int    // records that there can be
+	none  error  // there is none of that name
+
+	parse func(record []byte) (R, error)
+	wrote func(r *R, seq int64) (name string) // notes the audit row, and says under which name the record is
 }
 
-// People is everybody, by name, without those in quarantine.
-func (s *Store) People(ctx context.Context) ([]people.Person, error) {
-	all, err := read(ctx, s, scanCells, personQuery+"ORDER BY n.name LIMIT ?", people.MaxPeople)
+func everybody() registry[people.Person] {
+	return registry[people.Person]{
+		"person", "a person", personQuery, people.MaxPeople, people.ErrNoPerson, people.ParsePerson,
+		func(p *people.Person, seq int64) string { p.Seq = seq; return p.Name },
+	}
+}
+
+// find is the record of a name, where query's alias of the table is given. Errors: none, terminal.ErrQuarantined.
+func (r registry[R]) find(ctx context.Context, s *Store, where, name string) (found R, err error) {
+	all, err := read(ctx, s, scanCells, r.query+where, name)
+	if err != nil {
+		return found, err
+	}
+	if len(all) == 0 {
+		return found, r.none
+	}
+	one, err := r.of(ctx, s, all[0])
+	bad, err := s.judge(ctx, place(r.table, all[0][0]), err)
+	if bad && err == nil {
+		err = fmt.Errorf("the record of %s: %w", r.whose, terminal.ErrQuarantined)
+	}
+	if err != nil {
+		return found, err
+	}
+	return one, nil
+}
+
+// all are the records in an order, without those in quarantine.
+func (r registry[R]) all(ctx context.Context, s *Store, order string) ([]R, error) {
+	rows, err := read(ctx, s, scanCells, r.query+order+" LIMIT ?", r.most)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]people.Person, 0, len(all))
-	for _, c := range all {
-		p, err := s.personOf(ctx, c)
-		bad, err := s.judge(ctx, place("person", c[0]), err)
+	found := make([]R, 0, len(rows))
+	for _, c := range rows {
+		one, err := r.of(ctx, s, c)
+		bad, err := s.judge(ctx, place(r.table, c[0]), err)
 		if err != nil {
 			return nil, err
 		}
 		if !bad {
-			found = append(found, p)
+			found = append(found, one)
 		}
 	}
 	return found, nil
@@ -57,21 +77,31 @@ func (s *Store) People(ctx context.Context) ([]people.Person, error) {
 
 var errOldRecord = errors.New("not the record that the audit log says was written last")
 
-func (s *Store) personOf(ctx context.Context, c cells) (p people.Person, err error) {
-	if err := s.authentic(ctx, c.bytes(3), place("person", c[0]), c[:3]...); err != nil {
-		return p, err
+// of is the record of a row that authenticates.
+func (r registry[R]) of(ctx context.Context, s *Store, c cells) (one R, err error) {
+	if err := s.authentic(ctx, c.bytes(3), place(r.table, c[0]), c[:3]...); err != nil {
+		return one, err
 	}
 	if c[2] != c[4] {
-		return p, errOldRecord
+		return one, errOldRecord
 	}
-	if p, err = people.ParsePerson([]byte(c.text(1))); err != nil {
-		return p, err
+	if one, err = r.parse([]byte(c.text(1))); err != nil {
+		return one, err
 	}
-	p.Seq = c.number(2)
-	if p.Name != c.text(0) {
-		return p, errProjection
+	if r.wrote(&one, c.number(2)) != c.text(0) {
+		return one, errProjection
 	}
-	return p, nil
+	return one, nil
+}
+
+// Person finds somebody by name. Errors: people.ErrNoPerson, terminal.ErrQuarantined.
+func (s *Store) Person(ctx context.Context, name string) (people.Person, error) {
+	return everybody().find(ctx, s, "WHERE n.name = ?", name)
+}
+
+// People is everybody, by name, without those in quarantine.
+func (s *Store) People(ctx context.Context) ([]people.Person, error) {
+	return everybody().all(ctx, s, "ORDER BY n.name")
 }
 
 // HasPeople says whether anybody was ever made here, also when somebody took the records away since.

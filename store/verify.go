@@ -237,7 +237,7 @@ func (s *Store) verifyBatches(ctx context.Context, r *Report) error {
 
 func (s *Store) verifyPeople(ctx context.Context, r *Report) error {
 	err := s.pieces(ctx, r, personQuery, "n.name", "", func(c cells) error {
-		_, err := s.personOf(ctx, c)
+		_, err := everybody().of(ctx, s, c)
 		return s.note(ctx, r, "person", c[0], err)
 	})
 	if err != nil {
@@ -248,7 +248,7 @@ func (s *Store) verifyPeople(ctx context.Context, r *Report) error {
 
 func (s *Store) verifyECRs(ctx context.Context, r *Report) error {
 	err := s.pieces(ctx, r, ecrQuery, "e.name", "", func(c cells) error {
-		_, err := s.ecrOf(ctx, c)
+		_, err := registers().of(ctx, s, c)
 		return s.note(ctx, r, "ecr", c[0], err)
 	})
 	if err != nil {

@@ -60,7 +60,7 @@ func TestIntegratorsPage(t *testing.T) {
 	for _, needed := range []string{"curl", "sh", "sed", "grep"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			fmt.Fprintf(os.Stderr, "NOT CHECKED: docs/integrators.md: %s is not there; apt-get install curl\n", needed)
-			t.Skip(needed + " is not there: apt-get install curl")
+			t.Skip("NOT CHECKED: the examples of the integrators' page: " + needed + " is not there (apt-get install curl)")
 		}
 	}
 	w := registers(t)
