@@ -45,24 +45,38 @@ func harden() (string, error) {
 
 // allowed refuses a program of another user, root excepted: the socket's mode says the same, where it is honoured.
 func allowed(conn net.Conn) error {
+	uid, err := peer(conn)
+	if err == nil && uid != 0 && int(uid) != os.Geteuid() {
+		err = fmt.Errorf("user %d may not", uid)
+	}
+	return err
+}
+
+// peerIs refuses a program of every user but one, root too. The kernel says who connected, not the program.
+func peerIs(conn net.Conn, user uint32) error {
+	uid, err := peer(conn)
+	if err == nil && uid != user {
+		err = fmt.Errorf("user %d may not", uid)
+	}
+	return err
+}
+
+func peer(conn net.Conn) (uint32, error) {
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
-		return fmt.Errorf("a %T is no unix socket", conn)
+		return 0, fmt.Errorf("a %T is no unix socket", conn)
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var cred *unix.Ucred
 	var inner error
 	if err := raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return err
+		return 0, err
 	}
 	if inner != nil {
-		return inner
+		return 0, inner
 	}
-	if cred.Uid != 0 && int(cred.Uid) != os.Geteuid() {
-		return fmt.Errorf("user %d may not", cred.Uid)
-	}
-	return nil
+	return cred.Uid, nil
 }

@@ -106,6 +106,11 @@ func (h home) load(t testing.TB) {
 	t.Helper()
 	c := h.custodian(t)
 	defer func() { _ = c.Close() }()
+	loadInto(t, c)
+}
+
+func loadInto(t testing.TB, c *secure.Client) {
+	t.Helper()
 	for i, share := range shares {
 		if _, err := c.LoadComponent(t.Context(), secure.Component{Set: "bank", Of: 2, Number: i + 1, Holder: []string{"Amina", "Badr"}[i], Algorithm: secure.TDES, Value: bytes.Clone(share)}); err != nil {
 			t.Fatal(err)

@@ -1,5 +1,6 @@
-// Command keyd is the secure module in a process of its own: it alone holds keys and clear PINs. posd starts it, speaks to
-// it over a socket pair and ends it by hanging up; nobody starts it by hand. It gives leases and results, never a key.
+// Command keyd is the secure module in a process of its own: it alone holds keys and clear PINs. It gives leases and results,
+// never a key. Either posd starts it, speaks to it over a socket pair and ends it by hanging up; or, with -listen, it is a service of a
+// user of its own, and posd's user alone may speak to it at a named socket.
 //
 // What the process does for the keys: no core files, no debugger but root's, no new privileges, no swap where the system
 // lets it lock its memory; the keys themselves in memory that only it can map (memfd_secret) where the kernel has that.
@@ -25,8 +26,7 @@ import (
 )
 
 func main() {
-	debug.SetTraceback("none")                                   // a panic says what broke, not what was on the stack
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // it ends with its socket, after posd
+	debug.SetTraceback("none") // a panic says what broke, not what was on the stack
 	crash := make(chan os.Signal, 1)
 	signal.Notify(crash, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSYS, syscall.SIGTRAP)
 	go func() { // sent from outside, they would have the runtime print stacks and registers; it runs until the end
@@ -48,6 +48,11 @@ type flags struct {
 	keys    string // socket for loading keys
 	unlock  string // file with the unlock secret
 	pad     string // serial port of a PIN pad that enciphers by itself
+
+	listen      string // the named socket; empty: posd left one at secure.SocketFD
+	client      string // who may speak there
+	group       string // whose members may reach that socket and the one for loading keys
+	development bool   // of a service: what -production is not, to one that posd starts
 }
 
 func parse(args []string, errOut io.Writer) (flags, error) {
@@ -62,12 +67,16 @@ func parse(args []string, errOut io.Writer) (flags, error) {
 	set.StringVar(&f.keys, "keys", "", "the socket for loading keys")
 	set.StringVar(&f.pad, "pad", "", "the serial port of a PIN pad that enciphers PINs itself")
 	set.StringVar(&f.unlock, "unlock", "", "the file with the unlock secret")
+	set.StringVar(&f.listen, "listen", "", "be a service: the socket where posd speaks to it")
+	set.StringVar(&f.client, "client", "", "with -listen: posd's user, by name or number, who alone may speak there")
+	set.StringVar(&f.group, "group", "", "with -listen: the group that may reach both sockets; empty: keyd's own user")
+	set.BoolVar(&f.development, "development", false, "with -listen: take published keys; never at a till")
 	set.Func("weak", "an acquirer that may send less than a key block; repeat for each", func(name string) error {
 		f.options.Weak = append(f.options.Weak, name)
 		return nil
 	})
 	set.Usage = func() {
-		fmt.Fprintln(errOut, "keyd is the secure module. posd starts it; it is of no use by itself.")
+		fmt.Fprintln(errOut, "keyd is the secure module. posd starts it, or, with -listen, the service manager does; it is of no use by itself.")
 		set.PrintDefaults()
 	}
 	if err := set.Parse(args); err != nil {
@@ -76,7 +85,7 @@ func parse(args []string, errOut io.Writer) (flags, error) {
 	if set.NArg() > 0 {
 		return f, errors.New("keyd takes no arguments but flags")
 	}
-	for _, p := range []string{f.options.Path, f.options.Witness, f.options.OnScreen, f.keys, f.unlock, f.pad} {
+	for _, p := range []string{f.options.Path, f.options.Witness, f.options.OnScreen, f.keys, f.unlock, f.pad, f.listen} {
 		if p != "" && !filepath.IsAbs(p) {
 			return f, fmt.Errorf("path %s must be absolute", p)
 		}
@@ -87,7 +96,20 @@ func parse(args []string, errOut io.Writer) (flags, error) {
 	if f.options.Path == "" {
 		return f, errors.New("no key file: keyd is started by posd")
 	}
-	return f, nil
+	return f, f.fit()
+}
+
+// fit refuses flags that are for the other way of being started.
+func (f flags) fit() error {
+	switch {
+	case f.listen == "" && (f.client != "" || f.group != "" || f.development):
+		return errors.New("-client, -group and -development go with -listen")
+	case f.listen != "" && (f.options.First || f.options.Production):
+		return errors.New("-first and -production do not go with -listen: posd says whether the state folder is new, and a service is for production without -development")
+	case f.listen != "" && f.options.OnScreen != "":
+		return errors.New("-on-screen does not go with -listen: PINs are typed on the screen where posd starts keyd, for development")
+	}
+	return nil
 }
 
 func run(args []string, errOut io.Writer) error {
@@ -98,16 +120,34 @@ func run(args []string, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if f.listen != "" {
+		return runService(f)
+	}
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // it ends with its socket, after posd
 	conn, err := inherited()
 	if err != nil {
 		return err
 	}
-	where, err := harden()
-	if err == nil {
-		f.options.Where = where
-		err = serve(context.Background(), f, conn)
+	if f.options.Where, err = harden(); err != nil {
+		return err
 	}
-	return err
+	return serve(context.Background(), f, conn, func(*module) {})
+}
+
+// runService is keyd as a service, until the service manager ends it.
+func runService(f flags) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	where, err := harden()
+	if err != nil {
+		return err
+	}
+	f.options.Where = where + ", as a service of its own"
+	s, err := newService(f)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx)
 }
 
 // inherited is the socket that posd left at SocketFD.
@@ -123,8 +163,8 @@ func inherited() (net.Conn, error) {
 	return conn, nil
 }
 
-// serve starts the module, says so, and serves posd until it hangs up.
-func serve(ctx context.Context, f flags, conn net.Conn) (err error) {
+// serve starts the module, says so, and serves posd until it hangs up. serving is told of the module once it serves.
+func serve(ctx context.Context, f flags, conn net.Conn, serving func(*module)) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	sweeper := newSweeper(conn)
@@ -140,6 +180,7 @@ func serve(ctx context.Context, f flags, conn net.Conn) (err error) {
 	if m.keys != nil {
 		m.group.Go(func() { m.serveKeys(ctx) })
 	}
+	serving(m)
 	return m.terminal.Serve(ctx)
 }
 

@@ -26,12 +26,13 @@ type module struct {
 	keys     net.Listener   // nil without a socket for loading keys
 	terminal *secure.Server
 	sweeper  *sweeper
+	shared   bool // the socket for loading keys is its group's, so that its mode says who may
 	group    sync.WaitGroup
 }
 
 // start opens sockets and key files.
 func start(ctx context.Context, f flags, conn *sweeper) (m *module, err error) {
-	m = &module{sweeper: conn}
+	m = &module{sweeper: conn, shared: f.group != ""}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.close())
@@ -66,7 +67,7 @@ func start(ctx context.Context, f flags, conn *sweeper) (m *module, err error) {
 	}
 	m.terminal = secure.NewServer(conn, m.file, secure.RoleTerminal)
 	if f.keys != "" {
-		if m.keys, err = secure.ListenLocal(ctx, f.keys); err != nil {
+		if m.keys, err = listenFor(ctx, f.keys, f.group); err != nil {
 			return m, fmt.Errorf("socket for loading keys: %w", err)
 		}
 	}
@@ -108,7 +109,7 @@ func (m *module) serveKeys(ctx context.Context) {
 		}
 		m.group.Go(func() {
 			defer func() { <-slots }()
-			if err := allowed(conn); err != nil {
+			if err := allowed(conn); err != nil && !m.shared {
 				fmt.Fprintln(os.Stderr, "keyd: socket for loading keys:", err)
 				_ = conn.Close()
 				return

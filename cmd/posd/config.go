@@ -237,6 +237,7 @@ func loadConfig(path string) (config, error) {
 		c.Reader.Port = filepath.Join(abs, c.Reader.Port)
 	}
 	c.Reader.Stripe.resolve(abs)
+	c.Keys.resolve(abs)
 	if c.Printer.isFile() && !filepath.IsAbs(c.Printer.Port) {
 		c.Printer.Port = filepath.Join(abs, c.Printer.Port)
 	}
@@ -299,6 +300,9 @@ func (c *config) check() error {
 		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
 	}
 	if _, err := c.allowed(); err != nil {
+		return err
+	}
+	if err := c.checkService(); err != nil {
 		return err
 	}
 	if err := c.Reader.Stripe.check(c.Development); err != nil {

@@ -26,6 +26,9 @@ type keysConfig struct {
 	Unlock   string   `toml:"unlock"`
 	Socket   string   `toml:"socket"`
 	Weak     []string `toml:"weak"`
+
+	Service     string `toml:"service"`
+	ServiceUser string `toml:"service_user"`
 }
 
 // pinConfig is where PINs are entered.
@@ -57,6 +60,9 @@ func moduleOf(c config, log *slog.Logger, errOut io.Writer, event func(secure.Ev
 				Path: path, First: first, Secret: secret, Witness: c.witness("keys"), Weak: c.Keys.Weak, Event: event,
 			})
 		}
+	}
+	if c.Keys.service() {
+		return connectModule(c, log, event)
 	}
 	return func(ctx context.Context, path string, first bool) (secureModule, error) {
 		program := c.Keys.Program
@@ -141,6 +147,9 @@ func watchModule(ctx context.Context, m secureModule) error {
 	case <-p.Done():
 		if ctx.Err() != nil {
 			return nil
+		}
+		if why := moduleWhy(m); why != nil {
+			return fmt.Errorf("keys: %w", why)
 		}
 		return fmt.Errorf("%w: a sale that was under way is settled by the next start; see the log for what keyd said last", secure.ErrGone)
 	case <-ctx.Done():
