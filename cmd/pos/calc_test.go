@@ -56,6 +56,27 @@ func calcRun(t testing.TB, input string) []calcAnswer {
 	return answers
 }
 
+// TestCalcPage: the example of docs/calc.md gives what stands under it.
+func TestCalcPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/calc.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```console\n$ echo '")
+	in, rest, ends := strings.Cut(rest, "' | pos calc\n")
+	want, _, closed := strings.Cut(rest, "\n```")
+	if !found || !ends || !closed {
+		t.Fatal("the page has no example")
+	}
+	got, err := json.Marshal(calcRun(t, in)[0].Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if `{"out":`+string(got)+"}" != want {
+		t.Errorf("%s, the page has %s", got, want)
+	}
+}
+
 // TestCalcRows: every published value equal, every refusal refused, in one run.
 func TestCalcRows(t *testing.T) {
 	for file, want := range map[string]int{"testdata/calc/public.jsonl": 118, "testdata/calc/more.jsonl": 117} {

@@ -34,7 +34,7 @@ log               print the exchanges with the card so far`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := client(controlAddress(addr))
 			defer c.CloseIdleConnections()
-			switch line := strings.Join(args, " "); line {
+			switch line := strings.Join(fromHere(args), " "); line {
 			case "status":
 				return ask(cmd.Context(), c, http.MethodGet, "/v1/status", "", copyTo(cmd.OutOrStdout()))
 			case "log":
@@ -46,6 +46,18 @@ log               print the exchanges with the card so far`,
 	}
 	cmd.Flags().StringVar(&addr, "control", "", "control address of the reader (default: run/reader.ctl here or beside the program)")
 	return cmd
+}
+
+// fromHere names the file of a card as the reader finds it, which may run in another folder.
+func fromHere(order []string) []string {
+	if len(order) != 2 || order[0] != "insert" || !strings.HasSuffix(order[1], ".toml") || !exists(order[1]) {
+		return order
+	}
+	path, err := filepath.Abs(order[1])
+	if err != nil {
+		return order
+	}
+	return []string{order[0], path}
 }
 
 // controlAddress finds the socket of the development stack when none is named.

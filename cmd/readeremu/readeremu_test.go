@@ -137,6 +137,22 @@ func TestOrders(t *testing.T) {
 	}
 }
 
+// TestFromHere: a card's file is named from where the order is typed; a ready card, and what is no file here, stay as they are.
+func TestFromHere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("mine.toml", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := fromHere([]string{"insert", "mine.toml"}); !filepath.IsAbs(got[1]) || !exists(got[1]) {
+		t.Errorf("%q", got)
+	}
+	for _, order := range []string{"insert credit", "insert no-such.toml", "insert", "remove", "fault mute 3"} {
+		if got := strings.Join(fromHere(strings.Fields(order)), " "); got != order {
+			t.Errorf("%q became %q", order, got)
+		}
+	}
+}
+
 // A stripe reader beside the chip reader sends what is swiped, by name or as it is written, and leaves nothing behind.
 func TestSwipe(t *testing.T) {
 	dir := shortDir(t)

@@ -23,6 +23,13 @@ func TestChecksumByHand(t *testing.T) {
 	if !strings.Contains(string(text), "\n//\t"+recipe+"\n") {
 		t.Error("the comment gives another recipe than the one that is tested")
 	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "```sh\n"+recipe+"\n```") {
+		t.Error("docs/operating.md gives another recipe than the one that is tested")
+	}
 	if _, err := exec.LookPath("sha256sum"); err != nil {
 		t.Skip("no sha256sum on this machine: TestChecksumCoversTheKernel compares the files")
 	}
