@@ -132,27 +132,37 @@ func (p *pageReader) starts(t *testing.T, line string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(run.end)
-	if err := run.until(t.Context(), "waiting for it to be ready", func(context.Context) bool { return strings.Contains(run.output(), " ready ") }); err != nil {
+	if err := run.until(t.Context(), "waiting for it to be ready", func(context.Context) bool { return saysReady(run.output(), words[0]) }); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// plays types every block of sh of a page. in is what the reader types where a line asks for something.
+// plays types every block of sh of a page, and writes the blocks of toml that name a file. in is what the reader types where a line asks for something.
 func (p *pageReader) plays(t *testing.T, page string, in map[string]string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile("(?s)```(sh|sh background)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	found := regexp.MustCompile("(?s)```(sh|sh background|toml run/[a-z-]+[.]toml)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(found) == 0 {
 		t.Fatalf("%s has no block of sh", page)
 	}
+	before := len(p.env)
+	defer func() { p.env = p.env[:before] }()
 	for _, block := range found {
+		if name, file := strings.CutPrefix(block[1], "toml "); file {
+			if err := os.WriteFile(filepath.Join(p.root, name), []byte(p.own(t, block[2])), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
 		for line := range strings.Lines(block[2]) {
 			line = strings.TrimSpace(line)
 			switch {
 			case line == "" || strings.HasPrefix(line, "#"):
+			case strings.HasPrefix(line, "export "):
+				p.env = append(p.env, strings.TrimPrefix(line, "export "))
 			case block[1] == "sh background":
 				p.starts(t, line)
 			default:
