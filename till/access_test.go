@@ -328,6 +328,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		{"GET", "/v1/users", "", "a"},
 		{"POST", "/v1/users", `{"name":"x"}`, "a"},
 		{"POST", "/v1/users/nobody", `{"lock":false}`, "a"},
+		{"POST", "/v1/host/test", "", "sta"},
 		{"POST", "/v1/keys/exchange", `{"anew":true}`, "ta"},
 		{"POST", "/v1/keys/ticket", "", "ta"},
 		{"GET", "/v1/audit", "", "a"},

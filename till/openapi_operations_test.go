@@ -72,6 +72,11 @@ var (
 	examplePrinter = PrinterStatus{Name: "escpos on /dev/usb/lp0", Status: spool.Status{Ready: true}}
 )
 
+var exampleHostTest = HostTest{Acquirer: "nac", Hosts: []HostTested{
+	{Address: "host.example:8583", Status: HostAnswers, Step: "done", Connect: 41, SignOn: 63, Echo: 22},
+	{Address: "standby.example:8583", Status: HostWarning, Step: "connect", Fault: "standby_down", Cause: "standby.example:8583 refuses the connection", Fix: "Sales go to the others: call the acquirer."},
+}}
+
 const exampleToken = "6f1ed002ab5595859014ebf0951522d9f5f6a52c0f0c4f8e9d3b7a1c2e4d6f80"
 
 // Parameters that several routes have.
@@ -323,6 +328,7 @@ func peopleOperations() map[string]operation {
 		"GET /v1/users":          {tag: "People", summary: "Everybody", answer: Users{Users: []User{exampleUser}}, text: "Never a secret or its hash."},
 		"POST /v1/users":         {tag: "People", summary: "Add somebody", body: Credentials{Name: "maryam", Role: people.Cashier, Secret: "(a secret)"}, answer: exampleUser, status: 201, once: "The name is taken then: 409.", problems: make1, text: "A cashier, supervisor, technician or administrator."},
 		"POST /v1/users/{name}":  {tag: "People", summary: "Lock, unlock, give another role or secret", body: Change{Lock: new(true)}, answer: exampleUser, once: sameWish, problems: append(append([]string{"secret_first", "bad_role", "weak_secret"}, bodyProblems...), name...), text: "Exactly one member. Ends the person's sessions."},
+		"POST /v1/host/test":     {tag: "Queue", summary: "Try every address of the acquirer", answer: exampleHostTest, once: eachTime, problems: []string{"busy", "no_host"}, text: "Connects, signs on and sends an echo test to each, on connections made for that. No sale may run; one that comes meanwhile waits for the address that is being tried."},
 		"POST /v1/keys/exchange": {tag: "Keys", summary: "Ask the host for new session keys", body: KeyExchange{}, answer: exampleSnapshot, status: 202, once: sameWish, problems: append([]string{"no_session_keys"}, bodyProblems...), text: "As soon as no sale runs."},
 		"POST /v1/keys/ticket":   {tag: "Keys", summary: "A ticket for loading keys", answer: KeysTicket{Person: "tariq", Ticket: "(a ticket)"}, once: eachTime, problems: []string{"no_key_socket"}, text: "For the secure module's own socket."},
 		"GET /v1/audit":          {tag: "Audit", summary: "Rows of the audit log", query: pageQuery, problems: []string{"bad_query"}, text: "Each with the hash of the one before, which verify checks.", answer: AuditRows{Rows: []people.Row{{Seq: 12, Entry: people.Entry{Time: exampleAt, Actor: "amal", Event: people.EventECR, Person: "ecr:till-3", Result: people.Done, Note: "ecr:till-3 added"}}}, Next: 12}},

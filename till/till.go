@@ -9,7 +9,7 @@
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; GET training, POST training; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
-// POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
+// POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST host/test; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
 // by the cookie that it got for it. Requests that another page sends are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
@@ -146,6 +146,9 @@ type Config struct {
 	Training    Training // nil: the terminal has none
 	Printer     Printer  // nil: there is no receipt printer
 	PrinterName string   // driver and port
+
+	// HostTest tries every address of the acquirer, between sales; nil: there is none. Errors: terminal.ErrBusy, the context's.
+	HostTest func(ctx context.Context) (HostTest, error)
 
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
@@ -314,6 +317,7 @@ func (h *handler) routes() []route {
 		{"POST /v1/ecrs/{name}/revoke", people.Users, h.registered(h.revokeECR)},
 		{"POST /v1/ecrs/{name}/nexo-keys", people.Users, h.registered(h.addNexoKey)},
 		{"POST /v1/ecrs/{name}/nexo-keys/{version}/retire", people.Users, h.registered(h.retireNexoKey)},
+		{"POST /v1/host/test", people.Queue, h.hostTest},
 		{"POST /v1/keys/exchange", people.Keys, h.exchangeKeys},
 		{"POST /v1/keys/ticket", people.Keys, h.keysTicket},
 		{"GET /v1/audit", people.Audit, h.audit},

@@ -132,7 +132,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	defer func() { err = errors.Join(err, doors.close()) }()
 	trains := training.New(s.training(disk.journal, p, c.Acquirer.Name))
 	local := till.Config{
-		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
+		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, HostTest: hostTest(s.lane, c.Acquirer.Name), ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
 		Header: receipt.Header{
 			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
 			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,

@@ -241,7 +241,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	}
 	owning := lane.OwnerConfig{
 		Name: p.acquirer.Name, Journal: p.journal, Dialect: dialect, Traces: p.traces, Macs: macs,
-		Link: line, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
+		Link: line, Hosts: session.Hosts(), ReadyAt: session.ReadyAt, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
 		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,

@@ -82,6 +82,38 @@ func (s *Session) dial(ctx context.Context) (net.Conn, int, error) {
 	return nil, 0, fmt.Errorf("connect to the host: none of %d answers: %w", len(order), several{errs})
 }
 
+// Hosts are the names of the hosts, in the order in which they are tried.
+func (s *Session) Hosts() []string {
+	var all []string
+	for _, h := range s.hosts.all {
+		all = append(all, h.Name)
+	}
+	return all
+}
+
+// ReadyAt is Ready for one host alone, by its place in Hosts: a test of its address, whichever host the session would take. A connection that
+// there is ends first, so that what ReadyAt reaches has just been reached. The next Ready keeps the new one as long as it lives.
+func (s *Session) ReadyAt(ctx context.Context, at int) error {
+	if at < 0 || at >= len(s.hosts.all) {
+		return fmt.Errorf("there is no host %d of %d", at, len(s.hosts.all))
+	}
+	if c := s.current(); c != nil {
+		s.drop(c)
+	}
+	raw, err := s.hosts.all[at].Dial(ctx)
+	s.mu.Lock()
+	s.hosts.failed[at] = time.Time{}
+	if err != nil {
+		s.hosts.failed[at] = time.Now()
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("connect to the host: %w", err)
+	}
+	s.took(raw, at)
+	return nil
+}
+
 // several is a number of errors on one line.
 type several struct{ errs []error }
 

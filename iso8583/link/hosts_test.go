@@ -155,3 +155,35 @@ func TestLateAnswerOverTheNextConnection(t *testing.T) {
 		r.want(<-done, r.pack("0410", taken))
 	})
 }
+
+// TestReadyAt: one address is reached whatever the order is, on a connection made for that; what cannot be reached is remembered as that.
+func TestReadyAt(t *testing.T) {
+	inPair(t, func(t *testing.T, p *pair) {
+		if got := p.s.Hosts(); !slices.Equal(got, []string{first, second}) {
+			t.Errorf("%v", got)
+		}
+		p.answered(p.connect(first))
+		p.dialed = nil
+		if err := p.s.ReadyAt(t.Context(), 1); err != nil || p.s.Peer().Host != second || !slices.Equal(p.dialed, []string{second}) {
+			t.Fatalf("%v, %v, %v", err, p.s.Peer(), p.dialed)
+		}
+		p.answered(<-p.ends)
+		if fresh, err := p.s.Ready(t.Context()); fresh || err != nil {
+			t.Errorf("it is connected: %v, %v", fresh, err)
+		}
+		p.down[0] = errors.New("cable")
+		if err := p.s.ReadyAt(t.Context(), 0); !errors.Is(err, p.down[0]) {
+			t.Errorf("%v", err)
+		}
+		if _, _, err := p.s.Exchange(t.Context(), p.rig.sale()); !errors.Is(err, link.ErrNotConnected) {
+			t.Errorf("without a connection: %v", err)
+		}
+		p.down[0] = nil
+		p.connect(second) // the first rests
+		for _, at := range []int{-1, 2} {
+			if err := p.s.ReadyAt(t.Context(), at); err == nil {
+				t.Errorf("host %d was reached", at)
+			}
+		}
+	})
+}

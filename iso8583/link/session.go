@@ -44,7 +44,7 @@ type Config struct {
 	Log           *slog.Logger
 }
 
-// Session is the link to one acquirer, over one connection after another. Ready and Exchange are for one goroutine, the
+// Session is the link to one acquirer, over one connection after another. Ready, ReadyAt and Exchange are for one goroutine, the
 // acquirer's owner; Close may be called from any.
 type Session struct {
 	cfg Config
@@ -94,13 +94,18 @@ func (s *Session) Ready(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	s.took(raw, at)
+	return true, nil
+}
+
+// took makes a fresh connection to one of the hosts the session's.
+func (s *Session) took(raw net.Conn, at int) {
 	c := newConnection(s.cfg, raw)
 	c.at = at
 	s.mu.Lock()
 	s.conn, s.peer = c, peerOf(s.hosts.all[at].Name, raw)
 	s.mu.Unlock()
 	go c.read()
-	return true, nil
 }
 
 // Exchange sends one message (a frame without its length) and returns the answer that matches it. sent says whether any

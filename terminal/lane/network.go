@@ -141,7 +141,7 @@ func (o *Owner) signOnUnder(ctx context.Context, next keySource) error {
 		o.audit(ctx, false, "an answer to the sign-on that is not the bank's: nothing that it may order was done")
 	}
 	if err == nil && res.Verdict != terminal.VerdictApproved {
-		err = fmt.Errorf("the bank refused the sign-on: code %s", res.Code)
+		err = fmt.Errorf("the bank refused the sign-on: %w", refusal(res.Code))
 	}
 	if errors.Is(err, errJournal) {
 		return err
@@ -276,7 +276,7 @@ func (o *Owner) receiveKeys(ctx context.Context, next keySource) error {
 	case err != nil:
 		return err
 	case res.Verdict != terminal.VerdictApproved:
-		return fmt.Errorf("the bank refused the key exchange: code %s", res.Code)
+		return fmt.Errorf("the bank refused the key exchange: %w", refusal(res.Code))
 	}
 	if err := o.cfg.Sessions.Propose(ctx, res.Keys); err != nil {
 		o.audit(ctx, false, "session keys of the bank: "+err.Error())

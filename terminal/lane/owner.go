@@ -46,6 +46,10 @@ type OwnerConfig struct {
 	Jitter func(most time.Duration) time.Duration // 0 to most, at random: taken off every back-off, so that tills do not come back in step; nil: none
 	Echo   time.Duration                          // an echo test goes out after a connection was idle for this long; 0: none
 
+	// Hosts are the addresses of the link's hosts, and ReadyAt connects to one of them, whichever the link would take; for TestHost. Nil: none.
+	Hosts   []string
+	ReadyAt func(ctx context.Context, at int) error
+
 	Peer         func() terminal.Peer   // the other end of the link, from any goroutine; nil: nothing is known of it
 	Certificates []terminal.Certificate // whose end is warned about before it comes, beside the peer's
 
@@ -72,6 +76,7 @@ type Owner struct {
 	decideBatch chan batchDecision
 
 	echoes chan chan<- error // somebody asks whether the host is there
+	trials chan trialCall    // somebody tests one of its addresses
 	poke   chan struct{}
 	free   chan struct{} // a sale has ended
 	strays chan terminal.Stray
@@ -128,7 +133,7 @@ func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
 		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1), free: make(chan struct{}, 1),
 		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
-		echoes: make(chan chan<- error),
+		echoes: make(chan chan<- error), trials: make(chan trialCall),
 	}
 	if cfg.Sessions != nil {
 		o.keys.wanted = "the terminal has started"
@@ -427,8 +432,7 @@ func (o *Owner) connect(ctx context.Context) error {
 			}
 			return errors.Join(err, o.cfg.Link.Close())
 		}
-		o.keys.destroyed = time.Time{} // others were loaded
-		o.withdrawn.Store(o.keys.order == terminal.OrderDestroy)
+		o.signedOn()
 	}
 	if !o.keys.destroyed.IsZero() {
 		o.setHealth(false, keysDestroyed, o.withoutKeys())
@@ -441,6 +445,12 @@ func (o *Owner) connect(ctx context.Context) error {
 	}
 	o.setHealth(true, "connected", "")
 	return nil
+}
+
+// signedOn notes that the host has taken a sign-on.
+func (o *Owner) signedOn() {
+	o.keys.destroyed = time.Time{} // others were loaded
+	o.withdrawn.Store(o.keys.order == terminal.OrderDestroy)
 }
 
 func (o *Owner) lost(err error) { o.setHealth(false, "no answer", err.Error()) }

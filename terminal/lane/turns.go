@@ -63,6 +63,8 @@ func (o *Owner) next(ctx context.Context, pause <-chan time.Time) doing {
 		return o.renewed(anew)
 	case reply := <-o.echoes:
 		return o.echoWanted(reply)
+	case call := <-o.trials:
+		return o.trial(call)
 	case <-pause:
 		return o.byItself
 	}
