@@ -13,9 +13,19 @@ import (
 
 	"tillway/device/emulator"
 	"tillway/device/emulator/pcscd"
+	"tillway/device/survey"
 	"tillway/device/usb"
 	"tillway/terminal"
 )
+
+// bus is a list of devices that nobody can open.
+type bus struct {
+	usb.Bus
+	all []usb.Info
+	err error
+}
+
+func (b bus) List(context.Context) ([]usb.Info, error) { return b.all, b.err }
 
 // A machine with everything: two readers of a kind, one that is on no list, a keyboard, a reader of pcscd's, and two ports of which
 // one is real.
@@ -35,28 +45,26 @@ func TestFindsReaders(t *testing.T) {
 	twin := usb.Info{ID: usb.ID{Vendor: 0x08E6, Product: 0x3437}, Product: "USB SmartCard Reader", Interfaces: []usb.Interface{{Class: 0x0B, Driver: "usbfs"}}}
 	one, two := twin, twin
 	one.Path, two.Path = "1-1", "1-2"
-	m := machine{
-		sys: fstest.MapFS{"class/tty/ttyUSB0/device/x": {}, "class/tty/tty1/x": {}},
-		usb: func(context.Context) ([]usb.Info, error) {
-			return []usb.Info{
-				one, two,
-				{ID: usb.ID{Vendor: 0x1234, Product: 0x5678}, Path: "2-1", Interfaces: []usb.Interface{{Class: 0x0B}}},
-				{ID: usb.ID{Vendor: 0x046D, Product: 0xC31C}, Path: "2-2", Product: "Keyboard", Interfaces: []usb.Interface{{Class: 3}}},
-				{ID: usb.ID{Vendor: 0x072F, Product: 0x90CC}, Path: "2-3"},
-			}, nil
-		},
-		socket: socket,
+	m := survey.Machine{
+		Sys: fstest.MapFS{"class/tty/ttyUSB0/device/x": {}, "class/tty/tty1/x": {}},
+		USB: bus{all: []usb.Info{
+			one, two,
+			{ID: usb.ID{Vendor: 0x1234, Product: 0x5678}, Path: "2-1", Interfaces: []usb.Interface{{Class: 0x0B}}},
+			{ID: usb.ID{Vendor: 0x046D, Product: 0xC31C}, Path: "2-2", Product: "Keyboard", Interfaces: []usb.Interface{{Class: 3}}},
+			{ID: usb.ID{Vendor: 0x072F, Product: 0x90CC}, Path: "2-3"},
+		}},
+		Socket: socket,
 	}
-	want := []foundReader{
-		{"usb", "1-1", "USB SmartCard Reader", "in use by a program, often pcscd or the terminal itself", ""},
-		{"usb", "1-2", "USB SmartCard Reader", "in use by a program, often pcscd or the terminal itself", ""},
-		{"usb", "1234:5678", "", "free", `it is on no list: write reader.allow = ["1234:5678"] into posd.toml too`},
-		{"usb", "072f:90cc", "ACS ACR38U-CCID", "free", ""},
-		{"pcsc", "Evil?[2J Reader 00 00", "reader of pcscd", "card in", ""},
-		{"pcsc", "ACS ACR39U ICC Reader 01 00", "reader of pcscd", "no card", ""},
-		{"gempc", "/dev/ttyUSB0", "serial port", "", ""},
+	want := []survey.Found{
+		{Driver: "usb", Port: "1-1", Name: "USB SmartCard Reader", State: "in use by a program, often pcscd or the terminal itself", Do: ""},
+		{Driver: "usb", Port: "1-2", Name: "USB SmartCard Reader", State: "in use by a program, often pcscd or the terminal itself", Do: ""},
+		{Driver: "usb", Port: "1234:5678", Name: "", State: "free", Do: `it is on no list: write reader.allow = ["1234:5678"] into posd.toml too`},
+		{Driver: "usb", Port: "072f:90cc", Name: "ACS ACR38U-CCID", State: "free", Do: ""},
+		{Driver: "pcsc", Port: "Evil?[2J Reader 00 00", Name: "reader of pcscd", State: "card in", Do: ""},
+		{Driver: "pcsc", Port: "ACS ACR39U ICC Reader 01 00", Name: "reader of pcscd", State: "no card", Do: ""},
+		{Driver: "gempc", Port: "/dev/ttyUSB0", Name: "serial port", State: "", Do: ""},
 	}
-	got := m.find(t.Context())
+	got := foundReaders(t.Context(), m)
 	if len(got.Notes) != 0 || len(got.Found) != len(want) {
 		t.Fatalf("%+v", got)
 	}
@@ -79,8 +87,8 @@ func TestFindsReaders(t *testing.T) {
 
 // What cannot be looked at is a note, and the rest is listed; a machine without anything says so.
 func TestFindsNoReaders(t *testing.T) {
-	m := machine{fstest.MapFS{}, func(context.Context) ([]usb.Info, error) { return nil, errors.New("no USB today") }, filepath.Join(t.TempDir(), "none")}
-	got := m.find(t.Context())
+	m := survey.Machine{Sys: fstest.MapFS{}, USB: bus{err: errors.New("no USB today")}, Socket: filepath.Join(t.TempDir(), "none")}
+	got := foundReaders(t.Context(), m)
 	if len(got.Found) != 0 || len(got.Notes) != 2 || !strings.Contains(got.Notes[0], "no USB today") || !strings.Contains(got.Notes[1], "systemctl start pcscd.socket") {
 		t.Fatalf("%+v", got)
 	}
