@@ -156,23 +156,28 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request) {
+	h.answer(w, http.StatusOK, h.statusNow(r.Context(), h.cfg.Access.who(r)))
+}
+
+// statusNow is the status as somebody may see it.
+func (h *handler) statusNow(ctx context.Context, who caller) Status {
 	c := h.cfg
 	var keys *terminal.Health
 	if c.Keys != nil {
-		k := c.Keys(r.Context())
+		k := c.Keys(ctx)
 		keys = &k
 	}
-	h.answer(w, http.StatusOK, Status{
+	return Status{
 		Terminal: Terminal{
 			TerminalID: c.TerminalID, MerchantID: c.MerchantID, Merchant: c.Header.Name, Location: c.Header.Location,
 			Currency: c.Currency.Code, Exponent: c.Currency.Exponent, Kinds: append([]terminal.Kind{}, c.Kinds...), Profile: c.Profile, Version: c.Version,
 			Kernel: c.Kernel, CAKeys: c.CAKeys,
 		},
-		Snapshot: h.shown(r, h.cfg.Lane.Snapshot()),
+		Snapshot: h.shownTo(who, h.cfg.Lane.Snapshot()),
 		Keys:     keys,
 		Open:     c.Access.cfg.Policy.Open,
 		Printer:  h.printerStatus(),
-	})
+	}
 }
 
 // watch is a long poll: it answers as soon as there is a newer snapshot than the client has, or the reader comes or goes,

@@ -52,6 +52,9 @@ var (
 		AuthCode: "A12345", Way: "online", HostTime: exampleAt,
 		Outcome: terminal.Outcome{Code: "approved", Happened: "Approved.", Do: "Give the customer the receipt."},
 	}
+	exampleLog = LogState{
+		Level: "info", Areas: []AreaLevel{{"card", "info"}, {"host", "debug"}}, Set: []LevelSet{{"host", "debug", exampleAt.Add(10 * time.Minute)}},
+	}
 	exampleSnapshot = terminal.Snapshot{
 		Version: 311, Sale: 1042, State: terminal.Approved, Amount: exampleAmount, Prompt: "approved", Text: "APPROVED", Last: &exampleSale,
 		Reader: terminal.Health{OK: true, Name: "GemPC Twin", State: "ready"}, Host: terminal.LinkHealth{Health: terminal.Health{OK: true, Name: "nac", State: "connected"}},
@@ -331,6 +334,9 @@ func peopleOperations() map[string]operation {
 		"POST /v1/host/test":     {tag: "Queue", summary: "Try every address of the acquirer", answer: exampleHostTest, once: eachTime, problems: []string{"busy", "no_host"}, text: "Connects, signs on and sends an echo test to each, on connections made for that. No sale may run; one that comes meanwhile waits for the address that is being tried."},
 		"POST /v1/keys/exchange": {tag: "Keys", summary: "Ask the host for new session keys", body: KeyExchange{}, answer: exampleSnapshot, status: 202, once: sameWish, problems: append([]string{"no_session_keys"}, bodyProblems...), text: "As soon as no sale runs."},
 		"POST /v1/keys/ticket":   {tag: "Keys", summary: "A ticket for loading keys", answer: KeysTicket{Person: "tariq", Ticket: "(a ticket)"}, once: eachTime, problems: []string{"no_key_socket"}, text: "For the secure module's own socket."},
+		"GET /v1/log":            {tag: "Support", summary: "At which level the log is written", answer: exampleLog, problems: []string{"no_log"}, text: "By area, with what somebody has set and until when it holds."},
+		"POST /v1/log":           {tag: "Support", summary: "Set the log's level for a while", body: LogLevel{Level: "debug", Area: "host", Seconds: 600}, answer: exampleLog, once: "The time begins anew.", problems: append([]string{"no_log", "bad_level"}, bodyProblems...), text: "It falls back by itself. Audited. Card numbers, keys and PINs are in the log at no level."},
+		"POST /v1/support":       {tag: "Support", summary: "The terminal's part of a support bundle", body: struct{}{}, answer: SupportFiles{Version: "1.0.0", Files: []SupportFile{{"terminal/log.txt", "…"}}}, once: eachTime, problems: bodyProblems, text: "For pos support-bundle, which packs it with what it finds on the machine. Audited. No secret is in it, and card numbers are masked."},
 		"GET /v1/audit":          {tag: "Audit", summary: "Rows of the audit log", query: pageQuery, problems: []string{"bad_query"}, text: "Each with the hash of the one before, which verify checks.", answer: AuditRows{Rows: []people.Row{{Seq: 12, Entry: people.Entry{Time: exampleAt, Actor: "amal", Event: people.EventECR, Person: "ecr:till-3", Result: people.Done, Note: "ecr:till-3 added"}}}, Next: 12}},
 		"POST /v1/audit/verify":  {tag: "Audit", summary: "Check everything that is kept", answer: Verified{Rows: 20411, Audit: 812, Findings: []people.Finding{}}, once: eachTime, text: "Names every row that is missing, changed or cut off."},
 	}

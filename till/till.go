@@ -10,7 +10,7 @@
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; GET training, POST training; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
 // POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST host/test; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
-// stands beside it in New; a caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
+// stands beside it in New; of support there are also GET log, POST log and POST support. A caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
 // by the cookie that it got for it. Requests that another page sends are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
 package till
@@ -26,6 +26,8 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/people"
 	"tillway/terminal/receipt"
+	"tillway/till/logbook"
+	"tillway/till/support"
 )
 
 // Bounds on what a client may send and ask for.
@@ -142,6 +144,9 @@ type Config struct {
 	Messages    Messages
 
 	Registers *Registers // cash registers on the network; nil: there are none
+
+	Logbook *logbook.Book                        // nil: levels stay what they are, and no line is kept
+	Support func(context.Context) []support.File // the daemon's part of a support bundle; nil: it has none
 
 	Training    Training // nil: the terminal has none
 	Printer     Printer  // nil: there is no receipt printer
@@ -320,6 +325,9 @@ func (h *handler) routes() []route {
 		{"POST /v1/host/test", people.Queue, h.hostTest},
 		{"POST /v1/keys/exchange", people.Keys, h.exchangeKeys},
 		{"POST /v1/keys/ticket", people.Keys, h.keysTicket},
+		{"GET /v1/log", people.Support, h.logState},
+		{"POST /v1/log", people.Support, h.setLog},
+		{"POST /v1/support", people.Support, h.supportBundle},
 		{"GET /v1/audit", people.Audit, h.audit},
 		{"POST /v1/audit/verify", people.Audit, h.verify},
 		{"GET " + openAPIPath, "", h.openAPI},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -33,11 +34,11 @@ func newMessages(transcripts *transcripts, clock func() time.Time) *messages {
 }
 
 // record puts itself between the owner and its link.
-func (m *messages) record(l lane.Link, codec *iso8583.Codec) lane.Link {
+func (m *messages) record(l lane.Link, codec *iso8583.Codec, log *slog.Logger) lane.Link {
 	if m == nil {
 		return l
 	}
-	return recordedLink{l, m, codec}
+	return recordedLink{l, m, codec, log}
 }
 
 // Messages implements till.Messages.
@@ -55,13 +56,16 @@ func (m *messages) Messages(traces []uint32, since time.Time) (found []till.Mess
 	return found
 }
 
-func (m *messages) add(from string, codec *iso8583.Codec, message []byte) {
+func (m *messages) add(from string, codec *iso8583.Codec, log *slog.Logger, message []byte) {
 	one := till.Message{Time: m.clock(), From: from, Bytes: len(message)}
 	if d, err := codec.Describe(message, false); err != nil {
 		one.Note = "not of this dialect: " + err.Error()
 	} else {
 		trace, _ := strconv.ParseUint(d.Fields["11"], 10, 32) // without one it belongs to no sale
 		one.STAN, one.MTI, one.Fields = uint32(trace), d.MTI, d.Fields
+	}
+	if ctx := context.Background(); log.Enabled(ctx, slog.LevelDebug) {
+		log.DebugContext(ctx, "message", "from", from, "mti", one.MTI, "stan", one.STAN, "bytes", one.Bytes, "fields", one.WithoutPrivate().Fields, "note", one.Note)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,16 +81,17 @@ type recordedLink struct {
 
 	to    *messages
 	codec *iso8583.Codec
+	log   *slog.Logger
 }
 
 // Exchange is lane.Link's.
 func (l recordedLink) Exchange(ctx context.Context, message []byte) (answer []byte, sent bool, err error) {
 	answer, sent, err = l.Link.Exchange(ctx, message)
 	if sent {
-		l.to.add(till.FromTerminal, l.codec, message)
+		l.to.add(till.FromTerminal, l.codec, l.log, message)
 	}
 	if answer != nil {
-		l.to.add(till.FromHost, l.codec, answer)
+		l.to.add(till.FromHost, l.codec, l.log, answer)
 	}
 	return answer, sent, err
 }
@@ -95,9 +100,9 @@ func (l recordedLink) Exchange(ctx context.Context, message []byte) (answer []by
 func (l recordedLink) Pipeline(ctx context.Context, messages [][]byte) (answers [][]byte, sent int, err error) {
 	answers, sent, err = l.Link.Pipeline(ctx, messages)
 	for i, message := range messages[:sent] {
-		l.to.add(till.FromTerminal, l.codec, message)
+		l.to.add(till.FromTerminal, l.codec, l.log, message)
 		if i < len(answers) && answers[i] != nil {
-			l.to.add(till.FromHost, l.codec, answers[i])
+			l.to.add(till.FromHost, l.codec, l.log, answers[i])
 		}
 	}
 	return answers, sent, err

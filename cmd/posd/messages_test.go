@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestMessagesAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range maxMessages + 10 {
-		kept.add(till.FromHost, d.Codec(), []byte("no message"))
+		kept.add(till.FromHost, d.Codec(), slog.New(slog.DiscardHandler), []byte("no message"))
 	}
 	if len(kept.last) != maxMessages || kept.last[0].Note == "" || kept.last[0].Fields != nil {
 		t.Errorf("%d messages, the first %+v", len(kept.last), kept.last[0])

@@ -23,6 +23,7 @@ import (
 	"tillway/terminal/lane"
 	"tillway/terminal/receipt"
 	"tillway/till"
+	"tillway/till/logbook"
 	"tillway/till/training"
 )
 
@@ -77,12 +78,12 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	reader, err := openReader(c, log)
+	reader, err := openReader(c, area(log, logbook.Reader))
 	if err != nil {
 		return fmt.Errorf("reader: %w", err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	stripe, err := openStripe(c, disk.keys, log)
+	stripe, err := openStripe(c, disk.keys, area(log, logbook.Reader))
 	if err != nil {
 		return fmt.Errorf("reader.stripe: %w", err)
 	}
@@ -142,6 +143,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	}
+	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: path, transcripts: disk.transcripts}.files
 	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, log)
 	if err != nil {
 		return err
@@ -212,12 +214,10 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing 
 	return errors.Join(err, moduleErr)
 }
 
+// logger writes in the config's form. Its book, logbook.Of, changes its levels and keeps its last lines.
 func logger(c config, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.Level(c.Log.Level)}
-	if c.Log.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
+	log, _ := logbook.New(w, c.Log.Format, slog.Level(c.Log.Level), time.Now)
+	return log
 }
 
 // lockState makes the state folder and holds it: two daemons on one journal would give numbers twice.

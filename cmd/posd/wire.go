@@ -24,6 +24,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/lane"
 	"tillway/terminal/profile"
+	"tillway/till/logbook"
 	"tillway/till/training"
 )
 
@@ -102,6 +103,9 @@ func openReader(c config, log *slog.Logger) (device.Reader, error) {
 	}
 	return d.open(c, log)
 }
+
+// area is the logger of one part of the daemon, whose level can be set by itself.
+func area(log *slog.Logger, name string) *slog.Logger { return log.With(logbook.AreaKey, name) }
 
 // parts is what a terminal is assembled from: all that touches the world comes from outside.
 type parts struct {
@@ -233,9 +237,9 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Quarantine: func(st link.Stray) {
 			s.owner.Stray(terminal.Stray{Time: p.clock(), MTI: st.MTI, STAN: st.STAN, Code: st.Code, Reason: st.Reason})
 		},
-		Log: p.log,
+		Log: area(p.log, logbook.Host),
 	})
-	line := p.messages.record(session, dialect.Codec())
+	line := p.messages.record(session, dialect.Codec(), area(p.log, logbook.Host))
 	if p.tap != nil {
 		line = p.tap(line)
 	}
@@ -244,7 +248,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 		Link: line, Hosts: session.Hosts(), ReadyAt: session.ReadyAt, Peer: func() terminal.Peer { return terminal.Peer(session.Peer()) }, Certificates: p.certificates,
 		TerminalID: p.profile.Terminal.ID, MerchantID: p.profile.Terminal.MerchantID,
 		Retry: time.Duration(p.acquirer.Retry), RetryMax: time.Duration(p.acquirer.RetryMax), Check: time.Duration(p.acquirer.Check),
-		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: p.log,
+		Window: p.acquirer.Window, Jitter: p.jitter, Echo: time.Duration(p.acquirer.Echo), Clock: p.clock, Debts: p.debts, Batches: p.batches, Log: area(p.log, logbook.Host),
 		Currency: p.profile.Currency, ParkAfter: p.profile.Offline.ParkAfter,
 		Settle: lane.SettleRules{
 			Daily: p.profile.Settlement.Daily, At: p.profile.Settlement.At, Zone: p.profile.Zone, Full: p.profile.Settlement.Most, Most: mostPayments,
@@ -253,7 +257,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	p.keys(&owning)
 	s.owner = lane.NewOwner(owning)
 	s.lane = lane.New(lane.Config{
-		Journal: p.journal, Kernel: p.transcripts.record(contact.New(contact.Config{Log: p.log}), p.profileText), Reader: p.reader, Owner: s.owner,
+		Journal: p.journal, Kernel: p.transcripts.record(contact.New(contact.Config{Log: area(p.log, logbook.Card)}), p.profileText), Reader: p.reader, Owner: s.owner,
 		Sales: p.sales, Traces: p.traces,
 		Params: func(o terminal.Order, at time.Time, sale terminal.SaleID) emv.Params {
 			params := p.profile.Params(o, at, uint32(sale%99_999_999)+1)

@@ -31,6 +31,8 @@ const (
 	EventTrain    Event = "training"   // training mode was put on or off
 	EventPrint    Event = "print"      // somebody gave up a paper that waited for the printer
 	EventBatch    Event = "batch"      // somebody wanted a batch settled, or closed it by hand
+	EventSupport  Event = "support"    // a support bundle was made
+	EventLog      Event = "log"        // the log's level was changed
 	EventOverride Event = "override"   // somebody allowed somebody else what their role may not, and what was done with it
 	EventRefused  Event = "refused"    // a command without the role for it
 	EventECR      Event = "ecr"        // a cash register was added, its token replaced or revoked, its nexo key added or retired

@@ -42,7 +42,9 @@ const (
 
 	CloseBatch Action = "close_batch" // close a batch by hand that the host disputes
 
-	Keys  Action = "keys"  // key loading, destruction, decommissioning
+	Keys    Action = "keys"    // key loading, destruction, decommissioning
+	Support Action = "support" // what a support desk asks for: the bundle, and levels of the log
+
 	Users Action = "users" // people: add, list, lock, unlock, role, secret
 	Audit Action = "audit" // the audit log: list and verify
 )
@@ -54,7 +56,7 @@ func (a Action) Words() string {
 		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
 		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
 		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
-		CloseBatch: "close a batch by hand", Training: "practise in training mode", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Users: "administer people", Audit: "see the audit log",
+		CloseBatch: "close a batch by hand", Training: "practise in training mode", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Support: "look into the terminal for support", Users: "administer people", Audit: "see the audit log",
 	}[a]; ok {
 		return w
 	}
@@ -97,6 +99,7 @@ func needs() []need {
 		{Training, []Role{Cashier, Supervisor}, true},
 		{CloseBatch, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
+		{Support, []Role{Technician, Administrator}, true},
 		{Users, []Role{Administrator}, false},
 		{Audit, []Role{Administrator}, false},
 	}

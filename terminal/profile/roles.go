@@ -39,6 +39,7 @@ type roles struct {
 	Training any `toml:"training"`
 	Close    any `toml:"close_batch"`
 	Keys     any `toml:"keys"`
+	Support  any `toml:"support"`
 	Users    any `toml:"users"`
 	Audit    any `toml:"audit"`
 }
@@ -73,6 +74,7 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Training, r.Training},
 		{people.CloseBatch, r.Close},
 		{people.Keys, r.Keys},
+		{people.Support, r.Support},
 		{people.Users, r.Users},
 		{people.Audit, r.Audit},
 	} {
