@@ -9,6 +9,7 @@ import (
 	"tillway/terminal/people"
 	"tillway/terminal/receipt"
 	"tillway/terminal/receipt/paper"
+	"tillway/terminal/selftest"
 	"tillway/terminal/spool"
 )
 
@@ -69,9 +70,12 @@ var (
 	exampleUser = User{Name: "maryam", Role: people.Cashier, Changed: exampleAt, Seen: exampleAt}
 	exampleECR  = ECR{Name: "till-3", May: people.DefaultGrants(), Added: exampleAt, Changed: exampleAt, NexoKeys: []ECRNexoKey{{Version: 1, Added: exampleAt}}}
 
-	exampleHeader  = receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}}
-	exampleKernel  = receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592"}
-	exampleReport  = terminal.MakeReport(exampleBatch, nil, exampleAt)
+	exampleHeader   = receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}}
+	exampleKernel   = receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592"}
+	exampleReport   = terminal.MakeReport(exampleBatch, nil, exampleAt)
+	exampleSelftest = selftest.NewReport(exampleAt, 812*time.Millisecond, "1.0.0, kernel 1.0.0", true, []selftest.Finding{
+		selftest.Good(selftest.Store, "rows", "20411 rows authenticate"), selftest.Bad("host_closed", "pos.example.com:8583", "Nobody listens at pos.example.com:8583: the connection is refused."),
+	})
 	examplePrinter = PrinterStatus{Name: "escpos on /dev/usb/lp0", Status: spool.Status{Ready: true}}
 )
 
@@ -338,6 +342,7 @@ func peopleOperations() map[string]operation {
 		"POST /v1/log":           {tag: "Support", summary: "Set the log's level for a while", body: LogLevel{Level: "debug", Area: "host", Seconds: 600}, answer: exampleLog, once: "The time begins anew.", problems: append([]string{"no_log", "bad_level"}, bodyProblems...), text: "It falls back by itself. Audited. Card numbers, keys and PINs are in the log at no level."},
 		"POST /v1/support":       {tag: "Support", summary: "The terminal's part of a support bundle", body: struct{}{}, answer: SupportFiles{Version: "1.0.0", Files: []SupportFile{{"terminal/log.txt", "…"}}}, once: eachTime, problems: bodyProblems, text: "For pos support-bundle, which packs it with what it finds on the machine. Audited. No secret is in it, and card numbers are masked."},
 		"GET /v1/audit":          {tag: "Audit", summary: "Rows of the audit log", query: pageQuery, problems: []string{"bad_query"}, text: "Each with the hash of the one before, which verify checks.", answer: AuditRows{Rows: []people.Row{{Seq: 12, Entry: people.Entry{Time: exampleAt, Actor: "amal", Event: people.EventECR, Person: "ecr:till-3", Result: people.Done, Note: "ecr:till-3 added"}}}, Next: 12}},
+		"POST /v1/selftest":      {tag: "Status", summary: "Have the terminal test itself", answer: exampleSelftest, once: eachTime, problems: []string{"busy"}, text: "Between two sales; faults that are found are in the answer. docs/faults.md has every word of fault."},
 		"POST /v1/audit/verify":  {tag: "Audit", summary: "Check everything that is kept", answer: Verified{Rows: 20411, Audit: 812, Findings: []people.Finding{}}, once: eachTime, text: "Names every row that is missing, changed or cut off."},
 	}
 }

@@ -5,7 +5,7 @@
 // the moment it starts; a client that goes away changes nothing, and finds it again by its number or its key.
 //
 // Routes, all under /v1: POST sales, GET sales (?card_of=ID: of that sale's card; search.go: what is looked for), GET sales/{id}, GET sales/{id}/receipt,
-// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
+// GET sales/{id}/why, GET sales/{id}/transcript, GET sales/{id}/messages, GET journal, GET status, POST selftest, GET words, GET kernel, GET watch, GET events, GET me, POST cancel, POST sales/{id}/signature, POST sales/{id}/agreement,
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; GET training, POST training; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
@@ -26,6 +26,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/people"
 	"tillway/terminal/receipt"
+	"tillway/terminal/selftest"
 	"tillway/till/logbook"
 	"tillway/till/support"
 )
@@ -136,7 +137,11 @@ type Config struct {
 	Journal Journal
 	Access  *Access
 	Verify  func(context.Context) (Verified, error) // reads everything that is kept and says what is wrong with it
-	Header  receipt.Header
+
+	// Selftest looks at everything that a sale needs. It is bounded in time by itself.
+	Selftest func(context.Context) selftest.Report
+
+	Header receipt.Header
 
 	Languages receipt.Languages // of papers
 
@@ -281,6 +286,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/sales/{id}/messages", people.Journal, h.messages},
 		{"GET /v1/journal", people.Journal, h.journal},
 		{"GET /v1/status", people.Status, h.status},
+		{"POST /v1/selftest", people.Test, h.selftest},
 		{"GET /v1/words", "", h.words},
 		{"GET /v1/kernel", people.Status, h.kernel},
 		{"GET /v1/watch", people.Status, h.watch},

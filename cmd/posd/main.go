@@ -26,7 +26,9 @@ func main() {
 		err = command(os.Stdout, os.Stderr).ExecuteContext(ctx)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "posd:", err)
+		if !errors.Is(err, errFaults) { // the report has said all
+			fmt.Fprintln(os.Stderr, "posd:", err)
+		}
 		os.Exit(exitStatus(err)) //nolint:gocritic // stop has nothing left to do
 	}
 }
@@ -60,7 +62,7 @@ func command(out, errOut io.Writer) *cobra.Command {
 			return serve(cmd.Context(), path, out, errOut)
 		},
 	}
-	c.AddCommand(auditCommand(&path, out, errOut))
+	c.AddCommand(auditCommand(&path, out, errOut), checkCommand(&path, out, errOut))
 	c.PersistentFlags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
 	return c

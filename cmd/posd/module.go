@@ -240,6 +240,9 @@ func (d *disk) witness(ctx context.Context, path string) (err error) {
 		return err
 	}
 	for name, c := range map[string]*store.Counter{"sale": d.sales, "stan": d.traces} {
+		if last, seen := c.Last(), d.highest.Highest(name); seen > last+leaseBlock { // a block may be witnessed and not leased yet
+			d.behind = append(d.behind, fmt.Sprintf("%s.counter stood at %d, and the witness had seen %d", name, last, seen))
+		}
 		if err := c.Witnessed(ctx, d.highest, name); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/lane"
 	"tillway/terminal/receipt"
+	"tillway/terminal/selftest"
 	"tillway/till"
 	"tillway/till/logbook"
 	"tillway/till/training"
@@ -144,11 +145,19 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	}
 	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: path, transcripts: disk.transcripts}.files
+	examining := &examiner{
+		path: path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot,
+	}
+	local.Selftest = func(ctx context.Context) selftest.Report { return examining.run(ctx) }
 	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, log)
 	if err != nil {
 		return err
 	}
+	examining.printer = func() *till.PrinterStatus { return nil }
 	if printing != nil {
+		examining.printer = func() *till.PrinterStatus {
+			return &till.PrinterStatus{Name: printing.printer.Name(), Status: printing.spool.Status()}
+		}
 		local.Printer, local.PrinterName = printing.spool, printing.printer.Name()
 	}
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
@@ -243,6 +252,7 @@ type disk struct {
 	folder        string          // that it all lies in
 	transcripts   *transcripts    // nil: none are kept
 	highest       *secure.Witness // of the counters, outside the state folder; nil without
+	behind        []string        // counters that the witness was ahead of, by more than a power cut explains
 }
 
 // openDiskWith opens the state folder. Keys and counters are made only where there is no journal yet, which is made last: a

@@ -20,6 +20,7 @@ import (
 	"tillway/device/usbccid"
 	"tillway/emv"
 	"tillway/emv/contact"
+	"tillway/iso8583"
 	"tillway/iso8583/link"
 	"tillway/terminal"
 	"tillway/terminal/lane"
@@ -181,6 +182,7 @@ func (p parts) offlineRules() lane.OfflineRules {
 type stack struct {
 	lane      *lane.Lane
 	owner     *lane.Owner
+	codec     *iso8583.Codec // of the acquirer's messages
 	recovered []terminal.Sale
 	kinds     []terminal.Kind // that profile and acquirer both have
 
@@ -217,7 +219,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	if answer == 0 {
 		answer = p.profile.Deadlines.Answer
 	}
-	s := &stack{recovered: recovered, transcripts: p.transcripts}
+	s := &stack{recovered: recovered, transcripts: p.transcripts, codec: dialect.Codec()}
 	for _, k := range p.profile.Transactions.Kinds {
 		if !slices.Contains(dialect.Can().Kinds, k) {
 			p.log.Warn("the profile does a kind of transaction that the acquirer has no message for: its orders are refused", "kind", k)

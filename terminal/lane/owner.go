@@ -77,6 +77,7 @@ type Owner struct {
 
 	echoes chan chan<- error // somebody asks whether the host is there
 	trials chan trialCall    // somebody tests one of its addresses
+	probes chan probing      // and whether one of its addresses is
 	poke   chan struct{}
 	free   chan struct{} // a sale has ended
 	strays chan terminal.Stray
@@ -133,7 +134,7 @@ func NewOwner(cfg OwnerConfig) *Owner {
 	o := &Owner{
 		cfg: cfg, debts: cfg.Debts, ask: make(chan question), decide: make(chan decision), poke: make(chan struct{}, 1), free: make(chan struct{}, 1),
 		strays: make(chan terminal.Stray, 16), done: make(chan struct{}), renew: make(chan bool, 1), quiet: make(chan struct{}, 1),
-		echoes: make(chan chan<- error), trials: make(chan trialCall),
+		echoes: make(chan chan<- error), trials: make(chan trialCall), probes: make(chan probing),
 	}
 	if cfg.Sessions != nil {
 		o.keys.wanted = "the terminal has started"

@@ -65,6 +65,8 @@ func (o *Owner) next(ctx context.Context, pause <-chan time.Time) doing {
 		return o.echoWanted(reply)
 	case call := <-o.trials:
 		return o.trial(call)
+	case p := <-o.probes:
+		return o.probeWanted(p)
 	case <-pause:
 		return o.byItself
 	}

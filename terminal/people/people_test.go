@@ -306,6 +306,7 @@ func TestPolicy(t *testing.T) {
 		closed, open string // first letters of the roles that may; - without a log-in
 	}{
 		{people.Status, "-csta", "-csta"},
+		{people.Test, "sta", "-csta"},
 		{people.Sell, "cs", "-csta"},
 		{people.Refund, "cs", "-csta"},
 		{people.RefundFree, "s", "s"},
@@ -360,7 +361,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 27 {
+	if len(people.Actions()) != 28 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {

@@ -13,8 +13,9 @@ type Action string
 
 // The actions, each a key of the profile's [roles] table.
 const (
-	Status Action = "status" // how terminal, reader, host and queue are
-	Sell   Action = "sale"   // a sale, and following it
+	Status Action = "status"   // how terminal, reader, host and queue are
+	Test   Action = "selftest" // have the terminal test itself
+	Sell   Action = "sale"     // a sale, and following it
 
 	Refund     Action = "refund"              // money back, of an earlier sale and with its card
 	RefundFree Action = "unreferenced_refund" // money back to any card, of no sale: what a thief at the till would use
@@ -52,7 +53,7 @@ const (
 // Words is the action as it goes on behind "asked to".
 func (a Action) Words() string {
 	if w, ok := map[Action]string{
-		Status: "see the status", Sell: "sell", Refund: "refund", RefundFree: "refund without a sale", Void: "void", Preauth: "pre-authorise",
+		Status: "see the status", Test: "have the terminal test itself", Sell: "sell", Refund: "refund", RefundFree: "refund without a sale", Void: "void", Preauth: "pre-authorise",
 		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
 		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
 		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
@@ -76,6 +77,7 @@ type need struct {
 func needs() []need {
 	return []need{
 		{Status, []Role{Anyone}, true},
+		{Test, []Role{Supervisor, Technician, Administrator}, true},
 		{Sell, []Role{Cashier, Supervisor}, true},
 		{Refund, []Role{Cashier, Supervisor}, true},
 		{RefundFree, []Role{Supervisor}, false},

@@ -14,6 +14,7 @@ type roles struct {
 	Longest any `toml:"session_max"`
 
 	Status any `toml:"status"`
+	Test   any `toml:"selftest"`
 	Sell   any `toml:"sale"`
 	Cancel any `toml:"cancel"`
 
@@ -51,6 +52,7 @@ func (c *checker) roles(r roles) people.Policy {
 		value  any
 	}{
 		{people.Status, r.Status},
+		{people.Test, r.Test},
 		{people.Sell, r.Sell},
 		{people.Refund, r.Refund},
 		{people.RefundFree, r.RefundFree},

@@ -83,8 +83,8 @@ func keyFaults() []Row {
 		{"mac_key_missing", Keys, Fault, "the key that messages are authenticated with is missing", "Load it with pos keys import."},
 		{"pin_key_missing", Keys, Fault, "the key that PINs are enciphered with is missing", "Load it with pos keys import."},
 		{"pin_pad_not_ready", PINPad, Fault, "the PIN pad takes no PINs", "See pos keys status for what it says."},
-		{"wrong_mac_key", Keys, Fault, "the bank has another MAC key, or another version of it", "Compare the check value with the bank's (pos keys status), and load the key that the bank has with pos keys import."},
-		{"wrong_key_version", Keys, Fault, "the bank does not know this terminal's key", "Compare the serial number with the bank's (pos keys status), and load the key that the bank has with pos keys import."},
+		{"wrong_mac_key", Keys, Fault, "the bank has another MAC key", "Compare the check value with the bank's (pos keys status), and load the key that the bank has with pos keys import."},
+		{"wrong_key_version", Keys, Fault, "the bank has another generation of session keys", "Have new ones brought with pos keys exchange --anew; where that fails, compare the master key's check value with the bank's."},
 		{"parameters_old", Parameters, Warning, "the parameters are older than what the acquirer offers", "Fetch them with pos provision."},
 		{"parameters_unsigned", Parameters, Fault, "the parameter package is not signed by whom this terminal trusts", "Get the package from the acquirer again."},
 		{"ca_keys_ended", CAKeys, Fault, "a public key of a certification authority has expired", "Get the new keys from the acquirer, and name their file in ca_keys."},
@@ -110,16 +110,19 @@ func hostFaults() []Row {
 		{"host_name", Host, Fault, "the host's name has no address", "Correct acquirer.address, or put this machine's name server right."},
 		{"host_closed", Host, Fault, "nobody listens at the host's address", "Compare acquirer.address with what the acquirer gave; if it is right, call the acquirer."},
 		{"host_unreachable", Host, Fault, "the host's address cannot be reached", "Look at cable, router and firewall of the shop; if they are right, call the acquirer."},
-		{"host_silent", Host, Fault, "the host takes the connection, and does not answer", "Call the acquirer: the line stands, and its host does not answer."},
+		{"host_silent", Host, Fault, "the host takes the connection, and begins no TLS", "Compare the port in acquirer.address with what the acquirer gave; if it is right, call the acquirer."},
 		{"standby_down", Host, Warning, "one of several hosts cannot be used", "Sales go to the others: compare acquirer.standby with what the acquirer gave, and call the acquirer."},
-		{"wrong_tpdu", Host, Fault, "the host does not take this terminal's TPDU or NII", "Compare acquirer.nac.tpdu and nii with what the acquirer gave."},
+		{"wrong_tpdu", Host, Fault, "the host answers no message: TPDU, NII or framing", "Compare acquirer.nac.tpdu, nii, acquirer.length and length_counts with what the acquirer gave; if they are right, call the acquirer."},
 		{"wrong_terminal_id", Host, Fault, "the host does not know this terminal's id", "Compare terminal.id and merchant_id of the profile with what the acquirer gave."},
-		{"host_refuses", Host, Fault, "the host refuses the sign-on", "Call the acquirer, and name the response code."},
+		{"link_down", Host, Fault, "the terminal's own link is not up, though the host answers", "Wait for its next try, or start posd again where the configuration was changed."},
+		{"host_refuses", Host, Fault, "the host refuses the echo test", "Call the acquirer, and name the response code."},
 	}
 }
 
 func queueFaults() []Row {
 	return []Row{
+		{"reader_not_ready", Reader, Fault, "the card reader does not work", "pos readers says what is there and how each is reached."},
+		{"printer_not_ready", Printer, Warning, "the receipt printer does not print", "pos printer status says what keeps it."},
 		{"queue_parked", Queue, Warning, "the bank has refused something for good", "Look at pos queue, ask the bank why, and send it again or write it off."},
 		{"queue_old", Queue, Warning, "something has waited for the bank for long", "Put the link right, then pos queue send."},
 	}

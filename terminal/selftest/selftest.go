@@ -32,14 +32,14 @@ type Finding struct {
 
 // Report is one whole test.
 type Report struct {
-	Time     time.Time     `json:"time"`             // of the terminal's clock, when it began
-	Took     time.Duration `json:"took_ns"`          //
-	Version  string        `json:"version"`          // of the program that looked
-	Daemon   bool          `json:"daemon"`           // posd runs and answered; else its checks were done from outside
-	Findings []Finding     `json:"findings"`         // in the order of the checks
-	Faults   int           `json:"faults"`           // of Findings
-	Warnings int           `json:"warnings"`         //
-	Missed   int           `json:"missed,omitempty"` // of Findings, not checked
+	Time     time.Time `json:"time"`             // of the terminal's clock, when it began
+	TookMs   int64     `json:"took_ms"`          // milliseconds
+	Version  string    `json:"version"`          // of the program that looked
+	Daemon   bool      `json:"daemon"`           // posd runs and answered; else its checks were done from outside
+	Findings []Finding `json:"findings"`         // in the order of the checks
+	Faults   int       `json:"faults"`           // of Findings
+	Warnings int       `json:"warnings"`         //
+	Missed   int       `json:"missed,omitempty"` // of Findings, not checked
 }
 
 // Good is a finding without a fault; seen is what was seen, or empty.
@@ -70,7 +70,7 @@ func (f Finding) Do(fix string) Finding {
 
 // NewReport counts and orders findings: in the order of the checks, as they came within one.
 func NewReport(began time.Time, took time.Duration, version string, daemon bool, all []Finding) Report {
-	r := Report{Time: began, Took: took, Version: version, Daemon: daemon, Findings: append([]Finding{}, all...)}
+	r := Report{Time: began, TookMs: took.Milliseconds(), Version: version, Daemon: daemon, Findings: append([]Finding{}, all...)}
 	order := Checks()
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Compare(slices.Index(order, a.Check), slices.Index(order, b.Check))
