@@ -91,7 +91,7 @@ func (a *app) tested(ctx context.Context, config string) (selftest.Report, error
 // keepsFromStarting says whether posd would not start with a fault.
 func keepsFromStarting(f selftest.Finding) bool {
 	switch f.Fault {
-	case "config_wrong", "folder_closed", "disk_full", "disk_read_only", "database_corrupt", "database_missing", "keyd_gone", "certificate_file", "ca_keys_ended":
+	case "config_wrong", "folder_closed", "disk_full", "disk_read_only", "database_corrupt", "database_missing", "keyd_gone", "certificate_file":
 		return true
 	}
 	return false

@@ -110,7 +110,7 @@ func checkStopped(ctx context.Context, path string, errOut io.Writer) selftest.R
 }
 
 func wrongConfig(path string, err error) selftest.Finding {
-	return selftest.Bad("config_wrong", path, "posd does not start: "+oneSentence(err)+".")
+	return selftest.Bad("config_wrong", path, "posd does not start: "+inOneLine(err)+".")
 }
 
 // startable is the part of a start that touches nothing: configuration, profile, keys of the authorities, certificates.
@@ -146,12 +146,12 @@ func (e *examiner) openStopped(ctx context.Context, errOut io.Writer) []selftest
 	if err != nil {
 		e.closed = "posd, or another program, has the state folder, or this user may not use it"
 		if errors.Is(err, fs.ErrPermission) {
-			return []selftest.Finding{selftest.Bad("folder_closed", dir, capital(oneSentence(err))+".").Do("Do this as root, or as the user that posd runs as.")}
+			return []selftest.Finding{selftest.Bad("folder_closed", dir, capital(inOneLine(err))+".").Do("Do this as root, or as the user that posd runs as.")}
 		}
-		return []selftest.Finding{selftest.Missed(selftest.Store, "", oneSentence(err))}
+		return []selftest.Finding{selftest.Missed(selftest.Store, "", inOneLine(err))}
 	}
 	e.unlock = unlock
-	if f, whole := wholeFolder(dir); !whole {
+	if f, whole := wholeFolder(e.config); !whole {
 		e.closed = "the journal is not there"
 		return f
 	}
@@ -204,9 +204,13 @@ func (e *examiner) ownerStopped(ctx context.Context) []selftest.Finding {
 }
 
 // wholeFolder says whether there is a journal, with what belongs to it. None at all is a terminal before its first start.
-func wholeFolder(dir string) ([]selftest.Finding, bool) {
-	there := map[string]bool{}
-	for _, name := range []string{"journal.db", "sale.counter", "stan.counter", filepath.Join("keyd", "keys")} {
+func wholeFolder(c config) ([]selftest.Finding, bool) {
+	dir, there := c.State, map[string]bool{}
+	names := []string{"journal.db", "sale.counter", "stan.counter"}
+	if !c.Keys.service() { // else they are in keyd's own folder
+		names = append(names, filepath.Join("keyd", "keys"))
+	}
+	for _, name := range names {
 		_, err := os.Stat(filepath.Join(dir, name))
 		there[name] = err == nil
 	}
@@ -224,7 +228,7 @@ func wholeFolder(dir string) ([]selftest.Finding, bool) {
 
 // unopened says why the state folder could not be opened.
 func unopened(dir string, err error) selftest.Finding {
-	said := oneSentence(err) + "."
+	said := inOneLine(err) + "."
 	switch {
 	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrForeign):
 		return selftest.Bad("database_corrupt", dir, "The journal does not open: "+said)

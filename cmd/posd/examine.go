@@ -30,6 +30,7 @@ type examiner struct {
 	codec    *iso8583.Codec
 	probe    func(context.Context, lane.Way) lane.Probed
 	snapshot func() terminal.Snapshot // of a terminal that runs
+	echo     func(context.Context) error // has its own link try now
 	printer  func() *till.PrinterStatus
 
 	closed string // why disk is nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tillway/store"
+	"tillway/terminal/people"
 	"tillway/terminal/selftest"
 )
 
@@ -38,7 +39,7 @@ func (e *examiner) room(ctx context.Context) selftest.Finding {
 	free, err := roomIn(e.config.State)(ctx)
 	switch mib := free >> 20; {
 	case err != nil:
-		return selftest.Missed(selftest.Disk, "room", oneSentence(err))
+		return selftest.Missed(selftest.Disk, "room", inOneLine(err))
 	case free < ballastBytes:
 		return selftest.Bad("disk_full", "room", fmt.Sprintf("%d KiB are free on the disk of %s, and no sale can be written.", free>>10, e.config.State))
 	case free < lowRoom:
@@ -84,7 +85,7 @@ func unwritable(dir string, err error) selftest.Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return selftest.Missed(selftest.Disk, "writing", fmt.Sprintf("%s is not there; posd makes it at its first start", dir))
 	default:
-		return selftest.Bad("disk_flush", "writing", fmt.Sprintf("A file in %s could not be written and flushed: %s.", dir, oneSentence(err)))
+		return selftest.Bad("disk_flush", "writing", fmt.Sprintf("A file in %s could not be written and flushed: %s.", dir, inOneLine(err)))
 	}
 }
 
@@ -119,7 +120,7 @@ func folderRights(dir string) (selftest.Finding, bool) {
 	case errors.Is(err, fs.ErrNotExist):
 		return selftest.Finding{}, false
 	case err != nil:
-		return selftest.Bad("folder_closed", dir, fmt.Sprintf("%s cannot be looked at: %s.", dir, oneSentence(err))), true
+		return selftest.Bad("folder_closed", dir, fmt.Sprintf("%s cannot be looked at: %s.", dir, inOneLine(err))), true
 	case info.Mode().Perm()&0o027 != 0:
 		return selftest.Bad("folder_open", dir, fmt.Sprintf("%s has the rights %s: others than its owner can look into it or change it.", dir, info.Mode().Perm())).Do("chmod 700 " + dir + "."), true
 	case unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) != nil && !readOnly(dir):
@@ -173,9 +174,9 @@ func (e *examiner) pages(ctx context.Context) selftest.Finding {
 	damage, looked, err := e.disk.journal.QuickCheck(ctx)
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		return selftest.Bad("database_corrupt", "pages", "The database cannot be read: "+oneSentence(err)+".")
+		return selftest.Bad("database_corrupt", "pages", "The database cannot be read: "+inOneLine(err)+".")
 	case err != nil:
-		return selftest.Missed(selftest.Store, "pages", oneSentence(err))
+		return selftest.Missed(selftest.Store, "pages", inOneLine(err))
 	case damage != "":
 		return selftest.Bad("database_corrupt", "pages", "SQLite finds the database damaged: "+damage+".")
 	case !looked:
@@ -189,22 +190,21 @@ func (e *examiner) rows(ctx context.Context) selftest.Finding {
 	limit, stop := context.WithTimeout(ctx, storeLimit*2/3)
 	defer stop()
 	r, err := e.disk.verified(limit)
-	for _, f := range r.Findings {
-		id := "row_corrupt"
-		if f.Table == "audit" {
+	if len(r.Findings) > 0 {
+		f, id, more := r.Findings[0], "row_corrupt", ""
+		if f.Table == people.AuditTable {
 			id = "audit_cut"
 		}
-		more := ""
 		if n := len(r.Findings) - 1; n > 0 {
 			more = fmt.Sprintf(", and %d more (pos audit verify lists them)", n)
 		}
-		return selftest.Bad(id, "rows", fmt.Sprintf("%s%s.", f, more))
+		return selftest.Bad(id, "rows", fmt.Sprintf("What is kept is not as it was written: %s%s.", f, more))
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return selftest.Missed(selftest.Store, "rows", "reading everything takes longer than a test may; pos audit verify does it")
 	case err != nil:
-		return selftest.Missed(selftest.Store, "rows", oneSentence(err))
+		return selftest.Missed(selftest.Store, "rows", inOneLine(err))
 	}
 	return selftest.Good(selftest.Store, "rows", fmt.Sprintf("%d rows authenticate", r.Rows))
 }
@@ -214,14 +214,14 @@ func (e *examiner) clockBack(ctx context.Context) selftest.Finding {
 	counts, err := e.disk.journal.Counts(ctx)
 	switch {
 	case err != nil:
-		return selftest.Missed(selftest.Clock, "journal", oneSentence(err))
+		return selftest.Missed(selftest.Clock, "journal", inOneLine(err))
 	case counts.Clock != "":
 		return selftest.Bad("clock_back", "journal", counts.Clock)
 	}
 	return selftest.Good(selftest.Clock, "journal", "not behind the newest row")
 }
 
-// oneSentence is an error on one line, without the full stop.
-func oneSentence(err error) string {
+// inOneLine is an error on one line, without the full stop.
+func inOneLine(err error) string {
 	return strings.TrimSuffix(strings.Join(strings.Fields(err.Error()), " "), ".")
 }

@@ -45,7 +45,7 @@ func (e *examiner) hosts(ctx context.Context) []selftest.Finding {
 	a := &e.config.Acquirer
 	trust, err := a.trust()
 	if err != nil {
-		return []selftest.Finding{selftest.Missed(selftest.Host, "", "the certificates' files are not right: "+oneSentence(err))}
+		return []selftest.Finding{selftest.Missed(selftest.Host, "", "the certificates' files are not right: "+inOneLine(err))}
 	}
 	var judged []hostFinding
 	for _, h := range a.waysWithin(trust, hostAnswer) {
@@ -59,7 +59,7 @@ func (e *examiner) hosts(ctx context.Context) []selftest.Finding {
 		stop()
 		judged = append(judged, e.judge(p, session.Peer(), seen.reason()))
 	}
-	return e.together(judged)
+	return e.together(ctx, judged)
 }
 
 // waysWithin are ways, with no more time for connecting than limit.
@@ -78,7 +78,7 @@ type hostFinding struct {
 }
 
 // together are the findings of all addresses: one that cannot be used is less where another can.
-func (e *examiner) together(judged []hostFinding) []selftest.Finding {
+func (e *examiner) together(ctx context.Context, judged []hostFinding) []selftest.Finding {
 	usable := false
 	for _, j := range judged {
 		usable = usable || j.usable
@@ -100,7 +100,12 @@ func (e *examiner) together(judged []hostFinding) []selftest.Finding {
 		all = append(all, selftest.Missed(selftest.Clock, "bank", "no host said its time in an answer that can be believed"))
 	}
 	if e.snapshot != nil && usable {
-		if h := e.snapshot().Host; !h.OK {
+		h := e.snapshot().Host
+		if !h.OK { // it may wait for its next try
+			_ = e.echo(ctx) // the link's health says what came of it
+			h = e.snapshot().Host
+		}
+		if !h.OK {
 			all = append(all, selftest.Bad("link_down", e.config.Acquirer.Name, fmt.Sprintf("An echo test is answered, and the terminal's own link is not up: %s, %s.", h.State, strings.TrimSuffix(h.Cause, "."))))
 		}
 	}
@@ -118,7 +123,7 @@ func (e *examiner) judge(p lane.Probed, peer link.Peer, stray string) hostFindin
 	case errors.Is(p.Untold, terminal.ErrNoKeys):
 		f.Finding = selftest.Missed(selftest.Host, p.Host, "it takes the connection; without the MAC key nothing can be asked")
 	case p.Untold != nil:
-		f.Finding = selftest.Missed(selftest.Host, p.Host, "it takes the connection; "+oneSentence(p.Untold))
+		f.Finding = selftest.Missed(selftest.Host, p.Host, "it takes the connection; "+inOneLine(p.Untold))
 	case p.Silent != nil:
 		f.Finding = e.silent(p, stray)
 	default:
@@ -211,7 +216,7 @@ func (e *examiner) silent(p lane.Probed, stray string) selftest.Finding {
 	case errors.Is(p.Silent, link.ErrNoAnswer), errors.Is(p.Silent, io.EOF), errors.Is(p.Silent, link.ErrClosed), errors.Is(p.Silent, context.DeadlineExceeded), errors.Is(p.Silent, syscall.ECONNRESET):
 		return selftest.Bad("wrong_tpdu", p.Host, fmt.Sprintf("The host %s takes the connection and answers no message: it expects others than %s, or what stands behind its line is down.", p.Host, settings))
 	}
-	return selftest.Bad("wrong_tpdu", p.Host, fmt.Sprintf("The host %s gave no answer that can be read: %s.", p.Host, oneSentence(p.Silent)))
+	return selftest.Bad("wrong_tpdu", p.Host, fmt.Sprintf("The host %s gave no answer that can be read: %s.", p.Host, inOneLine(p.Silent)))
 }
 
 // unreached says why there is no connection.
@@ -227,10 +232,10 @@ func unreached(host string, err error, now time.Time) selftest.Finding {
 		return selftest.Bad("host_closed", host, fmt.Sprintf("Nobody listens at %s: the connection is refused.", host))
 	case errors.Is(err, link.ErrHostTLS):
 		return selftest.Bad("host_silent", host, fmt.Sprintf("The host %s takes the connection, and says nothing in %s.", host, hostAnswer))
-	case cut():
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN), cut():
 		return selftest.Bad("network_down", host, fmt.Sprintf("This machine has no network, so that %s cannot be reached: no network card has a line.", host))
 	}
-	return selftest.Bad("host_unreachable", host, fmt.Sprintf("%s cannot be reached: %s.", host, oneSentence(root(err))))
+	return selftest.Bad("host_unreachable", host, fmt.Sprintf("%s cannot be reached: %s.", host, inOneLine(root(err))))
 }
 
 // distrusted says what is wrong with the handshake, where something is.
@@ -250,11 +255,11 @@ func distrusted(host string, err error, now time.Time) (selftest.Finding, bool) 
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		return ends(host, "The certificate of the host "+host, invalid.Cert, now), true
 	case errors.As(err, &invalid):
-		return selftest.Bad("wrong_ca", host, fmt.Sprintf("The certificate of %s is not one that a host may show: %s.", host, oneSentence(invalid))), true
+		return selftest.Bad("wrong_ca", host, fmt.Sprintf("The certificate of %s is not one that a host may show: %s.", host, inOneLine(invalid))), true
 	case errors.As(err, &record):
 		return selftest.Bad("host_closed", host, fmt.Sprintf("What listens at %s does not speak TLS, so it is not the acquirer's host.", host)), true
 	case errors.As(err, &network) && network.Op == "remote error":
-		return selftest.Bad("certificate_refused", host, fmt.Sprintf("The host %s ended the handshake: %s.", host, oneSentence(network.Err))), true
+		return selftest.Bad("certificate_refused", host, fmt.Sprintf("The host %s ended the handshake: %s.", host, inOneLine(network.Err))), true
 	}
 	return selftest.Finding{}, false
 }

@@ -28,7 +28,7 @@ func (e *examiner) keys(ctx context.Context) []selftest.Finding {
 	case errors.Is(err, secure.ErrDestroyed):
 		return []selftest.Finding{selftest.Bad("keys_destroyed", "", "Every key of this terminal was erased: nothing is sold with this state folder any more.")}
 	case err != nil:
-		return []selftest.Finding{selftest.Bad("keyd_gone", "", "The secure module does not answer: "+oneSentence(err)+".")}
+		return []selftest.Finding{selftest.Bad("keyd_gone", "", "The secure module does not answer: "+inOneLine(err)+".")}
 	}
 	a := e.config.Acquirer
 	held := map[string]secure.KeyStatus{}
@@ -97,11 +97,11 @@ func (e *examiner) caKeys(context.Context) []selftest.Finding {
 	}
 	text, err := os.ReadFile(e.config.CAKeys)
 	if err != nil {
-		return []selftest.Finding{selftest.Bad("ca_keys_ended", e.config.CAKeys, "The file of the authorities' keys cannot be read: "+oneSentence(err)+".")}
+		return []selftest.Finding{selftest.Bad("ca_keys_file", e.config.CAKeys, "The file of the authorities' keys cannot be read: "+inOneLine(err)+".")}
 	}
 	file, err := oda.ParseKeys(text, oda.Environment(e.profile.Terminal.CAKeys))
 	if err != nil {
-		return []selftest.Finding{selftest.Bad("ca_keys_ended", e.config.CAKeys, "The file of the authorities' keys is not right: "+oneSentence(err)+".")}
+		return []selftest.Finding{selftest.Bad("ca_keys_file", e.config.CAKeys, "The file of the authorities' keys is not right: "+inOneLine(err)+".")}
 	}
 	var all []selftest.Finding
 	now := e.now()
@@ -128,7 +128,7 @@ func (e *examiner) certificates(context.Context) []selftest.Finding {
 	if a.Certificate != "" {
 		all = append(all, certificateFile(a.Certificate, "acquirer.certificate", "this terminal's certificate", now)...)
 		if _, err := tls.LoadX509KeyPair(a.Certificate, a.Key); err != nil {
-			all = append(all, selftest.Bad("certificate_file", "acquirer.key", "acquirer.certificate and acquirer.key do not belong together: "+oneSentence(err)+"."))
+			all = append(all, selftest.Bad("certificate_file", "acquirer.key", "acquirer.certificate and acquirer.key do not belong together: "+inOneLine(err)+"."))
 		}
 	}
 	switch own := filepath.Join(e.config.State, "ecr"); {
@@ -148,7 +148,7 @@ func (e *examiner) certificates(context.Context) []selftest.Finding {
 func certificateFile(path, subject, whose string, now time.Time) []selftest.Finding {
 	text, err := os.ReadFile(path) //nolint:gosec // the technician names the file
 	if err != nil {
-		return []selftest.Finding{selftest.Bad("certificate_file", subject, "The file of "+whose+" cannot be read: "+oneSentence(err)+".")}
+		return []selftest.Finding{selftest.Bad("certificate_file", subject, "The file of "+whose+" cannot be read: "+inOneLine(err)+".")}
 	}
 	var all []selftest.Finding
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

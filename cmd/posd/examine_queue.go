@@ -19,11 +19,11 @@ func (e *examiner) queue(ctx context.Context) []selftest.Finding {
 	}
 	counts, err := e.disk.journal.Counts(ctx)
 	if err != nil {
-		return []selftest.Finding{selftest.Missed(selftest.Queue, "", oneSentence(err))}
+		return []selftest.Finding{selftest.Missed(selftest.Queue, "", inOneLine(err))}
 	}
 	debts, err := e.disk.journal.Debts(ctx)
 	if err != nil {
-		return []selftest.Finding{selftest.Missed(selftest.Queue, "", oneSentence(err))}
+		return []selftest.Finding{selftest.Missed(selftest.Queue, "", inOneLine(err))}
 	}
 	var all []selftest.Finding
 	if counts.Parked > 0 {

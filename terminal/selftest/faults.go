@@ -87,7 +87,8 @@ func keyFaults() []Row {
 		{"wrong_key_version", Keys, Fault, "the bank has another generation of session keys", "Have new ones brought with pos keys exchange --anew; where that fails, compare the master key's check value with the bank's."},
 		{"parameters_old", Parameters, Warning, "the parameters are older than what the acquirer offers", "Fetch them with pos provision."},
 		{"parameters_unsigned", Parameters, Fault, "the parameter package is not signed by whom this terminal trusts", "Get the package from the acquirer again."},
-		{"ca_keys_ended", CAKeys, Fault, "a public key of a certification authority has expired", "Get the new keys from the acquirer, and name their file in ca_keys."},
+		{"ca_keys_file", CAKeys, Fault, "the file of the certification authorities' keys cannot be used", "Put there what the acquirer gave, and name it in ca_keys."},
+		{"ca_keys_ended", CAKeys, Warning, "a public key of a certification authority has expired", "Get the new keys from the acquirer, and name their file in ca_keys."},
 		{"ca_keys_end", CAKeys, Warning, "a public key of a certification authority expires soon", "Get the new keys from the acquirer, and name their file in ca_keys."},
 	}
 }
