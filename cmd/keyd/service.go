@@ -103,7 +103,10 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })() // its end shows at Accept
-	defer s.group.Wait()
+	manager := s.ready()
+	watch, stop := context.WithCancel(ctx)
+	defer func() { stop(); s.group.Wait(); _ = manager.Close() }()
+	s.group.Go(func() { s.watch(watch, manager) })
 	fmt.Fprintf(os.Stderr, "keyd: %s: serving user %d at %s\n", s.program, s.client, s.flags.listen)
 	for {
 		conn, err := ln.Accept()

@@ -59,6 +59,7 @@ type daemon struct {
 	users
 	command *exec.Cmd
 	log     *syncedLog
+	env     []string
 	ended   chan struct{}
 }
 
@@ -68,7 +69,7 @@ func newDaemon(t *testing.T) *daemon {
 	if runtime.GOOS != "linux" {
 		t.Skip("NOT CHECKED: a service is for Linux")
 	}
-	d := &daemon{home: home{t.TempDir()}, users: threeUsers(t), log: &syncedLog{}}
+	d := &daemon{home: home{t.TempDir()}, users: threeUsers(t), log: &syncedLog{}, env: []string{}}
 	for at := d.dir; at != "/" && os.Geteuid() == 0; at = filepath.Dir(at) { // other users pass through the test's own folders
 		if info, err := os.Stat(at); err == nil && info.Mode().Perm()&0o001 == 0 {
 			if err := os.Chmod(at, info.Mode().Perm()|0o011); err != nil {
@@ -105,7 +106,7 @@ func (d *daemon) start(t *testing.T, more ...string) {
 		args = append(args, "-group", strconv.Itoa(int(d.posd)))
 	}
 	d.command = exec.Command(path, args...)
-	d.command.Env, d.command.Stderr = []string{}, d.log
+	d.command.Env, d.command.Stderr = d.env, d.log
 	if os.Geteuid() == 0 {
 		d.command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: d.keyd, Gid: d.keyd, Groups: []uint32{d.posd}}}
 	}
@@ -390,6 +391,54 @@ func TestServiceSaysWhy(t *testing.T) {
 	_ = r.Close()
 	if _, err := secure.Connect(ctx, dial); !errors.Is(err, secure.ErrDestroyed) {
 		t.Errorf("after all keys were destroyed: %v", err)
+	}
+}
+
+// TestServiceTellsItsManager: ready once the socket is open, signs of life, the status, and the end.
+func TestServiceTellsItsManager(t *testing.T) {
+	d := newDaemon(t)
+	path := d.path("run/notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err == nil {
+		err = os.Chmod(path, 0o666) //nolint:gosec // the manager's is everybody's too
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = manager.Close() }()
+	hear := func() string {
+		b := make([]byte, 4096)
+		if err := manager.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := manager.Read(b)
+		if err != nil {
+			t.Fatalf("the manager hears nothing:\n%s", d.log)
+		}
+		return string(b[:n])
+	}
+	d.env = []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=90000"}
+	d.start(t)
+	if said := hear(); said != "READY=1\nSTATUS=Waiting for posd" {
+		t.Errorf("first it said %q", said)
+	}
+	conn, err := dialAs(d.socket(), d.posd)
+	if err != nil {
+		t.Errorf("it is ready, and its socket is not: %v", err)
+	} else {
+		_ = conn.Close()
+	}
+	r := d.connect(t, true)
+	for _, want := range []string{"WATCHDOG=1", "STATUS=Serving posd", "WATCHDOG=1"} {
+		for said := hear(); said != want; said = hear() {
+			if said != "WATCHDOG=1" && said != "STATUS=Waiting for posd" {
+				t.Fatalf("it said %q", said)
+			}
+		}
+	}
+	_ = r.Close()
+	d.end(t, syscall.SIGTERM)
+	for said := hear(); !strings.HasPrefix(said, "STOPPING=1"); said = hear() {
 	}
 }
 

@@ -54,6 +54,11 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	manager := notifier(log)
+	defer func() { err = errors.Join(err, manager.Close()) }()
+	if c.Keys.service() {
+		_ = manager.Starting("Waiting for keyd", keydWithin+greetSlack) // the log says what is wrong with it
+	}
 	unlock, err := lockState(c.State)
 	if err != nil {
 		return err
@@ -163,7 +168,10 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
 		return err
 	}
-	s.trains = trains
+	s.trains, s.vitals = trains, s.signs(manager, disk.journal, p.Deadlines, len(c.Acquirer.hosts()), log)
+	if err := manager.Ready(s.vitals.status()); err != nil {
+		log.Warn("the service manager is not told", "err", err)
+	}
 	t := till.New(local)
 	return runAll(ctx, s, disk, events, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, trains, local), till.NewTries(access.Audit, nil, log)), log), log)
 }
@@ -195,6 +203,9 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing 
 		wg.Go(func() { s.trains.Run(ctx) })
 	}
 	wg.Go(func() { events.audit(ctx, d.journal, log) })
+	if s.vitals != nil {
+		wg.Go(func() { s.vitals.run(ctx) })
+	}
 	if printing != nil {
 		wg.Go(func() {
 			if err := printing.run(ctx); err != nil { // money does not wait for paper

@@ -188,6 +188,7 @@ type stack struct {
 
 	transcripts *transcripts       // nil: none are kept
 	trains      *training.Terminal // nil: nobody practises
+	vitals      *vitals            // nil: the service manager is not told
 }
 
 // training is what the terminal is made of for whoever practises: its rules, over memory.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"tillway/terminal"
 )
@@ -21,6 +22,7 @@ type board struct {
 	pulse   pulse
 	changed chan struct{} // closed and replaced with every change
 	begun   chan struct{} // closed when a sale begins, replaced when it ends
+	moved   time.Time     // when changed was last replaced
 	stop    context.CancelCauseFunc
 	late    bool // the running sale can no longer be cancelled
 
@@ -48,6 +50,7 @@ func (b *board) change(f func(*terminal.Snapshot)) {
 func (b *board) changeLocked(f func(*terminal.Snapshot)) {
 	f(&b.snap)
 	b.snap.Version++
+	b.moved = time.Now()
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

@@ -65,6 +65,8 @@ type Lane struct {
 	start chan startCall
 	board board
 
+	pinged chan struct{} // somebody asks whether it lives
+
 	// Only Run's goroutine uses what follows.
 	cardLeft bool     // a card of a finished sale may still be in the reader
 	wrong    wrongPIN // of the last sale
@@ -82,7 +84,7 @@ type startReply struct {
 
 // New makes a lane. Run starts it.
 func New(cfg Config) *Lane {
-	l := &Lane{cfg: cfg, table: cfg.Table, start: make(chan startCall)}
+	l := &Lane{cfg: cfg, table: cfg.Table, start: make(chan startCall), pinged: make(chan struct{})}
 	if l.table == nil {
 		l.table = terminal.Table()
 	}
@@ -152,6 +154,7 @@ func (l *Lane) idle(ctx context.Context) (startCall, bool) {
 			return startCall{}, false
 		case call := <-l.start:
 			return call, true
+		case <-l.pinged:
 		case err := <-gone:
 			waited = true
 			if err == nil && l.cardLeft {
