@@ -147,7 +147,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	}{
 		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.pin(), a.receipt(), a.print(), a.drawer(), a.training(), a.settle(), a.reports(), a.login(), a.logout())},
 		{"look", "To look into it:", []*cobra.Command{a.status(), a.selftest(), a.queue(), a.show(), a.why(), a.journal(), a.transcript(), a.bundle()}},
-		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.ecr(), a.audit(), a.keysCommand(), a.host(), a.readers()}},
+		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.ecr(), a.audit(), a.keysCommand(), a.host(), a.readers(), a.printers()}},
 		{"support", "When something is wrong:", []*cobra.Command{a.log(), a.supportBundle()}},
 		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},
 	} {

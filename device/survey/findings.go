@@ -153,15 +153,15 @@ func (m Machine) busy(p Place, file string) selftest.Finding {
 	holder, known := m.holder(file)
 	switch {
 	case !known:
-		return p.bad("in_use", "another program has %s, of another user perhaps", p.where()).
+		return p.bad("in_use", "%s is in use by a program, of another user perhaps", p.where()).
 			Do(fmt.Sprintf("Find it as root (fuser -v %s) and stop it.", file))
 	case p.Kind == Reader && holder.Program == "pcscd":
-		return p.bad("claimed", "pcscd (process %d) has %s", holder.PID, p.where())
+		return p.bad("claimed", "%s is in use by pcscd (process %d)", p.where(), holder.PID)
 	case holder.Program == "ModemManager":
-		return p.bad("in_use", "ModemManager (process %d) has %s: it takes serial ports for modems", holder.PID, p.where()).
+		return p.bad("in_use", "%s is in use by ModemManager (process %d), which takes serial ports for modems", p.where(), holder.PID).
 			Do("Stop it for good: systemctl disable --now ModemManager.")
 	}
-	return p.bad("in_use", "%s (process %d) has %s", holder.Program, holder.PID, p.where()).
+	return p.bad("in_use", "%s is in use by %s (process %d)", p.where(), holder.Program, holder.PID).
 		Do(fmt.Sprintf("Stop %s, and see that it does not start again.", holder.Program))
 }
 
@@ -179,12 +179,12 @@ func (m Machine) heldUSB(p Place, e *usb.HeldError) selftest.Finding {
 	}
 	switch {
 	case p.Kind == Reader && e.Program == "pcscd":
-		return p.bad("claimed", "%s has %s", who, usb.Named(e.Info))
+		return p.bad("claimed", "%s is in use by %s", usb.Named(e.Info), who)
 	case e.Program == "" && driver != "" && p.Kind == Reader:
-		return p.bad("kernel_driver", "the kernel's driver %s has %s", driver, usb.Named(e.Info)).
+		return p.bad("kernel_driver", "%s is in use by the kernel's driver %s", usb.Named(e.Info), driver).
 			Do(fmt.Sprintf("Write \"blacklist %s\" into /etc/modprobe.d/tillway.conf, and start the machine anew.", driver))
 	case who == "":
 		who = "another program"
 	}
-	return p.bad("in_use", "%s has %s", who, usb.Named(e.Info))
+	return p.bad("in_use", "%s is in use by %s", usb.Named(e.Info), who)
 }

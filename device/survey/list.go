@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tillway/device"
 	"tillway/device/escpos"
 	"tillway/device/pcsc"
 	"tillway/device/serial"
@@ -164,7 +165,7 @@ func (m Machine) onUSB(one *Found, p Place, d usb.Info, somebody string) {
 		one.State = "may not be opened by this user"
 		one.Do = strings.TrimPrefix(one.Do+"; "+f.Fix, "; ")
 	case one.State == somebody && f.Cause != "":
-		one.State = "in use: " + strings.TrimSuffix(f.Cause, ".")
+		one.State = strings.TrimSuffix(f.Cause, ".")
 	}
 }
 
@@ -216,6 +217,23 @@ func (m Machine) Health(ctx context.Context, p Place, ok bool, state, cause stri
 		if f := m.Examine(ctx, p); f.Status != selftest.OK && !strings.HasSuffix(f.Fault, "_in_use") {
 			return f
 		}
+	}
+	return m.absent(p, strings.TrimSpace(cause))
+}
+
+// PrinterHealth says what keeps a running terminal's receipt printer from printing. cause is the terminal's own word, in which the sentences of
+// package escpos come over its socket.
+func (m Machine) PrinterHealth(ctx context.Context, p Place, cause string) selftest.Finding {
+	for _, f := range printerFaults {
+		if strings.Contains(cause, f.err.Error()) {
+			return m.Explain(p, f.err)
+		}
+	}
+	if f, certain := m.Look(ctx, p); certain && f.Status != selftest.OK && !strings.HasSuffix(f.Fault, "_in_use") {
+		return f // that it is in use is the terminal's own use
+	}
+	if strings.HasPrefix(p.Port, "tcp:") && strings.Contains(cause, device.Called("receipt printer", device.ErrUnplugged).Error()) {
+		return m.unplugged(p, errors.New(cause))
 	}
 	return m.absent(p, strings.TrimSpace(cause))
 }
