@@ -32,7 +32,7 @@ type sourceWords struct {
 }
 
 // described are the packages whose types the interface shows.
-var described = []string{".", "../terminal", "../terminal/people", "../terminal/receipt", "../terminal/spool", "../terminal/words", "../emv", "../money"}
+var described = []string{".", "../terminal", "../terminal/people", "../terminal/explain", "../terminal/receipt", "../terminal/spool", "../terminal/words", "../emv", "../money"}
 
 // readWords reads the source of the packages that are described.
 func readWords(t *testing.T) sourceWords {

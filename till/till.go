@@ -150,6 +150,8 @@ type Config struct {
 
 	Registers *Registers // cash registers on the network; nil: there are none
 
+	Meaning func(code string) string // what a response code means in the acquirer's dialect; nil: not known
+
 	Logbook *logbook.Book                        // nil: levels stay what they are, and no line is kept
 	Support func(context.Context) []support.File // the daemon's part of a support bundle; nil: it has none
 

@@ -494,6 +494,7 @@ func TestTimesAreTheShops(t *testing.T) {
 		call{"Current", nil, []any{sale, true}},
 		call{"Rows", []any{int64(0), 100}, []any{rows, nil}},
 		call{"Current", nil, []any{sale, true}}, call{"SaleRows", []any{terminal.SaleID(6)}, []any{rows, nil}}, call{"About", []any{terminal.SaleID(6)}, []any{[]terminal.Sale(nil), nil}},
+		call{"BatchRecord", []any{sale.Acquirer, sale.Batch}, []any{terminal.Batch{}, terminal.ErrNoBatch}},
 		call{"Snapshot", nil, []any{snap}},
 		call{"Snapshot", nil, []any{snap}},
 		call{"Debts", nil, []any{[]terminal.Debt{{NotBefore: utc, Since: utc}}, nil}},

@@ -103,35 +103,6 @@ func (a *app) why() *cobra.Command {
 	}
 }
 
-func (a *app) printWhy(w till.Why) {
-	word := kindWord(w.Kind)
-	if word == "" {
-		word = "sale" // a daemon of an earlier release
-	}
-	a.printf("%s %s is %s\n", strings.ToUpper(word[:1])+word[1:], w.Sale, strings.ToUpper(string(w.State)))
-	if text := strings.TrimSpace(w.Outcome.Happened + " " + w.Outcome.Do); text != "" {
-		a.printf("%s\n", oneLine(text))
-	}
-	switch code := oneLine(strings.TrimSpace(w.ResponseCode + " " + w.HostText)); {
-	case code == "":
-	case code[0] == 'Y' || code[0] == 'Z': // the terminal's own words to the card (Book 4, A6)
-		a.printf("The host was not asked, or did not answer: the card was told %s\n", code)
-	default:
-		a.printf("The host answered %s\n", code)
-	}
-	if len(w.Steps) > 0 {
-		a.printf("\nSteps\n")
-	}
-	for _, s := range w.Steps {
-		a.printf("  %s  %s\n", s.Time.Format("15:04:05.000"), step(about(s.Kind, w.Kind, s.Debt), s.From, s.Event, s.To, s.Duties, s.Note))
-	}
-	if w.AID == "" && len(w.Reasons) == 0 {
-		return
-	}
-	a.printf("\n")
-	a.printExplained(explained{w.AID, w.Label, w.ODA, w.Method, w.Tags, w.Reasons})
-}
-
 // about is what a row of the journal is about: the kind of transaction, or of debt, where it is known.
 func about(row terminal.EntryKind, kind terminal.Kind, debt terminal.DebtKind) string {
 	switch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -41,12 +40,6 @@ func (a *app) printSale(s terminal.Sale) {
 		if value != "" {
 			a.printf("%-11s %s\n", label, oneLine(value))
 		}
-	}
-	six := func(n uint32) string {
-		if n == 0 {
-			return ""
-		}
-		return fmt.Sprintf("%06d", n)
 	}
 	sum := func(m money.Amount) string {
 		if m.Currency.Code == "" || m.Minor == 0 {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tillway/emv"
+	"tillway/iso8583/dialect/nac"
 	"tillway/money"
 	"tillway/terminal"
 	"tillway/terminal/people"
@@ -372,7 +373,7 @@ func (w *wire) serve(t *testing.T, s *stage) (stop func()) {
 		Header:  receipt.Header{Name: "TILLWAY TEST SHOP", Location: []string{"Salmiya, Kuwait"}},
 		Profile: "kuwait", Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		CAKeys:      till.CAKeys{Environment: "test", Keys: 12, Revoked: 1},
-		Transcripts: s, Messages: s,
+		Transcripts: s, Messages: s, Meaning: nac.Meaning,
 		Kernel: receipt.Kernel{Name: "contact", Version: "1.0.0", Checksum: strings.Repeat("0123456789abcdef", 4)},
 	}).Socket()}
 	ended := make(chan struct{})

@@ -41,6 +41,14 @@ func openDialect(a acquirerConfig, p profile.Profile, now func() time.Time) (acq
 	return d, nil
 }
 
+// codeMeaning is what a response code means in the acquirer's dialect.
+func (a acquirerConfig) codeMeaning(code string) string {
+	if a.Dialect == dialectV93 {
+		return v93.Meaning(code)
+	}
+	return nac.Meaning(code)
+}
+
 // mac is how the acquirer's messages are authenticated, in the dialects' word: off, alg3 or cmac.
 func (a acquirerConfig) mac() string {
 	if a.Dialect == dialectV93 {

@@ -123,3 +123,6 @@ func meaning(code string) codeRow {
 	}
 	return refusal()
 }
+
+// Meaning is what a response code means, in one sentence for people.
+func Meaning(code string) string { return meaning(code).happened }

@@ -141,3 +141,6 @@ func meaning(code string) codeRow {
 }
 
 const anotherWayLower = "ask for another card or another way to pay."
+
+// Meaning is what a response code means, in one sentence for people.
+func Meaning(code string) string { return meaning(code).happened }
