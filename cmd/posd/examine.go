@@ -29,7 +29,7 @@ type examiner struct {
 	disk     *disk
 	codec    *iso8583.Codec
 	probe    func(context.Context, lane.Way) lane.Probed
-	snapshot func() terminal.Snapshot // of a terminal that runs
+	snapshot func() terminal.Snapshot    // of a terminal that runs
 	echo     func(context.Context) error // has its own link try now
 	printer  func() *till.PrinterStatus
 
@@ -49,7 +49,7 @@ type check struct {
 	do    func(ctx context.Context) []selftest.Finding
 }
 
-// Limits of the checks. Together they bound the test: it is over within a minute and a half at the worst, with four hosts that say nothing.
+// Limits of the checks. Together they bound the test: it is over within two minutes at the worst, with four hosts that say nothing.
 const (
 	fileLimit  = 5 * time.Second
 	storeLimit = 15 * time.Second
@@ -70,7 +70,7 @@ func (e *examiner) checks() []check {
 		{selftest.Certificates, fileLimit, e.certificates},
 		{selftest.Host, hosts, e.hosts},
 		{selftest.Queue, fileLimit, e.queue},
-		{selftest.Reader, fileLimit, e.devices},
+		{selftest.Reader, deviceLimit, e.devices},
 	}
 }
 

@@ -143,12 +143,15 @@ func (e *examiner) judge(p lane.Probed, peer link.Peer, stray string) hostFindin
 func (e *examiner) answered(p lane.Probed) (f hostFinding) {
 	code := p.Response.Code
 	switch {
+	case p.Forged != nil && e.unknownTerminal(code): // nobody has a key for a terminal that is not known, so that no MAC can be right
+		f.Finding = e.stranger(p.Host, code)
+		return f
 	case p.Forged != nil:
 		f.Finding = selftest.Missed(selftest.Host, p.Host, "it answers, and not under this terminal's MAC key: see keys")
 		f.more = append(f.more, e.disagrees(p))
 		return f
 	case e.unknownTerminal(code):
-		f.Finding = selftest.Bad("wrong_terminal_id", p.Host, fmt.Sprintf("The host %s does not know the terminal %s of the merchant %s: it answers with code %s.", p.Host, e.profile.Terminal.ID, e.profile.Terminal.MerchantID, code))
+		f.Finding = e.stranger(p.Host, code)
 	case p.Response.Verdict != terminal.VerdictApproved:
 		f.Finding = selftest.Bad("host_refuses", p.Host, fmt.Sprintf("The host %s refuses the echo test with code %s.", p.Host, code))
 	default:
@@ -164,6 +167,11 @@ func (e *examiner) answered(p lane.Probed) (f hostFinding) {
 		f.more = append(f.more, clockOf(p.Ahead, e.now()))
 	}
 	return f
+}
+
+func (e *examiner) stranger(host, code string) selftest.Finding {
+	t := e.profile.Terminal
+	return selftest.Bad("wrong_terminal_id", host, fmt.Sprintf("The host %s does not know the terminal %s of the merchant %s: it answers with code %s.", host, t.ID, t.MerchantID, code))
 }
 
 // disagrees says that terminal and bank have not the same MAC key.

@@ -73,31 +73,3 @@ func parked(debts []terminal.Debt) string {
 	}
 	return "pos queue lists them"
 }
-
-// devices looks at reader, stripe reader and printer as their drivers see them.
-func (e *examiner) devices(context.Context) []selftest.Finding {
-	if e.snapshot == nil {
-		return []selftest.Finding{selftest.Missed(selftest.Reader, "", "posd does not run; pos readers lists what is there")}
-	}
-	s := e.snapshot()
-	all := []selftest.Finding{health(selftest.Reader, "reader_not_ready", s.Reader)}
-	if s.Stripe != nil {
-		all = append(all, health(selftest.Reader, "reader_not_ready", *s.Stripe))
-	}
-	if p := e.printer(); p != nil {
-		switch {
-		case p.Ready:
-			all = append(all, selftest.Good(selftest.Printer, p.Name, "ready"))
-		default:
-			all = append(all, selftest.Bad("printer_not_ready", p.Name, "The receipt printer does not print: "+p.Cause+"."))
-		}
-	}
-	return all
-}
-
-func health(check, id string, h terminal.Health) selftest.Finding {
-	if h.OK {
-		return selftest.Good(check, h.Name, h.State)
-	}
-	return selftest.Bad(id, h.Name, fmt.Sprintf("%s is %s: %s.", capital(h.Name), h.State, h.Cause))
-}

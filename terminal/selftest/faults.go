@@ -122,8 +122,6 @@ func hostFaults() []Row {
 
 func queueFaults() []Row {
 	return []Row{
-		{"reader_not_ready", Reader, Fault, "the card reader does not work", "pos readers says what is there and how each is reached."},
-		{"printer_not_ready", Printer, Warning, "the receipt printer does not print", "pos printer status says what keeps it."},
 		{"queue_parked", Queue, Warning, "the bank has refused something for good", "Look at pos queue, ask the bank why, and send it again or write it off."},
 		{"queue_old", Queue, Warning, "something has waited for the bank for long", "Put the link right, then pos queue send."},
 	}
