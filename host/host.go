@@ -67,6 +67,7 @@ type Config struct {
 	Fees       []ledger.Fee  // what merchants pay; none: nothing
 	NoFallback bool          // refuse the stripe of a chip card also where the terminal says that the chip failed
 	Late       time.Duration // how long the test amount .102 holds its answer back
+	NII        string        // three digits: messages with another one in the TPDU or in DE 24 are not answered, as a NAC drops them; empty: all are
 	Framing    link.Framing  // zero: two binary bytes that count TPDU and message
 	Log        *slog.Logger  // nil: no log. Card numbers are masked in it
 	Security   *Security     // nil: neither MAC nor PIN
@@ -208,6 +209,10 @@ func (h *Host) Answer(frame []byte) []Reply {
 		h.note(Message{Time: now, Direction: In, Note: "dropped: " + err.Error()})
 		return nil
 	}
+	if !h.reached(m) {
+		h.note(Message{Time: now, Direction: In, Note: "dropped: for another NII"})
+		return nil
+	}
 	private := 0
 	if h.cfg.Security != nil {
 		private = h.cfg.Security.Field
@@ -234,6 +239,18 @@ func (h *Host) Answer(frame []byte) []Reply {
 		return nil
 	}
 	return h.replies(q, a, key, now)
+}
+
+// reached says whether a message is for this host: its TPDU's destination (bytes 2 and 3) and DE 24 say so, where there is a NII to look for.
+func (h *Host) reached(m *iso8583.Message) bool {
+	if h.cfg.NII == "" {
+		return true
+	}
+	if len(m.TPDU) == 5 && fmt.Sprintf("%X", m.TPDU[1:3]) != "0"+h.cfg.NII {
+		return false
+	}
+	nii, there := m.Get(24)
+	return !there || nii == h.cfg.NII
 }
 
 // answer is what was decided on one request: the fields, and what goes wrong on the wire.

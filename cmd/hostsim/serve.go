@@ -36,6 +36,10 @@ type options struct {
 	length, counts                      string
 	dialect                             string
 
+	certificate, certificateKey string
+	nii                         string
+	ahead                       time.Duration
+
 	late      time.Duration
 	terminals []string
 
@@ -68,6 +72,11 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	cert, caPath, err := certificate(o.state, time.Now())
 	if err != nil {
 		return err
+	}
+	if o.certificate != "" {
+		if cert, err = tls.LoadX509KeyPair(o.certificate, o.certificateKey); err != nil {
+			return fmt.Errorf("%w: --certificate and --certificate-key: %w", errUsage, err)
+		}
 	}
 	h, err := newHost(ctx, o, terminals, log)
 	if err != nil {
@@ -180,7 +189,7 @@ func newHost(ctx context.Context, o options, terminals []terminal, log *slog.Log
 		return nil, err
 	}
 	cfg := host.Config{
-		Codec: codec, Version: version, Clock: func() time.Time { return time.Now().In(zone) }, Random: rand.Reader,
+		Codec: codec, Version: version, Clock: func() time.Time { return time.Now().Add(o.ahead).In(zone) }, NII: o.nii, Random: rand.Reader,
 		Accounts: accounts, Currency: kwd, Late: o.late, Log: log,
 		Security: secured, NoFallback: o.noFallback, Fees: fees, Framing: link.Framing{Length: link.Length(o.length), Counts: link.Counted(o.counts)},
 	}
