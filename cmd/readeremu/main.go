@@ -37,6 +37,23 @@ type usageError struct{ error }
 func (u usageError) Unwrap() error { return u.error }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	root := root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	_, _ = fmt.Fprintln(errs, "readeremu:", err)
+	if isUsage(err) {
+		return exitUsage
+	}
+	return exitError
+}
+
+// root is the whole command.
+func root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "readeremu",
 		Short:         "virtual card readers and test cards",
@@ -50,20 +67,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return nil
 	}
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(errs)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(gempcCommand(), printerCommand(), vpcdCommand(), usbCommand(), cardCommand(), cardsCommand(), ctlCommand())
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
-	}
-	_, _ = fmt.Fprintln(errs, "readeremu:", err)
-	if isUsage(err) {
-		return exitUsage
-	}
-	return exitError
+	return root
 }
 
 // atMost takes no more arguments than that.
