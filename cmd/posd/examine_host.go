@@ -47,12 +47,16 @@ func (e *examiner) hosts(ctx context.Context) []selftest.Finding {
 	if err != nil {
 		return []selftest.Finding{selftest.Missed(selftest.Host, "", "the certificates' files are not right: "+inOneLine(err))}
 	}
+	answer := hostAnswer
+	if own := time.Duration(a.AnswerTimeout); own > 0 {
+		answer = min(answer, own)
+	}
 	var judged []hostFinding
 	for _, h := range a.waysWithin(trust, hostAnswer) {
 		seen := &strays{}
 		session := link.New(link.Config{
 			Hosts: []link.Host{h}, Codec: e.codec, Framing: a.framing(), TPDU: link.TPDUAnswer(a.TPDUAnswer),
-			WriteTimeout: hostAnswer, AnswerTimeout: hostAnswer, Quarantine: seen.add, Log: e.log,
+			WriteTimeout: hostAnswer, AnswerTimeout: answer, Quarantine: seen.add, Log: e.log,
 		})
 		limit, stop := context.WithTimeout(ctx, hostLimit)
 		p := e.probe(limit, lane.Way{Name: h.Name, Link: session})
@@ -239,7 +243,7 @@ func unreached(host string, err error, now time.Time) selftest.Finding {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return selftest.Bad("host_closed", host, fmt.Sprintf("Nobody listens at %s: the connection is refused.", host))
 	case errors.Is(err, link.ErrHostTLS):
-		return selftest.Bad("host_silent", host, fmt.Sprintf("The host %s takes the connection, and says nothing in %s.", host, hostAnswer))
+		return selftest.Bad("host_silent", host, fmt.Sprintf("The host %s takes the connection, and begins no TLS: it says nothing.", host))
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN), cut():
 		return selftest.Bad("network_down", host, fmt.Sprintf("This machine has no network, so that %s cannot be reached: no network card has a line.", host))
 	}
