@@ -40,7 +40,7 @@ type broken struct {
 // set changes the terminal's configuration.
 func (f *broken) set(t *testing.T, old, replacement string) {
 	t.Helper()
-	text, err := os.ReadFile(f.world.config)
+	text, err := os.ReadFile(f.config)
 	if err != nil || !strings.Contains(string(text), old) {
 		t.Fatalf("the configuration has no %q: %v", old, err)
 	}
