@@ -117,6 +117,7 @@ type Message struct {
 	STAN   uint32            `json:"stan"`
 	Bytes  int               `json:"bytes"`
 	Fields map[string]string `json:"fields,omitempty"` // by number
+	Names  map[string]string `json:"names,omitempty"`  // of the fields, by number
 	Note   string            `json:"note,omitempty"`   // why there are no fields
 }
 

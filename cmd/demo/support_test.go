@@ -2,16 +2,19 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"tillway/device/emulator"
+	"tillway/terminal"
 	"tillway/till"
 	"tillway/till/support"
 )
@@ -211,5 +214,148 @@ func unpacked(t *testing.T, path string) map[string]string {
 			t.Fatal(err)
 		}
 		files[strings.TrimPrefix(header.Name, support.Folder+"/")] = string(text)
+	}
+}
+
+// lastSale is the number of the newest sale.
+func (w *world) lastSale(t *testing.T) terminal.Sale {
+	t.Helper()
+	all, err := w.sales(t.Context())
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d sales: %v", len(all), err)
+	}
+	return all[0]
+}
+
+// TestFailedSaleIsReplayed: a sale that a card or the bank ended leaves a transcript from which a developer has the same end, on another
+// machine and without the terminal; one of a card that is no test card leaves the shop masked, and is replayed by nobody.
+// In the same stack: an approval, a decline and a reversal go into one bundle with everything about them.
+func TestFailedSaleIsReplayed(t *testing.T) {
+	t.Parallel()
+	w := looked(t)
+	ctx := t.Context()
+	var cases []string
+	for _, c := range []struct {
+		name, card, amount string
+		exit, replay       int
+		state              terminal.State
+	}{
+		{"1.1 approved", "credit", "5.000", 0, 0, terminal.Approved},
+		{"1.2 declined", "credit", "5.051", 1, 1, terminal.Declined},
+		{"1.3 no answer", "credit", "5.101", 5, 1, terminal.Reversed},
+		{"2.1 the card refuses", "iss-second-refuses", "6.000", 5, 1, terminal.Reversed},
+		{"2.2 the card declines", "declines", "7.000", 1, 1, terminal.Declined},
+	} {
+		if err := w.cardholder(ctx, "insert", c.card); err != nil {
+			t.Fatal(err)
+		}
+		w.sale(t, c.exit, c.amount)
+		sale := w.lastSale(t)
+		if sale.State != c.state {
+			t.Errorf("%s: %s", c.name, sale.State)
+		}
+		cases = append(cases, c.name+"="+sale.ID.String())
+		path := w.path("session-" + sale.ID.String() + ".json")
+		if printed, err := w.must(ctx, "", "transcript", sale.ID.String(), "--out", path); err != nil || !strings.Contains(printed, "complete: pos card run") {
+			t.Errorf("%s: %v %s", c.name, err, printed)
+		}
+		printed, status, err := w.pos(ctx, nil, "card", "run", path)
+		if err != nil || status != c.replay || !strings.Contains(printed, "Replayed: the same commands, outcome, data and reasons as the session had") {
+			t.Errorf("%s: its replay ends with %d, want %d: %v\n%s", c.name, status, c.replay, err, printed)
+		}
+	}
+	w.realCardStaysMasked(t)
+	w.casesOfACertifier(t, cases)
+}
+
+// realCardStaysMasked sells to a card that is no test card.
+func (w *world) realCardStaysMasked(t *testing.T) {
+	t.Helper()
+	if err := w.cardholder(t.Context(), "insert", w.otherCard(t, "credit", realPAN)); err != nil {
+		t.Fatal(err)
+	}
+	if printed, _, err := w.cashier(t.Context(), "sale", "8.000"); err != nil { // approved or not
+		t.Fatalf("%v: %s", err, printed)
+	}
+	id, path := w.lastSale(t).ID.String(), w.path("real.json")
+	if printed, err := w.must(t.Context(), "", "transcript", id, "--out", path); err != nil || !strings.Contains(printed, "it cannot be replayed") {
+		t.Errorf("%v %s", err, printed)
+	}
+	if printed, status, err := w.cashier(t.Context(), "transcript", id, "--out", path); err != nil || status != 2 || !strings.Contains(printed, "is there already") {
+		t.Errorf("over a file that is there: %d %v %s", status, err, printed)
+	}
+	if printed, status, err := w.cashier(t.Context(), "card", "run", path); err != nil || status != 2 || !strings.Contains(printed, "masked") {
+		t.Errorf("replayed: %d %v %s", status, err, printed)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScan()
+	s.digits("card number", realPAN)
+	if s.text(text, len(text), "transcript", s.found); len(s.found) > 0 {
+		t.Error(s.report(s.found))
+	}
+}
+
+// casesOfACertifier puts the cases into a folder, and into a zip, and looks for all that a certifier asks for.
+func (w *world) casesOfACertifier(t *testing.T, cases []string) {
+	t.Helper()
+	ctx := t.Context()
+	folder, packed := w.path("cases"), w.path("cases.zip")
+	for _, out := range []string{folder, packed} {
+		printed, err := w.must(ctx, "", append([]string{"bundle", "--out", out}, cases...)...)
+		if err != nil || !strings.Contains(printed, "5 cases") || strings.Count(printed, "\n") != 1 {
+			t.Fatalf("%v: %s", err, printed)
+		}
+		if printed, status, err := w.cashier(ctx, append([]string{"bundle", "--out", out}, cases...)...); err != nil || status != 2 || !strings.Contains(printed, "is there already") {
+			t.Errorf("over what is there: %d %v %s", status, err, printed)
+		}
+	}
+	read, err := zip.OpenReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = read.Close() }()
+	for _, f := range read.File { // the same files in both
+		if fi, err := os.Stat(filepath.Join(folder, f.Name)); err != nil || f.Name != "index.html" && fi.Size() != int64(f.UncompressedSize64) { //nolint:gosec // our own file
+			t.Errorf("%s: %v", f.Name, err)
+		}
+	}
+	text := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(folder, filepath.Clean(name)))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(b)
+	}
+	for name, says := range map[string][]string{
+		"index.html":                              {"1.1 approved", "1.3 no answer", ": 0400,", "2.2 the card declines", "case-1.2-declined/receipt-merchant.png", "GENERATE AC", "There is not enough money"},
+		"case-1.1-approved/messages.txt":          {"from terminal", "MTI   0200", "MTI   0210", "Track 2", " 39   "},
+		"case-1.1-approved/receipt-customer.txt":  {"APPROVED"},
+		"case-1.1-approved/card.txt":              {"SELECT", "GENERATE AC", "9000, done"},
+		"case-1.1-approved/why.txt":               {"Stands       approved"},
+		"case-1.2-declined/receipt-merchant.txt":  {"DECLINED"},
+		"case-1.2-declined/messages.txt":          {"51"},
+		"case-1.3-no-answer/messages.txt":         {"MTI   0200", "MTI   0400", "MTI   0410"},
+		"case-1.3-no-answer/journal.json":         {`"Acknowledged"`, `"GoOnline"`},
+		"case-1.3-no-answer/receipt-customer.txt": {"REVERSED"},
+		"case-1.3-no-answer/why.txt":              {"Stands       reversed"},
+		"case-2.1-the-card-refuses/messages.txt":  {"MTI   0210", "MTI   0400"},
+		"case-2.2-the-card-declines/why.txt":      {"DECLINED", "Reasons, step by step"},
+		"case-1.1-approved/receipt-customer.png":  {"PNG"},
+	} {
+		got := text(name)
+		for _, word := range says {
+			if !strings.Contains(got, word) {
+				t.Errorf("%s does not say %q:\n%.2000s", name, word, got)
+			}
+		}
+	}
+	whole := []string{"card.txt", "case.json", "transcript.json", "index.html"} // the card log of a test card, by the setting
+	for _, f := range read.File {
+		if !slices.Contains(whole, filepath.Base(f.Name)) && strings.Contains(text(f.Name), "4761739001010119") {
+			t.Errorf("%s has the card's number", f.Name)
+		}
 	}
 }

@@ -31,28 +31,3 @@ is computed again with
 closed. It may be printed as often as wanted.`)
 	return group("report", "Print a report of the terminal", kernel, x, z)
 }
-
-func (a *app) transcript() *cobra.Command {
-	return &cobra.Command{
-		Use: "transcript ID", Short: "Print what terminal and card said to each other in a sale", Args: args("ID"),
-		Long: `transcript prints a sale's transcript as the daemon keeps it: the exchanges with the card, and beside them kernel,
-parameters, random numbers, the issuer's answer and the outcome. Of a test card it is complete, and
-  pos transcript 1042 > session.json; pos card run session.json --replay strict
-repeats the transaction from the file alone. Of every other card it is masked, says so, and cannot be replayed.
-[transcripts] in posd.toml says how many are kept.`,
-		RunE: func(c *cobra.Command, argv []string) error {
-			path, err := salePath(argv[0], "/transcript")
-			if err != nil {
-				return err
-			}
-			cl := a.client()
-			defer cl.close()
-			body, err := cl.raw(c.Context(), requestLimit, "GET", path, nil)
-			if err != nil {
-				return err
-			}
-			a.printf("%s", body)
-			return nil
-		},
-	}
-}

@@ -62,7 +62,10 @@ func (m *messages) add(from string, codec *iso8583.Codec, log *slog.Logger, mess
 		one.Note = "not of this dialect: " + err.Error()
 	} else {
 		trace, _ := strconv.ParseUint(d.Fields["11"], 10, 32) // without one it belongs to no sale
-		one.STAN, one.MTI, one.Fields = uint32(trace), d.MTI, d.Fields
+		one.STAN, one.MTI, one.Fields, one.Names = uint32(trace), d.MTI, d.Fields, map[string]string{}
+		for _, row := range d.Rows {
+			one.Names[strconv.Itoa(row.Number)] = row.Name
+		}
 	}
 	if ctx := context.Background(); log.Enabled(ctx, slog.LevelDebug) {
 		log.DebugContext(ctx, "message", "from", from, "mti", one.MTI, "stan", one.STAN, "bytes", one.Bytes, "fields", one.WithoutPrivate().Fields, "note", one.Note)
