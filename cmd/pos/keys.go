@@ -27,7 +27,7 @@ const maxKeyFile = 16 << 10
 
 func (a *app) keysCommand() *cobra.Command {
 	c := group("keys", "Load, list and destroy the keys of acquirers",
-		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysExchange(), a.keysDestroy(), a.keysDecommission())
+		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysPad(), a.keysExchange(), a.keysDestroy(), a.keysDecommission())
 	c.Long = `keys speaks to the secure module itself (but for exchange, which asks the daemon), at the socket that --keys-socket names, else
 keys.sock beside the daemon's socket. Only the user of the daemon, and root, can use it. Outside development it asks for somebody who is logged in with a role for keys: pos login
 first, each holder of a component in turn. What is done is in the daemon's audit log.

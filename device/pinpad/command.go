@@ -210,7 +210,7 @@ func refusal(code byte) error {
 	case 1:
 		return ErrTampered
 	case 2:
-		return fmt.Errorf("%w: have its key for PINs injected", secure.ErrNoKey)
+		return fmt.Errorf("%w: have its key for PINs injected, or load it with pos keys pad", secure.ErrNoKey)
 	case 3:
 		return secure.ErrExhausted
 	case 4:

@@ -155,8 +155,12 @@ func (p *Pad) once() (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	for p.life.Err() == nil {
 		s, err := p.shake(w)
-		if err == nil {
+		switch {
+		case err == nil:
 			p.publish(true, "", s.info.Serial)
+			err = p.serve(s)
+		case s != nil: // it lacks a key for PINs, and may be given one
+			p.publish(false, err.Error(), s.info.Serial)
 			err = p.serve(s)
 		}
 		if w.failed() != nil {
@@ -220,8 +224,16 @@ func (p *Pad) notReady() error { return fmt.Errorf("%w: %s", secure.ErrNoPad, p.
 
 // serve does what is asked until the session ends. An error of one job is the job's; one of the line ends the session.
 func (p *Pad) serve(s *session) error {
+	var again <-chan time.Time
+	if s.keyless {
+		timer := time.NewTimer(retryEvery) // somebody may inject a key elsewhere
+		defer timer.Stop()
+		again = timer.C
+	}
 	for {
 		select {
+		case <-again:
+			return errShakeAgain
 		case j := <-p.jobs:
 			err := s.run(j)
 			j.done <- err
@@ -297,6 +309,9 @@ func (p *Pad) EnterPIN(ctx context.Context, r secure.PINRequest) (pin secure.Pad
 		return secure.PadPIN{}, err
 	}
 	err = p.ask(ctx, func(ctx context.Context, s *session) error {
+		if s.keyless {
+			return p.notReady()
+		}
 		pin, err = s.entry(ctx, r, command)
 		return err
 	})
@@ -329,7 +344,11 @@ func (p *Pad) Load(ctx context.Context, block string) (check secure.CheckValue, 
 		return "", fmt.Errorf("%d characters: %w", len(block), secure.ErrKeyBlock)
 	}
 	err = p.ask(ctx, func(ctx context.Context, s *session) error {
-		return s.simple(ctx, append([]byte{opLoad}, block...), func(f *fields) { check = secure.CheckValue(f.text(10)) })
+		err := s.simple(ctx, append([]byte{opLoad}, block...), func(f *fields) { check = secure.CheckValue(f.text(10)) })
+		if err == nil {
+			s.lost = s.keyless // it is another pad now: it is greeted anew
+		}
+		return err
 	})
 	return check, err
 }

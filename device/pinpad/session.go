@@ -151,9 +151,11 @@ type session struct {
 	info     Info
 	sequence uint32 // of the last command
 	lost     bool
+	keyless  bool // the pad has no key for PINs: it can be given one, and nothing else
 }
 
-// shake makes a session: both send fresh numbers, and the first enciphered answer proves the pad.
+// shake makes a session: both send fresh numbers, and the first enciphered answer proves the pad. With secure.ErrNoKey there is a session, of a
+// pad that can be given a key.
 func (p *Pad) shake(w *wire) (*session, error) {
 	s := &session{wire: w, cipher: p.cipher}
 	p.random(s.names.Terminal[:])
@@ -179,7 +181,8 @@ func (p *Pad) shake(w *wire) (*session, error) {
 	case s.info.Tampered:
 		return nil, ErrTampered
 	case !s.info.PINKey:
-		return nil, refusal(2)
+		s.keyless = true
+		return s, refusal(2)
 	}
 	return s, nil
 }

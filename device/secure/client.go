@@ -489,5 +489,16 @@ func (c *Client) LoadComponent(ctx context.Context, k Component) (l Loaded, err 
 	return l, err
 }
 
+// LoadPad is PadKeys', at the socket for loading keys.
+func (c *Client) LoadPad(ctx context.Context, k PadKey) (l PadLoaded, err error) {
+	if len(k.Holder) > maxHolder || len(k.Block) > maxBlock {
+		return l, fmt.Errorf("key block of %d characters: %w", len(k.Block), ErrKeyBlock)
+	}
+	err = c.do(ctx, opLoadPad, len(k.Block)+128, func(w *writer) { w.text(k.Holder); w.text(k.Block) }, func(r *reader) {
+		l = PadLoaded{Have: int(r.u8()), Of: int(r.u8()), KSN: slices.Clone(r.bytes(12)), Fingerprint: r.text(16), Check: CheckValue(r.text(16))}
+	}, nil)
+	return l, err
+}
+
 // Abort is Components'.
 func (c *Client) Abort(ctx context.Context, set string) error { return c.named(ctx, opAbort, set) }

@@ -143,6 +143,9 @@ func (f *File) Abort(ctx context.Context, set string) error {
 	if f.forgetShares(set) {
 		f.event(Event{What: "components given up", Set: set, Use: "KEK"})
 	}
+	if set == PadSet && f.forgetPadKey() {
+		f.event(Event{What: "key for the PIN pad given up", Set: set, Use: UsePIN.String()})
+	}
 	return nil
 }
 

@@ -49,6 +49,7 @@ type File struct {
 	order    []uint64 // of leases, oldest first
 	lastID   uint64
 	pending  map[string]*loading // by set
+	padKey   *padLoading         // nil: none waits
 	owes     int                 // below 0: not known
 }
 
@@ -319,6 +320,7 @@ func (f *File) Close() error {
 	for _, p := range f.pending {
 		p.timer.Stop()
 	}
+	f.dropPadKey()
 	f.mu.Unlock()
 	<-f.idle
 	return f.letGo()

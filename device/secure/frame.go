@@ -58,6 +58,7 @@ const (
 	opLoadComponent
 	opAbort
 	opAdmit
+	opLoadPad
 )
 
 // Codes of answers.

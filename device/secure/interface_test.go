@@ -157,6 +157,7 @@ func TestResultsHaveNoRoomForAKey(t *testing.T) {
 		"Encipher": "enciphered data",
 		"Status":   "KeyStatus.KSN: a serial number",
 
+		"LoadPad":       "PadLoaded.KSN: a serial number",
 		"DecipherSwipe": "clear card data, as a chip gives it",
 	}
 	found := map[string]bool{}

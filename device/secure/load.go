@@ -349,6 +349,9 @@ func (f *File) forget(set string) {
 			delete(f.pools, name)
 		}
 	}
+	if set == "" || set == PadSet {
+		f.dropPadKey()
+	}
 	for name := range f.pending {
 		if set == "" || name == set {
 			f.abort(name)

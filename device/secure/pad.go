@@ -20,6 +20,10 @@ type Pad interface {
 	// not there, not paired, tampered with, without a key.
 	EnterPIN(ctx context.Context, r PINRequest) (PadPIN, error)
 
+	// Load gives the pad a key for PINs in a key block under the pad's own transport key, and says the pad's check value. The pad takes it
+	// whole, or keeps what it has. Errors: ErrNoPad, ErrKeyBlock, and those of a pad that does not answer: then only the pad knows.
+	Load(ctx context.Context, block string) (CheckValue, error)
+
 	// State is the pad's last known state; it does no I/O.
 	State() PadState
 }

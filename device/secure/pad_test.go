@@ -17,6 +17,13 @@ type hostile struct {
 	pin    PadPIN
 	err    error
 	cipher PadCipher
+	loaded []string // key blocks
+	refuse error    // of a key block
+}
+
+func (h *hostile) Load(_ context.Context, block string) (CheckValue, error) {
+	h.loaded = append(h.loaded, block)
+	return "A1B2C3", h.refuse
 }
 
 func (h *hostile) Pair(c PadCipher)                                     { h.cipher = c }

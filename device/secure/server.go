@@ -18,6 +18,7 @@ import (
 type Backend interface {
 	Terminal
 	Components
+	PadKeys
 	Gate
 }
 
@@ -36,7 +37,7 @@ func (r Role) may(op byte) bool {
 	case RoleTerminal:
 		return op >= opCreateKey && op <= opDecipherSwipe
 	case RoleKeys:
-		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort, opAdmit}, op)
+		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort, opAdmit, opLoadPad}, op)
 	}
 	return false
 }
@@ -274,6 +275,8 @@ func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *write
 		return s.decipherSwipe(ctx, r, w)
 	case opAdmit:
 		return s.admit(ctx, r)
+	case opLoadPad:
+		return s.loadPad(ctx, r, w)
 	case opTicket:
 		person := r.text(maxHolder)
 		if err := r.end(); err != nil {
@@ -371,6 +374,24 @@ func (s *Server) load(ctx context.Context, op byte, r *reader, w *writer) error 
 	w.u8(byte(l.Of))
 	w.text(string(l.Check))
 	w.text(string(l.KEK))
+	return err
+}
+
+// loadPad takes one person's word about a PIN pad's key.
+func (s *Server) loadPad(ctx context.Context, r *reader, w *writer) error {
+	k := PadKey{Holder: r.text(maxHolder), Block: r.text(maxBlock)}
+	if err := r.end(); err != nil {
+		return err
+	}
+	if person := s.who(); person != "" {
+		k.Holder = person // whoever is logged in, whatever they call themselves
+	}
+	l, err := s.backend.LoadPad(ctx, k)
+	w.u8(byte(l.Have))
+	w.u8(byte(l.Of))
+	w.bytes(l.KSN)
+	w.text(l.Fingerprint)
+	w.text(string(l.Check))
 	return err
 }
 

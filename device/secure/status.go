@@ -39,6 +39,9 @@ func (f *File) Status(ctx context.Context) (Status, error) {
 		}
 		s.Pending = append(s.Pending, fmt.Sprintf("%s: %d of %d components", set, have, len(p.shares)))
 	}
+	if f.padKey != nil {
+		s.Pending = append(s.Pending, fmt.Sprintf("%s: a key for the pad itself, brought by 1 of %d people", PadSet, padKeyPeople))
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.content.keys)) {
 		s.Keys = append(s.Keys, f.keyStatus(name, f.content.keys[name]))
 	}
