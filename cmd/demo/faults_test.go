@@ -290,7 +290,12 @@ func (f *broken) seed(t *testing.T, c seeded) {
 // finds runs pos selftest.
 func (f *broken) finds(t *testing.T, c seeded) {
 	t.Helper()
-	found := f.selftest(t)
+	reports(t, f.selftest(t), c)
+}
+
+// reports finds a fault in a report.
+func reports(t *testing.T, found selftest.Report, c seeded) {
+	t.Helper()
 	at := slices.IndexFunc(found.Findings, func(f selftest.Finding) bool { return f.Fault == c.fault })
 	if at < 0 {
 		t.Fatalf("%s was not found: %s", c.fault, found.Text())

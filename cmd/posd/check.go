@@ -233,9 +233,9 @@ func unopened(dir string, err error) selftest.Finding {
 	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrForeign):
 		return selftest.Bad("database_corrupt", dir, "The journal does not open: "+said)
 	case errors.Is(err, store.ErrDiskFull), errors.Is(err, syscall.ENOSPC):
-		return selftest.Bad("disk_full", dir, "The journal does not open: "+said)
+		return selftest.Bad("disk_full", dir, fmt.Sprintf("The disk of %s is full, so that the journal does not open: %s", dir, said))
 	case errors.Is(err, store.ErrReadOnly), errors.Is(err, syscall.EROFS):
-		return selftest.Bad("disk_read_only", dir, "The journal does not open: "+said)
+		return selftest.Bad("disk_read_only", dir, fmt.Sprintf("%s takes no writing, so that the journal does not open: %s", dir, said))
 	case errors.Is(err, store.ErrCounter):
 		return selftest.Bad("database_missing", dir, capital(said))
 	case errors.Is(err, secure.ErrDestroyed):
