@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func (a *app) keysCommand() *cobra.Command {
 	c := group("keys", "Load, list and destroy the keys of acquirers",
 		a.keysStatus(), a.keysComponent(), a.keysAbort(), a.keysImport(), a.keysPad(), a.keysExchange(), a.keysDestroy(), a.keysDecommission())
 	c.Long = `keys speaks to the secure module itself (but for exchange, which asks the daemon), at the socket that --keys-socket names, else
-keys.sock beside the daemon's socket. Only the user of the daemon, and root, can use it. Outside development it asks for somebody who is logged in with a role for keys: pos login
+keys.sock beside the daemon's socket, or that of a keyd that is a service of its own (/run/tillway-keyd). Only the user of the daemon, the group of that service, and root, can use it. Outside development it asks for somebody who is logged in with a role for keys: pos login
 first, each holder of a component in turn. What is done is in the daemon's audit log.
 
 A key-encrypting key is entered by two or three people, each with a component of their own; everything else comes in key
@@ -38,12 +39,26 @@ blocks (TR-31, X9.143). No command shows a key: people compare check values.`
 	return c
 }
 
+// keysSocketBy is where the socket for loading keys is looked for: beside the daemon's, or, where keyd is a service of its own, in the folder
+// beside that one, as /run/tillway-keyd is beside /run/tillway.
+func keysSocketBy(daemon string) string {
+	folder := filepath.Dir(daemon)
+	beside := filepath.Join(folder, "keys.sock")
+	service := filepath.Join(folder+"-keyd", "keys.sock")
+	if _, err := os.Stat(beside); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(service); err == nil {
+			return service
+		}
+	}
+	return beside
+}
+
 // withKeys runs do with a connection to the secure module.
 func (a *app) withKeys(ctx context.Context, do func(*secure.Client) error) (err error) {
 	path := a.keysSocket
 	if path == "" {
 		cl := a.client()
-		path = filepath.Join(filepath.Dir(cl.socket), "keys.sock")
+		path = keysSocketBy(cl.socket)
 		cl.close()
 	}
 	var d net.Dialer

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -201,5 +202,23 @@ func TestKeysInJSON(t *testing.T) {
 	want := `"keys":[{"acquirer":"bank","use":"PIN","scheme":"DUKPT","algorithm":"TDES","check":"AF8C07","ksn":"FFFF9876543210E00001","left":7}]}`
 	if err != nil || !strings.HasSuffix(string(got), want) {
 		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+// The socket for loading keys is found beside the daemon's, and where keyd is a service of its own beside that folder.
+func TestKeysSocketIsFound(t *testing.T) {
+	dir := t.TempDir()
+	daemon, service := filepath.Join(dir, "tillway", "posd.sock"), filepath.Join(dir, "tillway-keyd", "keys.sock")
+	beside := filepath.Join(dir, "tillway", "keys.sock")
+	if got := keysSocketBy(daemon); got != beside {
+		t.Errorf("nothing is there: %s", got)
+	}
+	for _, path := range []string{service, beside} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if got := keysSocketBy(daemon); got != path {
+			t.Errorf("%s, want %s", got, path)
+		}
 	}
 }

@@ -27,8 +27,11 @@ import (
 
 // config is posd.toml. Paths in it are made absolute by loadConfig.
 type config struct {
-	State   string `toml:"state"`
-	Socket  string `toml:"socket"`
+	State  string `toml:"state"`
+	Socket string `toml:"socket"`
+
+	SocketGroup string `toml:"socket_group"`
+
 	Profile string `toml:"profile"`
 	CAKeys  string `toml:"ca_keys"`
 

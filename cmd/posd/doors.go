@@ -47,6 +47,9 @@ func openDoors(ctx context.Context, c config, log *slog.Logger) (d doors, err er
 	if d.socket, err = listen(ctx, c.Socket); err != nil {
 		return d, err
 	}
+	if err := shareSocket(c.Socket, c.SocketGroup); err != nil {
+		return d, errors.Join(err, d.close())
+	}
 	at, err := c.Screen.address()
 	if err == nil && at.IsValid() {
 		d.screen, err = listenTCP(ctx, "screen", at.String())
