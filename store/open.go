@@ -66,6 +66,9 @@ func openDatabase(ctx context.Context, path string) (*sql.DB, error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
+	if err := looksLikeOne(path); err != nil {
+		return nil, err
+	}
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -90,6 +93,27 @@ func makeFile(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close(), syncFolder(path))
+}
+
+// magic begins every SQLite database that is not empty.
+const magic = "SQLite format 3\x00"
+
+// looksLikeOne refuses a file that does not begin as a database does, before SQLite sees it: that would delete the log beside it, which may
+// hold what came last.
+func looksLikeOne(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	switch _, err := io.ReadFull(f, head); {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil //nolint:nilerr // empty, made by makeFile; or SQLite says in its own words what is wrong
+	case string(head) != magic:
+		return fmt.Errorf("%w: %s: give another path, or move it away; if it was this terminal's journal, see posd db check", ErrForeign, path)
+	}
+	return nil
 }
 
 // MakeFolder makes a folder that only this user may look into, and those above it that are missing, and makes their names
@@ -209,7 +233,7 @@ func explain(path string, err error) error {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("%w: %s: stop the other daemon or tool that has it open: %w", ErrInUse, path, err)
 	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("%w: %s: keep the file and its -wal for support, and put back the last backup: %w", ErrDamaged, path, err)
+		return fmt.Errorf("%w: %s: keep the file and its -wal as they are, and see posd db check, or put back the last backup: %w", ErrDamaged, path, err)
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("%w: %s: give another path, or move it away: %w", ErrForeign, path, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm, sqlite3.ErrCantOpen:

@@ -62,7 +62,7 @@ func command(out, errOut io.Writer) *cobra.Command {
 			return serve(cmd.Context(), path, out, errOut)
 		},
 	}
-	c.AddCommand(auditCommand(&path, out, errOut), checkCommand(&path, out, errOut), owedCommand(&path, out))
+	c.AddCommand(auditCommand(&path, out, errOut), checkCommand(&path, out, errOut), owedCommand(&path, out), dbCommand(&path, out, errOut))
 	c.PersistentFlags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
 	return c
