@@ -65,7 +65,9 @@ func (r *Reader) own() {
 			stop()
 			_ = conn.Close()
 		}
-		r.change(func() { r.conn, r.slot, r.failed, r.card, r.cause = nil, "", false, nil, "no reader at "+r.path+": "+err.Error() })
+		r.change(func() {
+			r.conn, r.slot, r.failed, r.card, r.cause = nil, "", false, nil, "no reader at "+r.path+": "+err.Error()
+		})
 		select {
 		case <-time.After(redialEvery):
 		case <-r.life.Done():
