@@ -202,3 +202,36 @@ func TestCommandBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestAlertsOfOperators: the page for who runs terminals says of every alert what to do, and of none that there is not.
+func TestAlertsOfOperators(t *testing.T) {
+	page, err := os.ReadFile("docs/operators.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (Tillway[A-Za-z]+) \| [^|]{8,} \|`).FindAllStringSubmatch(string(page), -1) {
+		rows[m[1]] = true
+	}
+	files, err := filepath.Glob("packaging/prometheus/*.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\s+- alert: (\S+)$`).FindAllStringSubmatch(string(text), -1) {
+			if !rows[m[1]] {
+				t.Errorf("%s has the alert %s, and docs/operators.md does not say what to do", file, m[1])
+			}
+			delete(rows, m[1])
+		}
+	}
+	for row := range rows {
+		if len(files) > 0 {
+			t.Errorf("docs/operators.md has the alert %s, and no rule has", row)
+		}
+	}
+}
