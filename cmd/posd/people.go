@@ -19,6 +19,7 @@ import (
 	"tillway/terminal/people"
 	"tillway/terminal/profile"
 	"tillway/till"
+	"tillway/till/logbook"
 )
 
 // rolesFit refuses a profile whose roles are open at a till.
@@ -50,7 +51,7 @@ func (d *disk) gate(ctx context.Context, config string, c config, p profile.Prof
 	if p.Roles.Open {
 		log.Warn("ROLES ARE OPEN: anybody at this terminal sells without logging in. This is for development: take open out of the profile's [roles]")
 	}
-	return till.NewAccess(till.AccessConfig{People: d.journal, Policy: p.Roles, Log: log}), nil
+	return till.NewAccess(till.AccessConfig{People: d.journal, Policy: p.Roles, Log: area(log, logbook.Till)}), nil
 }
 
 func openWord(open bool) string {

@@ -68,7 +68,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	events := newKeyEvents()
-	disk, err := openDiskWith(ctx, c.State, moduleOf(c, log, errOut, events.add), log)
+	disk, err := openDiskWith(ctx, c.State, moduleOf(c, area(log, logbook.Keys), errOut, events.add), log)
 	if err != nil {
 		return err
 	}
@@ -128,18 +128,18 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	registers, err := till.NewRegisters(ctx, till.RegistersConfig{Store: disk.journal, Log: log})
+	registers, err := till.NewRegisters(ctx, till.RegistersConfig{Store: disk.journal, Log: area(log, logbook.Till)})
 	if err != nil {
 		return err
 	}
-	doors, err := openDoors(ctx, c, log)
+	doors, err := openDoors(ctx, c, area(log, logbook.Till))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, doors.close()) }()
 	trains := training.New(s.training(disk.journal, p, c.Acquirer.Name))
 	local := till.Config{
-		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, HostTest: hostTest(s.lane, c.Acquirer.Name), ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: log,
+		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, HostTest: hostTest(s.lane, c.Acquirer.Name), ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: area(log, logbook.Till),
 		Header: receipt.Header{
 			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
 			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
@@ -155,7 +155,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		path: path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,
 	}
 	local.Selftest = func(ctx context.Context) selftest.Report { return examining.run(ctx) }
-	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, log)
+	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, area(log, logbook.Printer))
 	if err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (d *disk) open(
 	if d.traces, err = counter(filepath.Join(dir, "stan.counter"), leaseBlock); err != nil {
 		return err
 	}
-	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: log, Clock: time.Now, Token: tokenOf(d.keys)}); err != nil {
+	if d.journal, err = store.Open(ctx, store.Config{Path: path, Sealer: d.keys, Log: area(log, logbook.Store), Clock: time.Now, Token: tokenOf(d.keys)}); err != nil {
 		return err
 	}
 	highest, err := d.journal.Highest(ctx)
