@@ -89,7 +89,7 @@ func (f *broken) load(t *testing.T, use string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.world.keys(t.Context(), string(share), "component", acquirer, string(rune('1'+i)), "2", "--holder", holder); err != nil {
+		if _, err := f.keys(t.Context(), string(share), "component", acquirer, string(rune('1'+i)), "2", "--holder", holder); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,7 +98,7 @@ func (f *broken) load(t *testing.T, use string) {
 
 func (f *broken) imports(t *testing.T, use, file string) {
 	t.Helper()
-	if _, err := f.world.keys(t.Context(), "", "import", acquirer, use, f.path(file)); err != nil {
+	if _, err := f.keys(t.Context(), "", "import", acquirer, use, f.path(file)); err != nil {
 		t.Fatal(err)
 	}
 }
