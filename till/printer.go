@@ -190,7 +190,7 @@ func Draw(cfg Config) func(ctx context.Context, j spool.Job, duplicate bool) (re
 	}
 	copied := func(ctx context.Context, sale terminal.Sale, j spool.Job, duplicate bool) (receipt.Sheet, error) {
 		rec, err := h.drawn(ctx, sale, j.Copy, duplicate)
-		return receipt.Sheet{Language: cfg.Languages.Of(j.Copy, sale.Language), Blocks: rec.Page()}, err
+		return receipt.Sheet{Language: cfg.Languages.Of(j.Copy, sale.Language), Blocks: rec.Page(), Logo: true}, err
 	}
 	return func(ctx context.Context, j spool.Job, duplicate bool) (receipt.Sheet, error) {
 		switch j.What {

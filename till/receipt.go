@@ -87,24 +87,32 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, p sheet, l look, 
 	if l.language == "" {
 		l.language = own
 	}
+	lines, isReceipt := p.(interface {
+		Output(in receipt.Language) receipt.OutputContent
+	})
+	logo := h.cfg.Logo
+	if !isReceipt {
+		logo = nil
+	}
 	switch l.format {
 	case "text":
 		h.text(w, http.StatusOK, "text/plain; charset=utf-8", []byte(p.TextIn(l.language, l.width)))
 	case "html":
-		w.Header().Set("Content-Security-Policy", receipt.ContentSecurityPolicy())
-		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(p.HTMLIn(l.language)))
+		policy, page := receipt.ContentSecurityPolicy(), p.HTMLIn(l.language)
+		if logo != nil {
+			policy, page = policy+paper.LogoPolicy, logo.OnHTML(page)
+		}
+		w.Header().Set("Content-Security-Policy", policy)
+		h.text(w, http.StatusOK, "text/html; charset=utf-8", []byte(page))
 	case "png":
-		picture, err := theArtist.draw(p.Page(), l.language, l.dots)
+		picture, err := theArtist.draw(p.Page(), logo, l.language, l.dots)
 		if err != nil {
 			h.fail(w, r, err)
 			return
 		}
 		h.text(w, http.StatusOK, "image/png", picture)
 	case "nexo":
-		lines, ok := p.(interface {
-			Output(in receipt.Language) receipt.OutputContent
-		})
-		if !ok {
+		if !isReceipt {
 			h.fail(w, r, request(http.StatusBadRequest, "bad_query", "Only receipts are drawn in that format", "Ask for format=json.", "format=nexo is for receipts"))
 			return
 		}
@@ -122,7 +130,7 @@ type artist struct {
 
 var theArtist = &artist{}
 
-func (a *artist) draw(page []receipt.Block, lang receipt.Language, dots int) ([]byte, error) {
+func (a *artist) draw(page []receipt.Block, logo *paper.Logo, lang receipt.Language, dots int) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.typesetter == nil {
@@ -131,7 +139,11 @@ func (a *artist) draw(page []receipt.Block, lang receipt.Language, dots int) ([]
 			return nil, err
 		}
 	}
-	return a.typesetter.Draw(page, lang, dots).PNG()
+	picture := a.typesetter.Draw(page, lang, dots)
+	if logo != nil {
+		picture = logo.Above(picture)
+	}
+	return picture.PNG()
 }
 
 // kernel is the slip that says which kernel runs.

@@ -26,6 +26,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/people"
 	"tillway/terminal/receipt"
+	"tillway/terminal/receipt/paper"
 	"tillway/terminal/selftest"
 	"tillway/till/logbook"
 	"tillway/till/support"
@@ -145,6 +146,7 @@ type Config struct {
 	Header receipt.Header
 
 	Languages receipt.Languages // of papers
+	Logo      *paper.Logo       // above receipts; nil: none
 
 	Transcripts Transcripts
 	Messages    Messages

@@ -53,6 +53,7 @@ type config struct {
 	} `toml:"reader"`
 
 	Printer printerConfig `toml:"printer"`
+	Logo    string        `toml:"logo"`
 
 	Screen screenConfig `toml:"screen"`
 	ECR    ecrConfig    `toml:"ecr"`
@@ -228,7 +229,7 @@ func loadConfig(path string) (config, error) {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
-		&c.State, &c.Socket, &c.CAKeys, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
+		&c.State, &c.Socket, &c.CAKeys, &c.Logo, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
 		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket, &c.PIN.Pad,
 		&c.ECR.Certificate, &c.ECR.Key, &c.ECR.ClientCA,
 	} {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -79,6 +81,7 @@ type paperPrinter struct {
 	*escpos.Printer
 	columns, dots int
 	drawer        int
+	logo          *paper.Logo       // nil: none
 	typesetter    *paper.Typesetter // nil until there is a picture to draw: most shops' receipts need none
 }
 
@@ -95,7 +98,12 @@ func (p *paperPrinter) Print(ctx context.Context, sheet receipt.Sheet) error {
 		drawn := p.typesetter.Draw(sheet.Blocks, sheet.Language, p.dots)
 		part = escpos.Part{Picture: &escpos.Picture{Stride: drawn.Stride, Rows: drawn.Rows}}
 	}
-	err := p.Printer.Print(ctx, []escpos.Part{part})
+	parts := []escpos.Part{part}
+	if p.logo != nil && sheet.Logo {
+		head := p.logo.Draw(p.dots)
+		parts = []escpos.Part{{Picture: &escpos.Picture{Stride: head.Stride, Rows: head.Rows}}, part}
+	}
+	err := p.Printer.Print(ctx, parts)
 	switch {
 	case errors.Is(err, escpos.ErrUnconfirmed):
 		return fmt.Errorf("%w: %w", spool.ErrUnconfirmed, err)
@@ -142,6 +150,27 @@ func (p *paperPrinter) Kick(ctx context.Context) error {
 	return p.Printer.Kick(ctx, escpos.Pin(p.drawer))
 }
 
+// openLogo reads the shop's logo; nil where the config names none.
+func openLogo(file string) (*paper.Logo, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // none is what was asked for
+	}
+	f, err := os.Open(file) //nolint:gosec // the technician names the file
+	if err != nil {
+		return nil, fmt.Errorf("logo: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := io.ReadAll(io.LimitReader(f, paper.MaxLogoBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("logo %s: %w", file, err)
+	}
+	l, err := paper.ReadLogo(b)
+	if err != nil {
+		return nil, fmt.Errorf("logo %s: %w: a PNG file of at most %d by %d dots", file, err, paper.MaxLogoWide, paper.MaxLogoHigh)
+	}
+	return l, nil
+}
+
 // printing is the receipt printer with its queue; nil is none.
 type printing struct {
 	spool   *spool.Spool
@@ -159,7 +188,7 @@ func openPrinter(ctx context.Context, c config, p profile.Profile, d *disk, l *l
 	}
 	printer := &paperPrinter{
 		Printer: escpos.New(escpos.Config{Port: c.Printer.Port, Baud: c.Printer.Baud, Confirm: escpos.Confirm(c.Printer.Confirm), Bus: libusb.New(), Log: log}),
-		columns: c.Printer.Columns, dots: c.Printer.Dots, drawer: c.Printer.Drawer,
+		columns: c.Printer.Columns, dots: c.Printer.Dots, drawer: c.Printer.Drawer, logo: draw.Logo,
 	}
 	cfg := spool.Config{
 		Path: filepath.Join(c.State, "print.spool"), Lane: l, Journal: d.journal, End: counts.Highest, Printer: printer, Proof: p.Receipt.Proof,

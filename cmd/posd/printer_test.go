@@ -82,10 +82,14 @@ func printingOn(t *testing.T, s *stack, d *disk, port string, change func(*confi
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
+	logo, err := openLogo(c.Logo)
+	if err != nil {
+		t.Fatal(err)
+	}
 	printing, err := openPrinter(t.Context(), c, p, d, s.lane, till.Config{
 		Lane: s.lane, Journal: d.journal, Acquirer: "acquirer", Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID,
 		Header:    receipt.Header{Name: p.Merchant.Name, Location: p.Merchant.Location, NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic, Zone: p.Zone},
-		Languages: paperLanguages(p.Receipt),
+		Languages: paperLanguages(p.Receipt), Logo: logo,
 	}, log)
 	if err != nil {
 		t.Fatal(err)

@@ -150,6 +150,9 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	}
 	local.Meaning = c.Acquirer.codeMeaning
+	if local.Logo, err = openLogo(c.Logo); err != nil {
+		return err
+	}
 	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: path, transcripts: disk.transcripts}.files
 	examining := &examiner{
 		path: path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,

@@ -88,6 +88,7 @@ func blocks(page []block, d money.Digits) []Block {
 type Sheet struct {
 	Language Language
 	Blocks   []Block
+	Logo     bool // the shop's logo stands above it, where there is one
 }
 
 // CardLanguage is the first language that a card prefers and a receipt has: "ar" or "en". Preference is tag 5F2D as sent, two to eight
