@@ -35,6 +35,7 @@ type seeded struct {
 type broken struct {
 	*world
 	kept string // folder of what it all was like
+	then func() // goes on with the fault once the terminal runs; nil: there is nothing more
 }
 
 // set changes the terminal's configuration.
@@ -165,7 +166,7 @@ func linkFaults() []seeded {
 		{"certificate not valid yet", dates("127.0.0.1", day, 20*day), "certificate_not_yet", []string{"not valid before", "clock"}},
 		{"certificate ends soon", dates("127.0.0.1", -day, 10*day), "certificate_ends", []string{"ends on", "acquirer"}},
 		{"certificate for another name", dates("pos.example.com", -day, 90*day), "certificate_name", []string{"pos.example.com", "127.0.0.1", "acquirer.server_name"}},
-		{"clock a day off", func(t *testing.T, f *broken) { f.host(t, "--ahead", "24h") }, "clock_skew", []string{"24h0m0s behind the bank's", "time server"}},
+		{"clock a day off", func(t *testing.T, f *broken) { f.host(t, "--ahead", "24h") }, "clock_skew", []string{"behind the bank's", "This machine's clock says", "time server"}},
 		{"host port closed", func(t *testing.T, f *broken) { f.set(t, f.world.host, closed(t)) }, "host_closed", []string{"Nobody listens at 127.0.0.1:", "acquirer.address"}},
 		{"host silent", func(t *testing.T, f *broken) { f.set(t, f.world.host, deaf(t)) }, "host_silent", []string{"begins no TLS", "port"}},
 		{"standby down", func(t *testing.T, f *broken) {
@@ -215,6 +216,9 @@ func keptFaults() []seeded {
 			}
 		}, "folder_open", []string{"rwxr-xr-x", "chmod 700"}},
 		{"authorities' keys expired", func(*testing.T, *broken) {}, "ca_keys_ended", []string{"A000000003", "ended on", "ca_keys"}},
+		{"parameters changed since", func(t *testing.T, f *broken) {
+			f.then = func() { f.set(t, `profile = "demo.toml"`, `profile = "kuwait"`) }
+		}, "parameters_old", []string{"changed after posd had started", "Start posd again"}},
 		{"configuration misspelt", func(t *testing.T, f *broken) { f.set(t, "answer_timeout", "answer_time") }, "config_wrong", []string{"answer_time"}},
 	}
 }
@@ -283,6 +287,10 @@ func (f *broken) seed(t *testing.T, c seeded) {
 		defer f.stopTerminal(t)
 	} else {
 		f.running = slices.DeleteFunc(f.running, func(p *program) bool { return p.name == "posd" })
+	}
+	if f.then != nil {
+		f.then()
+		f.then = nil
 	}
 	f.finds(t, c)
 }

@@ -33,8 +33,9 @@ type examiner struct {
 	echo     func(context.Context) error // has its own link try now
 	printer  func() *till.PrinterStatus
 
-	closed string // why disk is nil
-	unlock func() // lets go of the state folder of a terminal that does not run; nil: another has it
+	read   map[string]string // fingerprints of the files that a terminal runs with; nil: it does not run
+	closed string            // why disk is nil
+	unlock func()            // lets go of the state folder of a terminal that does not run; nil: another has it
 
 	turn sync.Mutex // one test at a time
 
@@ -66,6 +67,7 @@ func (e *examiner) checks() []check {
 		{selftest.Disk, fileLimit, e.diskWorks},
 		{selftest.Store, storeLimit, e.store},
 		{selftest.Keys, fileLimit, e.keys},
+		{selftest.Parameters, fileLimit, e.parameters},
 		{selftest.CAKeys, fileLimit, e.caKeys},
 		{selftest.Certificates, fileLimit, e.certificates},
 		{selftest.Host, hosts, e.hosts},

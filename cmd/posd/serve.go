@@ -156,6 +156,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: path, transcripts: disk.transcripts}.files
 	examining := &examiner{
 		path: path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,
+		read: c.filesRead(path),
 	}
 	local.Selftest = func(ctx context.Context) selftest.Report { return examining.run(ctx) }
 	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, area(log, logbook.Printer))
