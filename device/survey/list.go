@@ -82,18 +82,19 @@ func (l *List) ports(m Machine, kind Kind, driver string) {
 // file is a device that is a file.
 func (m Machine) file(kind Kind, driver, port, name string) Found {
 	found := Found{Driver: driver, Port: port, Name: name}
+	if holder, held := m.holder(port); held {
+		found.State = fmt.Sprintf("in use by %s (process %d)", holder.Program, holder.PID)
+	}
 	place := Place{Kind: kind, Port: port}
 	if kind == Reader {
 		place.Driver = driver
 	}
 	f, certain := m.lookFile(place)
-	if !certain || strings.HasSuffix(f.Fault, "_missing") { // what /sys lists and /dev has not is a container's, and no fault of the device
+	if !certain || ours(f) || strings.HasSuffix(f.Fault, "_missing") { // what /sys lists and /dev has not is a container's, and no fault of the device
 		return found
 	}
 	found.Finding = &f
-	if holder, held := m.holder(port); held {
-		found.State = fmt.Sprintf("in use by %s (process %d)", holder.Program, holder.PID)
-	} else {
+	if strings.HasSuffix(f.Fault, "_permission") {
 		found.State, found.Do = "may not be opened by this user", f.Fix
 	}
 	return found
@@ -109,6 +110,11 @@ const (
 func isReader(d usb.Info, allow []usb.ID) (listed, is bool) {
 	listed = slices.ContainsFunc(usbccid.Models(), func(m usbccid.Model) bool { return m.ID == d.ID }) || slices.Contains(allow, d.ID)
 	return listed, listed || slices.ContainsFunc(d.Interfaces, func(i usb.Interface) bool { return i.Class == classCCID })
+}
+
+// ours says that what has a device is the terminal itself, which is no fault.
+func ours(f selftest.Finding) bool {
+	return strings.Contains(f.Cause, "in use by posd (process") || strings.Contains(f.Cause, "in use by keyd (process")
 }
 
 // portsOf are the ports that devices on USB are named by: ids, and where two are of a kind, their sockets.
@@ -159,7 +165,9 @@ func (m Machine) onUSB(one *Found, p Place, d usb.Info, somebody string) {
 	if !certain {
 		return
 	}
-	one.Finding = &f
+	if !ours(f) {
+		one.Finding = &f
+	}
 	switch {
 	case strings.HasSuffix(f.Fault, "_permission"):
 		one.State = "may not be opened by this user"
@@ -203,14 +211,24 @@ func (m Machine) Printers(ctx context.Context) List {
 // Health says what a running terminal's device is: the terminal's own word where it works, and where it does not, what is found out beside
 // it. examine allows to open the device while its driver does not have it, which only the process that drives it should do.
 func (m Machine) Health(ctx context.Context, p Place, ok bool, state, cause string, examine bool) selftest.Finding {
-	if ok {
+	switch {
+	case ok:
 		return p.good("%s", state)
+	case p.Kind == Printer && cause != "":
+		return m.PrinterHealth(ctx, p, cause)
+	case p.Kind == Printer && examine:
+		if f := m.Examine(ctx, p); !strings.HasSuffix(f.Fault, "_in_use") {
+			return f
+		}
+		return selftest.Missed(selftest.Printer, p.subject(), "The terminal has the printer, and has not asked it yet.")
+	case p.Kind == Printer:
+		return selftest.Missed(selftest.Printer, p.subject(), "The terminal has not asked the printer yet.")
 	}
 	if strings.Contains(state, "card fault") {
 		return p.named("card_mute", "the card in %s does not answer: it is the wrong way round, dirty or damaged", p.where())
 	}
 	f, certain := m.Look(ctx, p)
-	if certain && f.Status != selftest.OK {
+	if certain && f.Status != selftest.OK && !ours(f) {
 		return f
 	}
 	if examine {

@@ -4,10 +4,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"tillway/device"
 	"tillway/device/emulator"
+	printer "tillway/device/emulator/escpos"
 	"tillway/device/emulator/pcscd"
 	"tillway/device/emulator/usbreader"
 	"tillway/device/emulator/virtualusb"
+	"tillway/device/escpos"
+	"tillway/device/serial"
 	"tillway/device/survey"
 	"tillway/device/usb"
 	"tillway/device/usbccid"
@@ -138,4 +142,30 @@ func TestHealthOfATerminal(t *testing.T) {
 	is(t, m.Health(t.Context(), place, false, "absent", "reader unplugged: no such port", false), "reader_missing")
 	keys := pad(t)
 	is(t, m.Health(t.Context(), survey.Place{Kind: survey.Reader, Driver: "gempc", Port: keys}, false, "absent", "silent", true), "reader_wrong_device")
+}
+
+// What a running terminal says of its printer has the printer's own faults; one that was not asked yet is not said to be well, nor ill. A
+// device that the terminal itself has is in use by nobody else.
+func TestPrinterOfATerminal(t *testing.T) {
+	t.Parallel()
+	p := printer.New(printer.Config{})
+	port, _ := line(t, 0, onPaper(p))
+	m, place := machine(), survey.Place{Kind: survey.Printer, Port: port}
+	is(t, m.Health(t.Context(), place, false, "ready", escpos.ErrPaperOut.Error(), true), "printer_paper_out")
+	is(t, m.Health(t.Context(), place, false, "ready", escpos.ErrSilent.Error(), true), "printer_silent")
+	is(t, m.Health(t.Context(), place, false, "ready", "", true), "")
+	if f := m.Health(t.Context(), place, false, "ready", "", false); f.Status != selftest.NotChecked || f.Cause == "" {
+		t.Errorf("%+v", f)
+	}
+	held, err := serial.Open(port, serial.Mode{Baud: 38400, StopBits: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := m.Health(t.Context(), place, false, "ready", "", true); f.Status != selftest.NotChecked {
+		t.Errorf("%+v", f)
+	}
+	if err := held.Close(); err != nil {
+		t.Error(err)
+	}
+	is(t, m.Health(t.Context(), survey.Place{Kind: survey.Printer, Port: "tcp://192.0.2.1"}, false, "ready", device.Called("receipt printer", device.ErrUnplugged).Error()+": no route", true), "printer_unreachable")
 }
