@@ -25,7 +25,7 @@ import (
 // what tells them apart is not checked.
 type users struct{ keyd, posd, other uint32 }
 
-func threeUsers(t *testing.T) users {
+func threeUsers(t testing.TB) users {
 	t.Helper()
 	if os.Geteuid() == 0 {
 		return users{keyd: 64501, posd: 64502, other: 64503}
@@ -64,7 +64,7 @@ type daemon struct {
 }
 
 // newDaemon makes the folders as the Debian package has them.
-func newDaemon(t *testing.T) *daemon {
+func newDaemon(t testing.TB) *daemon {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("NOT CHECKED: a service is for Linux")
@@ -88,7 +88,7 @@ func newDaemon(t *testing.T) *daemon {
 
 func (d *daemon) socket() string { return d.path("run/keyd.sock") }
 
-func (d *daemon) start(t *testing.T, more ...string) {
+func (d *daemon) start(t testing.TB, more ...string) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *daemon) start(t *testing.T, more ...string) {
 	t.Cleanup(func() { d.end(t, syscall.SIGKILL) })
 }
 
-func (d *daemon) end(t *testing.T, s syscall.Signal) {
+func (d *daemon) end(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	_ = d.command.Process.Signal(s) // it may have ended
 	select {
@@ -166,7 +166,7 @@ func dialAs(path string, user uint32) (net.Conn, error) {
 }
 
 // connect is posd.
-func (d *daemon) connect(t *testing.T, first bool) *secure.Remote {
+func (d *daemon) connect(t testing.TB, first bool) *secure.Remote {
 	t.Helper()
 	ctx, done := context.WithTimeout(t.Context(), 30*time.Second)
 	defer done()
@@ -182,7 +182,7 @@ func (d *daemon) connect(t *testing.T, first bool) *secure.Remote {
 }
 
 // custodianAs loads the keys at the socket for that.
-func (d *daemon) loadAs(t *testing.T) {
+func (d *daemon) loadAs(t testing.TB) {
 	t.Helper()
 	conn, err := dialAs(d.path("run/keys.sock"), d.posd)
 	if err != nil {
