@@ -129,10 +129,10 @@ func reversed(f Facts) Story {
 	debt, ok := last(f.Debts, terminal.ReversalDebt)
 	switch {
 	case ok && debt.State == terminal.Acknowledged:
-		return Story{Reversed, "It was taken back, and the bank has confirmed that: " + why, "", "", unmoved(f.Sale.Kind) + " If your bank shows the amount as held, the reversal releases it."}
+		return Story{Reversed, "It was taken back: " + why + " The bank has confirmed the reversal.", "", "", unmoved(f.Sale.Kind) + " If your bank shows the amount as held, the reversal releases it."}
 	case ok && debt.State == terminal.Parked:
 		return Story{
-			Stuck, "It was taken back here, and the bank has refused the reversal" + because(debt.Reason) + ". The bank may have booked it.", "",
+			Stuck, "It was taken back here: " + why + " The bank has refused the reversal" + because(debt.Reason) + ". It may have booked the payment.", "",
 			fmt.Sprintf("Ask the acquirer whether it has the payment (STAN %06d, batch %06d). Then: pos queue retry %d to send the reversal again, or pos queue write-off %d.", f.Sale.STAN, f.Sale.Batch, debt.ID, debt.ID),
 			"This payment does not count here. If the amount is on your statement, we put it right with the bank.",
 		}
