@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
+.PHONY: help footprint deps deps-ops deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: build ## the same stack in a temporary folder, scripted, with a summary
 
 deps-screen: ## install what the screen's tests need: Node, a browser, npm's packages (says what is not checked without)
 	@sh make/deps-screen.sh
+
+deps-ops: ## install what the tests of figures and alerts need: promtool (says what is not checked without)
+	@sh make/deps-ops.sh
 
 screen: deps deps-screen ## bundle the cashier's screen: till/screen/src into till/screen/dist
 	$(GO) run -buildvcs=false ./till/screen/bundle
@@ -97,6 +100,9 @@ test-pcsc: deps ## the PC/SC driver against Debian's pcscd, libccid, vsmartcard 
 ARCHES ?= amd64 arm64
 release: deps ## posd, keyd and pos for linux/amd64 and linux/arm64 into dist/, with checksums
 	@GO='$(GO)' ARCHES='$(ARCHES)' sh make/release.sh
+
+footprint: deps ## memory and processor time of posd and keyd, idle and after 10,000 sales through the whole terminal: half an hour
+	$(GO) test -count=1 -timeout 90m -run '^$$' -bench '^BenchmarkFootprint$$' -benchtime 1x ./cmd/demo -footprint.sales 10000
 
 bench: deps ## benchmarks: one line each, name value unit, and the ratio to the named peer
 	@$(GO) run -buildvcs=false ./cmd/bench

@@ -280,15 +280,7 @@ func cpuTime(b *testing.B) time.Duration {
 // BenchmarkStart is the daemon as it is shipped, from exec to its ready line, with a journal that is there already; and
 // its resident memory then.
 func BenchmarkStart(b *testing.B) {
-	dir := b.TempDir()
-	program := filepath.Join(dir, "posd")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	config := filepath.Join(dir, "posd.toml")
-	if err := os.WriteFile(config, []byte(benchConfig(b, dir)), 0o600); err != nil {
-		b.Fatal(err)
-	}
+	_, program, config := shipped(b)
 	startOnce(b, program, config) // makes the journal
 	var resident float64
 	b.ResetTimer()
@@ -298,6 +290,22 @@ func BenchmarkStart(b *testing.B) {
 	b.ReportMetric(resident, "resident-kB")
 }
 
+// shipped is the daemon as it is shipped, in a folder of its own, with a configuration.
+func shipped(b *testing.B) (dir, program, config string) {
+	b.Helper()
+	dir = b.TempDir()
+	program = filepath.Join(dir, "posd")
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	config = filepath.Join(dir, "posd.toml")
+	if err := os.WriteFile(config, []byte(benchConfig(b, dir)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return dir, program, config
+}
+
+// startOnce starts it, waits for its ready line and ends it.
 func startOnce(b *testing.B, program, config string) (residentKB float64) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)

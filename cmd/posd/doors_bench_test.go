@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -124,15 +122,7 @@ func orderOne(ctx context.Context, b *testing.B, url string) string {
 
 // BenchmarkStreams is the daemon as it is shipped with ten event streams open: its resident memory then.
 func BenchmarkStreams(b *testing.B) {
-	dir := b.TempDir()
-	program := filepath.Join(dir, "posd")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	config := filepath.Join(dir, "posd.toml")
-	if err := os.WriteFile(config, []byte(benchConfig(b, dir)), 0o600); err != nil {
-		b.Fatal(err)
-	}
+	_, program, config := shipped(b)
 	startOnce(b, program, config) // makes the journal
 	var resident float64
 	for b.Loop() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -284,15 +283,7 @@ func halfDay(b *testing.B, state string) {
 
 // BenchmarkStartMillion is BenchmarkStart with a million rows in the journal: from exec to the ready line.
 func BenchmarkStartMillion(b *testing.B) {
-	dir := b.TempDir()
-	program := filepath.Join(dir, "posd")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	config := filepath.Join(dir, "posd.toml")
-	if err := os.WriteFile(config, []byte(benchConfig(b, dir)), 0o600); err != nil {
-		b.Fatal(err)
-	}
+	dir, program, config := shipped(b)
 	if err := os.Rename(dirOf(b, filled(b, manyRows)), filepath.Join(dir, "state")); err != nil {
 		b.Fatal(err)
 	}
