@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillway/device/secure"
+	"tillway/device/survey"
 	"tillway/emv/oda"
 	"tillway/terminal/selftest"
 	certs "tillway/till/certificate"
@@ -84,7 +85,7 @@ func padFinding(pad secure.PadState) selftest.Finding {
 	if pad.Ready {
 		return selftest.Good(selftest.PINPad, pad.Port, "ready, serial number "+pad.Serial)
 	}
-	return selftest.Bad("pin_pad_not_ready", pad.Port, "The PIN pad at "+pad.Port+" takes no PINs: "+pad.Cause+".")
+	return survey.Local().PadHealth(pad.Port, pad.Cause)
 }
 
 // caKeys looks at the last days of the certification authorities' public keys.
