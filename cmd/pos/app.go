@@ -37,6 +37,8 @@ type app struct {
 	dial        func(ctx context.Context, path string) (net.Conn, error)
 	notify      func(chan<- os.Signal) // has the operator's interrupts sent; only a sale asks for it
 
+	interrupted func() // what is put back before Ctrl-C at a question ends the program; nil: nothing
+
 	json   bool
 	socket string
 
@@ -149,6 +151,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 		{"look", "To look into it:", []*cobra.Command{a.status(), a.selftest(), a.queue(), a.show(), a.why(), a.journal(), a.transcript(), a.bundle()}},
 		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.ecr(), a.audit(), a.keysCommand(), a.host(), a.readers(), a.printers()}},
 		{"support", "When something is wrong:", []*cobra.Command{a.log(), a.supportBundle()}},
+		{"setup", "To set the terminal up:", []*cobra.Command{a.tui(), a.setup()}},
 		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

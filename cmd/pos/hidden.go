@@ -16,7 +16,13 @@ var errNoSecret = errors.New("no secret was given: type it, or give it as a line
 
 // hidden asks for one line that must not be seen: from a terminal without echo, else the next line of standard input. The
 // caller wipes it.
-func (a *app) hidden(prompt string) ([]byte, error) {
+func (a *app) hidden(prompt string) ([]byte, error) { return a.asks(prompt, unix.ECHO) }
+
+// visible asks for one line that may be seen.
+func (a *app) visible(prompt string) ([]byte, error) { return a.asks(prompt, 0) }
+
+// asks asks for one line, with what is to be switched off meanwhile of a terminal's local modes.
+func (a *app) asks(prompt string, off uint32) ([]byte, error) {
 	f, ok := a.in.(*os.File)
 	if !ok {
 		return hiddenLine(a.in)
@@ -27,7 +33,7 @@ func (a *app) hidden(prompt string) ([]byte, error) {
 		return hiddenLine(f)
 	}
 	quiet := *before
-	quiet.Lflag &^= unix.ECHO
+	quiet.Lflag &^= off
 	if err := unix.IoctlSetTermios(fd, setTermios, &quiet); err != nil {
 		return nil, fmt.Errorf("terminal: %w", err)
 	}
@@ -44,6 +50,9 @@ func (a *app) hidden(prompt string) ([]byte, error) {
 		case <-interrupts:
 			restore()
 			fmt.Fprintln(a.errOut)
+			if a.interrupted != nil {
+				a.interrupted()
+			}
 			os.Exit(exitNothingSent)
 		case <-done:
 		}
@@ -54,7 +63,9 @@ func (a *app) hidden(prompt string) ([]byte, error) {
 	<-stopped
 	signal.Stop(interrupts)
 	restore()
-	fmt.Fprintln(a.errOut)
+	if off != 0 || err != nil { // else the terminal has shown the line's end
+		fmt.Fprintln(a.errOut)
+	}
 	return line, err
 }
 

@@ -72,6 +72,8 @@ type selling struct {
 	asked   bool           // the slip was printed, and the question asked
 	warned  bool           // the question of a warning was asked
 	quiet   func()         // ends the question that is asked now; nil: none is
+
+	ended func(terminal.Sale) // takes the record in place of the receipt and the exit status; nil: those
 }
 
 // run starts the sale and follows it to its end, through lost connections, until the truth is known or the daemon stays
@@ -109,6 +111,10 @@ func (s *selling) run(ctx context.Context) error {
 		if !sale.State.Final() && !pause(ctx, reattachEvery) { // a daemon that has just started and not yet recovered
 			return ctx.Err()
 		}
+	}
+	if s.ended != nil {
+		s.ended(sale)
+		return nil
 	}
 	return s.finish(ctx, sale)
 }
