@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -81,10 +83,29 @@ func becomeOwner(path string) error {
 		return nil
 	}
 	uid, gid := int(owner.Uid), int(owner.Gid)
-	if err := errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid), syscall.Setuid(uid)); err != nil {
+	if err := errors.Join(syscall.Setgroups(groupsOf(uid, gid)), syscall.Setgid(gid), syscall.Setuid(uid)); err != nil {
 		return fmt.Errorf("going on as the owner of %s: %w", c.State, err)
 	}
 	return nil
+}
+
+// groupsOf are a user's groups, those of readers' ports among them.
+func groupsOf(uid, gid int) []int {
+	all := []int{gid}
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return all
+	}
+	names, err := u.GroupIds()
+	if err != nil {
+		return all
+	}
+	for _, name := range names {
+		if id, err := strconv.Atoi(name); err == nil && id != gid {
+			all = append(all, id)
+		}
+	}
+	return all
 }
 
 // checkStopped goes the way of a start as far as it leads, and looks at what can be looked at from there.
