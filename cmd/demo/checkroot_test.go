@@ -46,9 +46,12 @@ func TestCheckAsRoot(t *testing.T) {
 	}
 	walk(func(path string) error {
 		info, err := os.Lstat(path)
-		if err == nil && info.Sys().(*syscall.Stat_t).Uid != nobody && filepath.Dir(path) != w.folder { //nolint:forcetypeassert // Linux
+		if err != nil {
+			return err
+		}
+		if owner, ok := info.Sys().(*syscall.Stat_t); !ok || owner.Uid != nobody && filepath.Dir(path) != w.folder {
 			t.Errorf("%s is root's now", path)
 		}
-		return err
+		return nil
 	})
 }
