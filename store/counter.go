@@ -290,3 +290,10 @@ func writeLease(path string, leased uint64) error {
 	}
 	return nil
 }
+
+// Leased is up to which number the file says that numbers may have been given.
+func (c *Counter) Leased() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leased
+}

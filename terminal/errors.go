@@ -12,6 +12,8 @@ var (
 	ErrAgreementDue  = errors.New("too late to cancel: the sale waits for a word, on a signature or on a part of its amount")
 	ErrKeyReused     = errors.New("idempotency key was used for another order")
 	ErrConfirm       = errors.New("nothing of this sale is to be confirmed")
+	ErrNoParameters  = errors.New("this terminal has no parameters yet")
+	ErrStopping      = errors.New("the terminal is stopping or starting anew")
 )
 
 // ErrTraining says that the terminal is in training mode, in which nothing is done to money.

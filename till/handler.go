@@ -175,6 +175,7 @@ func (h *handler) statusNow(ctx context.Context, who caller) Status {
 		},
 		Snapshot: h.shownTo(who, h.cfg.Lane.Snapshot()),
 		Keys:     keys,
+		Params:   h.parameters(ctx),
 		Open:     c.Access.cfg.Policy.Open,
 		Printer:  h.printerStatus(),
 	}

@@ -20,6 +20,7 @@ type operation struct {
 	query              []parameter
 	body               any    // nil: the request has none
 	optional           bool   // the body may be left out
+	takes              string // media type of a body that is not JSON
 	answer             any    // nil with kind
 	kind               string // of an answer that is not application/json
 	status             int    // 0: 200
@@ -138,7 +139,7 @@ const (
 // operations is every route's part of the description.
 func operations() map[string]operation {
 	all := map[string]operation{}
-	for _, part := range []map[string]operation{saleOperations(), lookOperations(), queueOperations(), batchOperations(), printOperations(), peopleOperations(), ecrOperations()} {
+	for _, part := range []map[string]operation{saleOperations(), lookOperations(), queueOperations(), batchOperations(), printOperations(), peopleOperations(), ecrOperations(), provisionOperations()} {
 		maps.Copy(all, part)
 	}
 	return all
@@ -341,9 +342,25 @@ func peopleOperations() map[string]operation {
 		"GET /v1/log":            {tag: "Support", summary: "At which level the log is written", answer: exampleLog, problems: []string{"no_log"}, text: "By area, with what somebody has set and until when it holds."},
 		"POST /v1/log":           {tag: "Support", summary: "Set the log's level for a while", body: LogLevel{Level: "debug", Area: "host", Seconds: 600}, answer: exampleLog, once: "The time begins anew.", problems: append([]string{"no_log", "bad_level"}, bodyProblems...), text: "It falls back by itself. Audited. Card numbers, keys and PINs are in the log at no level."},
 		"POST /v1/support":       {tag: "Support", summary: "The terminal's part of a support bundle", body: struct{}{}, answer: SupportFiles{Version: "1.0.0", Files: []SupportFile{{"terminal/log.txt", "…"}}}, once: eachTime, problems: bodyProblems, text: "For pos support-bundle, which packs it with what it finds on the machine. Audited. No secret is in it, and card numbers are masked."},
+		"GET /v1/backup":         {tag: "Machine", summary: "A backup of everything that the terminal keeps", kind: "application/gzip", answer: "(a tar archive, as docs/operating.md describes it)", problems: []string{"busy", "no_backup"}, text: "Between sales; audited. posd restore puts it back."},
 		"GET /v1/audit":          {tag: "Audit", summary: "Rows of the audit log", query: pageQuery, problems: []string{"bad_query"}, text: "Each with the hash of the one before, which verify checks.", answer: AuditRows{Rows: []people.Row{{Seq: 12, Entry: people.Entry{Time: exampleAt, Actor: "amal", Event: people.EventECR, Person: "ecr:till-3", Result: people.Done, Note: "ecr:till-3 added"}}}, Next: 12}},
 		"POST /v1/selftest":      {tag: "Status", summary: "Have the terminal test itself", answer: exampleSelftest, once: eachTime, problems: []string{"busy"}, text: "Between two sales; faults that are found are in the answer. docs/faults.md has every word of fault."},
 		"POST /v1/audit/verify":  {tag: "Audit", summary: "Check everything that is kept", answer: Verified{Rows: 20411, Audit: 812, Findings: []people.Finding{}}, once: eachTime, text: "Names every row that is missing, changed or cut off."},
+	}
+}
+
+var examplePackage = PackageState{
+	Version: 7, SHA256: "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592", Since: exampleAt, By: "amal", Terminal: "TILL0001", Merchant: "KW0000000000001",
+}
+
+func provisionOperations() map[string]operation {
+	refused := []string{"busy", "not_local", "no_packages", "no_parameters", "package_unfit", "package_not_now"}
+	state := ParametersState{Packaged: true, Works: true, Current: &examplePackage, Highest: 7}
+	return map[string]operation{
+		"GET /v1/provision":           {tag: "Machine", summary: "How the terminal's parameters stand", answer: state, text: "The package in force, the one before, and the last that was refused."},
+		"GET /v1/provision/package":   {tag: "Machine", summary: "The parameter package in force", kind: PackageType, answer: "(the signed package)", problems: []string{"no_package"}, text: "As it was signed; its key blocks open in the secure module alone."},
+		"POST /v1/provision":          {tag: "Machine", summary: "Apply a parameter package", takes: PackageType, query: []parameter{{"look", "Judge it, and change nothing.", object{"type": "boolean"}, true}}, answer: state, once: "Its version is in force already: 409.", problems: append([]string{"not_package", "package_malformed", "package_signature", "package_signer", "package_expired", "package_terminal", "package_older", "package_content"}, refused...), text: "At the machine's own socket alone, between two sales, whole or not at all; the terminal starts anew with it. Headers Tillway-Fingerprint and Tillway-Terminal carry what was compared before the first package."},
+		"POST /v1/provision/rollback": {tag: "Machine", summary: "Go back to the parameter package before", answer: state, once: "There is none before then: 409.", problems: append([]string{"package_none_before"}, refused...), text: "At the machine's own socket alone; audited."},
 	}
 }
 

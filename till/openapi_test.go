@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -102,6 +103,9 @@ func (s *schemas) operation(r route, o operation) object {
 	}
 	if p := s.parameters(path, o); len(p) > 0 {
 		out["parameters"] = p
+	}
+	if o.takes != "" {
+		out["requestBody"] = object{"required": true, "content": object{o.takes: object{"schema": object{"type": "string", "format": "binary"}}}}
 	}
 	if o.body != nil {
 		out["requestBody"] = object{"required": !o.optional, "content": object{"application/json": object{"schema": s.value(o.body), "example": o.body}}}
@@ -221,13 +225,14 @@ type knownProblem struct {
 // problemCodes reads every problem that the package can answer: the rows of its tables, and those made in place.
 func problemCodes(t *testing.T) map[string]knownProblem {
 	t.Helper()
-	out := map[string]knownProblem{
-		"internal": {500, "The terminal has an internal fault", "See the terminal's log. Look the last sale up in the journal before you repeat it."},
-		"stopping": {503, "The terminal is stopping, or the request was given up", "Ask again. A sale that was started goes on: ask for it by its number or its key."},
-	}
-	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfECRs(), problemsOfPrinter()) {
+	out := map[string]knownProblem{}
+	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfECRs(), problemsOfPrinter(), problemsOfParameters()) {
 		out[row.code] = knownProblem{row.status, row.title, row.do}
 	}
+	maps.Copy(out, map[string]knownProblem{ // what problem says of errors that are in no table, and the weaker word where two share a code
+		"internal": {500, "The terminal has an internal fault", "See the terminal's log. Look the last sale up in the journal before you repeat it."},
+		"stopping": {503, "The terminal is stopping, or the request was given up", "Ask again. A sale that was started goes on: ask for it by its number or its key."},
+	})
 	for _, q := range []question{signatureQuestion, agreementQuestion, meantQuestion} {
 		out[q.code] = knownProblem{http.StatusBadRequest, "The answer cannot be read", q.shape}
 	}

@@ -66,6 +66,8 @@ func problems() []problemRow {
 		{terminal.ErrAgreement, http.StatusConflict, "no_signature", "This sale waits for no word", "Look at the sale: it waits for no answer, or has had it."},
 		{terminal.ErrAgreementDue, http.StatusConflict, "signature_due", "The sale waits for a word", "Give it: whether the signature matches, or the rest is paid in another way. A no is how the sale is given up now: it is reversed."},
 		{terminal.ErrConfirm, http.StatusConflict, "no_warning", "Nothing of this sale is to be confirmed", "Look at the sale: it waits for no such answer, or has had it."},
+		{terminal.ErrNoParameters, http.StatusConflict, "no_parameters", "The terminal waits for its parameters", "Apply a parameter package: pos provision apply FILE."},
+		{terminal.ErrStopping, http.StatusServiceUnavailable, "stopping", "The terminal is stopping or starting anew", "Ask again in a moment. Nothing of this order was taken."},
 		{terminal.ErrNothingRuns, http.StatusConflict, "nothing_runs", "No sale is running", "There is nothing to cancel."},
 		{terminal.ErrOrder, http.StatusUnprocessableEntity, "order_refused", "The order was refused", "Nothing was sent. Where the order itself was wrong, give it anew."},
 		{terminal.ErrNoSale, http.StatusNotFound, "no_such_sale", "There is no such sale", "Look the number up in the journal, or on the receipt."},
@@ -99,7 +101,7 @@ func (h *handler) problem(r *http.Request, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfECRs(), problemsOfPrinter()) {
+	for _, row := range slices.Concat(problems(), problemsOfPeople(), problemsOfECRs(), problemsOfPrinter(), problemsOfParameters()) {
 		if errors.Is(err, row.err) {
 			return &Problem{Title: row.title, Status: row.status, Code: row.code, Do: row.do, Detail: err.Error()}
 		}

@@ -9,7 +9,7 @@
 // POST sales/{id}/confirmation, GET queue, POST queue/send, POST queue/{id}/retry, POST queue/{id}/park, POST queue/{id}/write-off; POST settle, GET settle,
 // POST settle/call-off, POST settle/{batch}/close, GET report/x, GET report/z (?batch=N); POST login, POST logout, POST override,
 // GET printer, POST printer/print, POST printer/resume, POST printer/drop, POST drawer; GET training, POST training; POST secret, POST users/init, GET users, POST users, POST users/{name}; GET ecrs, POST ecrs, POST ecrs/{name}/rotate,
-// POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST host/test; POST keys/exchange, POST keys/ticket; GET audit, POST audit/verify. What a route needs
+// POST ecrs/{name}/revoke, POST ecrs/{name}/nexo-keys, POST ecrs/{name}/nexo-keys/{version}/retire; POST host/test; POST keys/exchange, POST keys/ticket; GET provision, GET provision/package, POST provision, POST provision/rollback; GET backup; GET audit, POST audit/verify. What a route needs
 // stands beside it in New; of support there are also GET log, POST log and POST support. A caller shows who they are with the token of POST login, as "Authorization: Bearer TOKEN", and a browser
 // by the cookie that it got for it. Requests that another page sends are refused. Errors are problem bodies (RFC 9457) with two members
 // more: "code", a stable word, and "do", what to do.
@@ -165,11 +165,16 @@ type Config struct {
 	// HostTest tries every address of the acquirer, between sales; nil: there is none. Errors: terminal.ErrBusy, the context's.
 	HostTest func(ctx context.Context) (HostTest, error)
 
+	// Backup makes a backup of everything that the terminal keeps, and gives it to be written out; nil: it makes none.
+	Backup func(ctx context.Context) (Backup, error)
+
 	// ExchangeKeys has new session keys asked for; anew, where the host has lost those in force. false: the acquirer has none.
 	ExchangeKeys func(ctx context.Context, anew bool) bool
 
 	// KeysTicket makes what somebody shows at the secure module's socket for loading keys; nil: there is no such socket.
 	KeysTicket func(ctx context.Context, person string) (string, error)
+
+	Parameters Parameters // nil: posd.toml says everything itself
 
 	Acquirer   string // whose batches are reported
 	Currency   money.Currency
@@ -190,7 +195,8 @@ type Status struct {
 	Snapshot terminal.Snapshot `json:"snapshot"`
 	Keys     *terminal.Health  `json:"keys,omitempty"` // the acquirer's, in the secure module; absent where none are wanted
 	Printer  *PrinterStatus    `json:"printer,omitempty"`
-	Open     bool              `json:"open,omitempty"` // anybody may sell without logging in: for development
+	Params   *ParametersState  `json:"parameters,omitempty"` // absent: posd.toml says everything itself
+	Open     bool              `json:"open,omitempty"`       // anybody may sell without logging in: for development
 }
 
 // Verified is the answer to POST /v1/audit/verify. It is sound when there are no findings.
@@ -339,8 +345,13 @@ func (h *handler) routes() []route {
 		{"GET /v1/log", people.Support, h.logState},
 		{"POST /v1/log", people.Support, h.setLog},
 		{"POST /v1/support", people.Support, h.supportBundle},
+		{"GET /v1/provision", people.Status, h.provisionState},
+		{"GET /v1/provision/package", people.Provision, h.provisionFile},
+		{"POST /v1/provision", people.Provision, h.applyPackage},
+		{"POST /v1/provision/rollback", people.Rollback, h.rollbackPackage},
 		{"GET /v1/audit", people.Audit, h.audit},
 		{"POST /v1/audit/verify", people.Audit, h.verify},
+		{"GET /v1/backup", people.Backup, h.backup},
 		{"GET " + openAPIPath, "", h.openAPI},
 	}
 }

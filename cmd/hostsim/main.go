@@ -83,6 +83,8 @@ or amount, 80 batch is closed, 89 terminal not known, 94 STAN used before, 95 to
 	f.StringVar(&o.certificateKey, "certificate-key", "", "its private key (PEM)")
 	f.StringVar(&o.nii, "nii", "", "three digits: messages for another NII, in the TPDU or in field 24, get no answer")
 	f.DurationVar(&o.ahead, "ahead", 0, "how far the host's clock is ahead of this machine's; below 0: behind")
+	f.StringVar(&o.params, "params", "", "loopback address at which parameter packages are given out over https, under /params/TID")
+	f.StringVar(&o.paramsDir, "params-dir", ".", "folder that they lie in, as TID.tillway")
 	f.DurationVar(&o.late, "late", defaultLate, "how long the test amount .102 holds its answer back")
 	f.StringSliceVar(&o.terminals, "terminal", []string{"TILL0001:KW0000000000001"}, "terminal and its merchant, TID:MID, may be repeated; TID:MID:KEYS where its keys are others than --keys")
 	f.StringVar(&o.keys, "keys", keysTDES, "test keys of the terminals: tdes or aes (DUKPT), session, session-aes or session-ecb (a master key, and session keys that the terminal asks for), none; --state/keys has what a terminal loads")

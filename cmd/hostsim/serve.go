@@ -33,6 +33,7 @@ const (
 // options is the command line of the server.
 type options struct {
 	listen, state, http, zone, logLevel string
+	params, paramsDir                   string
 	length, counts                      string
 	dialect                             string
 
@@ -100,6 +101,17 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		defer web.Close()
 		ready += fmt.Sprintf(", http %s", web.Addr())
 	}
+	var packages net.Listener
+	if o.params != "" {
+		if err := loopback(o.params); err != nil {
+			return err
+		}
+		if packages, err = listen(ctx, "--params", o.params); err != nil {
+			return err
+		}
+		defer packages.Close()
+		ready += fmt.Sprintf(", parameters https://%s/params", packages.Addr())
+	}
 	if err := writeKeys(o, terminals, log); err != nil {
 		return err
 	}
@@ -114,6 +126,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	return together(ctx, log,
 		func(ctx context.Context) error { return h.Serve(ctx, tls.NewListener(tcp, config)) },
 		func(ctx context.Context) error { return serveHTTP(ctx, web, h) },
+		func(ctx context.Context) error { return serveParams(ctx, packages, o.paramsDir, cert) },
 		func(ctx context.Context) error { return settleDaily(ctx, h, o.settleAt, zone, log) })
 }
 

@@ -149,7 +149,7 @@ the folder of this program, else /run/tillway/posd.sock.`,
 	}{
 		{"sell", "At the till:", append(a.starting(), a.cancel(), a.signature(), a.agreement(), a.confirmation(), a.pin(), a.receipt(), a.print(), a.drawer(), a.training(), a.settle(), a.reports(), a.login(), a.logout())},
 		{"look", "To look into it:", []*cobra.Command{a.status(), a.selftest(), a.queue(), a.show(), a.why(), a.journal(), a.transcript(), a.bundle()}},
-		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.ecr(), a.audit(), a.keysCommand(), a.host(), a.readers(), a.printers()}},
+		{"run", "To run the terminal:", []*cobra.Command{a.printer(), a.users(), a.ecr(), a.audit(), a.keysCommand(), a.host(), a.readers(), a.printers(), a.provision(), a.backup()}},
 		{"support", "When something is wrong:", []*cobra.Command{a.log(), a.supportBundle()}},
 		{"setup", "To set the terminal up:", []*cobra.Command{a.tui(), a.setup()}},
 		{"develop", "For developers, without the daemon:", []*cobra.Command{a.card(), a.decode(), a.calc()}},

@@ -98,22 +98,73 @@ func (c *client) call(ctx context.Context, limit time.Duration, method, path str
 
 // raw makes one request and returns a successful answer's body. Errors: *till.Problem, errLost, the context's.
 func (c *client) raw(ctx context.Context, limit time.Duration, method, path string, body any) ([]byte, error) {
-	ctx, stop := context.WithTimeout(ctx, limit)
-	defer stop()
-	var in io.Reader
+	var in []byte
+	header := map[string]string{}
 	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if in, err = json.Marshal(body); err != nil {
 			return nil, fmt.Errorf("request: %w", err)
 		}
-		in = bytes.NewReader(b)
+		header["Content-Type"] = "application/json"
+	}
+	return c.exchange(ctx, limit, method, path, in, header)
+}
+
+// send posts what is not JSON.
+func (c *client) send(ctx context.Context, path string, body []byte, kind string, header map[string]string) ([]byte, error) {
+	header["Content-Type"] = kind
+	return c.exchange(ctx, requestLimit, http.MethodPost, path, body, header)
+}
+
+func (c *client) exchange(ctx context.Context, limit time.Duration, method, path string, body []byte, header map[string]string) ([]byte, error) {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	resp, err := c.ask(ctx, method, path, body, header)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, c.lost(err)
+	}
+	return answer, nil
+}
+
+// stream is raw for an answer of any length. The caller closes it, and reads it within the limit.
+func (c *client) stream(ctx context.Context, limit time.Duration, method, path string) (io.ReadCloser, error) {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	resp, err := c.ask(ctx, method, path, nil, nil)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return streamed{resp.Body, stop}, nil
+}
+
+type streamed struct {
+	io.ReadCloser
+
+	stop context.CancelFunc
+}
+
+func (s streamed) Close() error {
+	defer s.stop()
+	return s.ReadCloser.Close()
+}
+
+// ask makes one request; the caller closes the body of what is a success.
+func (c *client) ask(ctx context.Context, method, path string, body []byte, header map[string]string) (*http.Response, error) {
+	var in io.Reader
+	if body != nil {
+		in = bytes.NewReader(body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://posd"+path, in)
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	for name, value := range header {
+		req.Header.Set(name, value)
 	}
 	who, err := c.session()
 	if err != nil {
@@ -126,15 +177,15 @@ func (c *client) raw(ctx context.Context, limit time.Duration, method, path stri
 	if err != nil {
 		return nil, c.lost(err)
 	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
 	defer func() { _ = resp.Body.Close() }()
+	var p till.Problem
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, c.lost(err)
 	}
-	if resp.StatusCode < 300 {
-		return answer, nil
-	}
-	var p till.Problem
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), typeOfProblem) || json.Unmarshal(answer, &p) != nil {
 		return nil, &exit{exitUnreachable, fmt.Errorf("%s answered %s: is this socket really the daemon's?", c.socket, resp.Status)}
 	}

@@ -159,6 +159,9 @@ func terminalsCurrency(ctx context.Context, cl *client) (money.Currency, error) 
 	if err := cl.get(ctx, "/v1/status", &st); err != nil {
 		return money.Currency{}, err
 	}
+	if st.Params != nil && st.Params.Waiting != "" {
+		return money.Currency{}, &exit{exitNothingSent, fmt.Errorf("the terminal waits for its parameters: %s: apply a package (pos provision apply)", st.Params.Waiting)}
+	}
 	currency, err := money.ByCode(st.Terminal.Currency)
 	if err != nil {
 		return money.Currency{}, &exit{exitUnreachable, fmt.Errorf("the daemon's currency: %w", err)}

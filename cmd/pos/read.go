@@ -243,6 +243,13 @@ func (a *app) status() *cobra.Command {
 
 func (a *app) printStatus(st till.Status) {
 	t, s := st.Terminal, st.Snapshot
+	if p := st.Params; p != nil {
+		a.printf("%s\n", parametersLine(*p))
+	}
+	if st.Params != nil && st.Params.Waiting != "" {
+		a.printf("Release   %s\n", t.Version)
+		return
+	}
 	a.printf("Terminal  %s, %s, %s (%s), %s %s\n", t.TerminalID, oneLine(t.Merchant), t.Currency, t.Profile, "release", t.Version)
 	var kinds []string
 	for _, k := range t.Kinds {

@@ -23,6 +23,7 @@ import (
 	"tillway/iso8583/link"
 	"tillway/terminal"
 	"tillway/terminal/profile"
+	"tillway/terminal/provision"
 )
 
 // config is posd.toml. Paths in it are made absolute by loadConfig.
@@ -64,6 +65,11 @@ type config struct {
 	Acquirer acquirerConfig `toml:"acquirer"`
 
 	Transcripts transcriptsConfig `toml:"transcripts"`
+
+	Provision provisionConfig `toml:"provision"`
+
+	packaged bool               // acquirer, profile and CA keys come in a parameter package
+	params   *provision.Package // that is in force; nil: none, or not packaged
 }
 
 type acquirerConfig struct {
@@ -94,6 +100,8 @@ type acquirerConfig struct {
 
 	NAC nacConfig `toml:"nac"`
 	V93 v93Config `toml:"v93"`
+
+	caPEM []byte // what the file CA would say, out of a package; nil: the file says it
 }
 
 type nacConfig struct {
@@ -181,6 +189,7 @@ func defaults() config {
 	c.Printer = defaultPrinter()
 	c.Screen = screenConfig{Listen: "127.0.0.1:8580"}
 	c.ECR.Names = []string{}
+	c.Provision = defaultProvision()
 	c.Transcripts = transcriptsConfig{Keep: 50, TestCards: "masked"}
 	a := &c.Acquirer
 	a.Name, a.Dialect = "acquirer", dialectNAC
@@ -195,49 +204,42 @@ func defaults() config {
 }
 
 // loadConfig reads and checks the one config file. Its error is one line that says what to do.
-func loadConfig(path string) (config, error) {
-	c := defaults()
-	text, err := os.ReadFile(path) //nolint:gosec // the technician names the file
-	if errors.Is(err, os.ErrNotExist) {
-		return c, fmt.Errorf("no config file at %s: copy cmd/posd/posd.toml there, or name yours with --config", path)
-	}
-	if err != nil {
-		return c, fmt.Errorf("config: %w", err)
-	}
+func loadConfig(path string) (config, error) { return source{path: path}.load(nil) }
+
+// decode reads one TOML text over what is there already. what names it in errors.
+func (c *config) decode(what string, text []byte) (toml.MetaData, error) {
 	if line, problem := profile.Bounds(text); problem != "" {
-		return c, fmt.Errorf("config %s, line %d: %s", path, line, problem)
+		return toml.MetaData{}, fmt.Errorf("%s, line %d: %s", what, line, problem)
 	}
-	md, err := toml.Decode(string(text), &c)
+	md, err := toml.Decode(string(text), c)
 	var perr toml.ParseError
 	switch {
 	case errors.As(err, &perr):
-		return c, fmt.Errorf("config %s, line %d: %s", path, perr.Position.Line, perr.Message)
+		return md, fmt.Errorf("%s, line %d: %s", what, perr.Position.Line, perr.Message)
 	case err != nil: // a value of another type than the key's; the reader names line and key in its own words
-		return c, fmt.Errorf("config %s: %s: see cmd/posd/posd.toml for how it is written", path, strings.TrimPrefix(err.Error(), "toml: "))
+		return md, fmt.Errorf("%s: %s: see cmd/posd/posd.toml for how it is written", what, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if extra := md.Undecoded(); len(extra) > 0 {
-		return c, fmt.Errorf("config %s: unknown key %s: take it out, or see cmd/posd/posd.toml for how it is spelt", path, extra[0])
+		return md, fmt.Errorf("%s: unknown key %s: take it out, or see cmd/posd/posd.toml for how it is spelt", what, extra[0])
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("config %s: %w", path, err)
-	}
-	abs, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return c, fmt.Errorf("config: %w", err)
-	}
+	return md, nil
+}
+
+// resolve makes the paths absolute; they are relative to a folder. what names the config in errors.
+func (c *config) resolve(what, abs string) error {
 	if c.Keys.Witness == "" {
 		c.Keys.Witness = strings.TrimRight(c.State, "/") + ".witness"
 	}
 	for _, p := range []*string{
 		&c.State, &c.Socket, &c.CAKeys, &c.Logo, &c.Reader.Socket, &c.Acquirer.CA, &c.Acquirer.Certificate, &c.Acquirer.Key,
-		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket, &c.PIN.Pad,
+		&c.Keys.Program, &c.Keys.Witness, &c.Keys.Unlock, &c.Keys.Socket, &c.PIN.Socket, &c.PIN.Pad, &c.Provision.CA,
 		&c.ECR.Certificate, &c.ECR.Key, &c.ECR.ClientCA,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(abs, *p)
 		}
 	}
-	if d, err := c.driver(); err == nil && d.path && !filepath.IsAbs(c.Reader.Port) {
+	if d, err := c.driver(); err == nil && d.path && c.Reader.Port != "" && !filepath.IsAbs(c.Reader.Port) {
 		c.Reader.Port = filepath.Join(abs, c.Reader.Port)
 	}
 	c.Reader.Stripe.resolve(abs)
@@ -246,62 +248,28 @@ func loadConfig(path string) (config, error) {
 		c.Printer.Port = filepath.Join(abs, c.Printer.Port)
 	}
 	if len(c.Socket) > maxSocketBytes {
-		return c, fmt.Errorf("config %s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
-			path, c.Socket, len(c.Socket), maxSocketBytes)
+		return fmt.Errorf("%s: socket %s is %d bytes long, and the system takes %d: name a shorter one with socket =",
+			what, c.Socket, len(c.Socket), maxSocketBytes)
 	}
 	if strings.HasSuffix(c.Profile, ".toml") && !filepath.IsAbs(c.Profile) {
 		c.Profile = filepath.Join(abs, c.Profile)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *config) check() error {
-	a := &c.Acquirer
 	driver, unknown := c.driver()
 	switch {
 	case unknown != nil:
 		return unknown
 	case c.Reader.Port == "" && driver.named != "":
 		return fmt.Errorf("reader.port is missing: %s", driver.named)
-	case a.Name == secure.SwipeSet || a.Name == secure.PadSet:
-		return fmt.Errorf("acquirer.name %q is the name of the stripe reader's or the PIN pad's keys: choose another", a.Name)
-	case a.Dialect != dialectNAC && a.Dialect != dialectV93:
-		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac and v93", a.Dialect)
-	case a.Address == "":
-		return errors.New("acquirer.address is missing: the host and port your acquirer gave you, like pos.example.com:8583")
-	case a.CA == "":
-		return errors.New("acquirer.ca is missing: the file with the acquirer's CA certificate (PEM)")
-	case (a.Certificate == "") != (a.Key == ""):
-		return errors.New("acquirer.certificate and acquirer.key go together")
-	case !c.Development && !c.Keys.Separate:
-		return errors.New("keys.separate = false puts the keys into posd's own process: that takes development = true")
-	case !c.Development && c.PIN.OnScreen:
-		return errors.New("pin.on_screen has PINs typed on this machine's screen: that takes development = true, and never a real card")
-	case c.PIN.Pad != "" && c.PIN.OnScreen:
-		return errors.New("pin.pad and pin.on_screen name two places for PINs: take one out")
-	case c.PIN.Pad != "" && !c.Keys.Separate:
-		return errors.New("pin.pad takes keys.separate = true: the pad belongs to keyd")
-	case !c.Keys.Separate && c.PIN.OnScreen:
-		return errors.New("pin.on_screen takes keys.separate = true")
-	case c.Log.Format != "text" && c.Log.Format != "json":
-		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
-	case a.Dialect == dialectNAC && a.NAC.KeyExchange == "ecb" && !slices.Contains(c.Keys.Weak, a.Name):
-		return fmt.Errorf("acquirer.nac.key_exchange = \"ecb\" is less than key blocks: name the acquirer in keys.weak = [%q] if it has nothing better", a.Name)
-	case a.Window < 1 || a.Window > maxWindow:
-		return fmt.Errorf("acquirer.window %d: how many messages of the queue the acquirer takes before it has answered the first, 1 to %d", a.Window, maxWindow)
-	case a.KeyMessages < 0:
-		return errors.New("acquirer.key_messages must not be below 0")
-	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
-		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
 	}
-	if a.Echo > 0 && a.Dialect != "nac" {
-		return fmt.Errorf("acquirer.echo: the dialect %s has no echo test: take it out", a.Dialect)
+	if err := c.checkMachine(); err != nil {
+		return err
 	}
-	if err := a.framing().Check(); err != nil {
-		return fmt.Errorf("acquirer.length and length_counts: %w", err)
-	}
-	if err := link.TPDUAnswer(a.TPDUAnswer).Check(); err != nil {
-		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
+	if err := c.Acquirer.check(c.Keys.Weak); err != nil {
+		return err
 	}
 	if _, err := c.allowed(); err != nil {
 		return err
@@ -324,7 +292,62 @@ func (c *config) check() error {
 	if err := c.ECR.check(); err != nil {
 		return err
 	}
-	return a.checkHosts()
+	if err := c.Provision.check(c.params); err != nil {
+		return err
+	}
+	return c.Acquirer.checkHosts()
+}
+
+// checkMachine looks at what no parameter package brings.
+func (c *config) checkMachine() error {
+	switch {
+	case !c.Development && !c.Keys.Separate:
+		return errors.New("keys.separate = false puts the keys into posd's own process: that takes development = true")
+	case !c.Development && c.PIN.OnScreen:
+		return errors.New("pin.on_screen has PINs typed on this machine's screen: that takes development = true, and never a real card")
+	case c.PIN.Pad != "" && c.PIN.OnScreen:
+		return errors.New("pin.pad and pin.on_screen name two places for PINs: take one out")
+	case c.PIN.Pad != "" && !c.Keys.Separate:
+		return errors.New("pin.pad takes keys.separate = true: the pad belongs to keyd")
+	case !c.Keys.Separate && c.PIN.OnScreen:
+		return errors.New("pin.on_screen takes keys.separate = true")
+	case c.Log.Format != "text" && c.Log.Format != "json":
+		return fmt.Errorf("log.format %q: text or json", c.Log.Format)
+	}
+	return nil
+}
+
+func (a *acquirerConfig) check(weak []string) error {
+	switch {
+	case a.Name == secure.SwipeSet || a.Name == secure.PadSet:
+		return fmt.Errorf("acquirer.name %q is the name of the stripe reader's or the PIN pad's keys: choose another", a.Name)
+	case a.Dialect != dialectNAC && a.Dialect != dialectV93:
+		return fmt.Errorf("acquirer.dialect %q is not known: this release speaks nac and v93", a.Dialect)
+	case a.Address == "":
+		return errors.New("acquirer.address is missing: the host and port your acquirer gave you, like pos.example.com:8583")
+	case a.CA == "":
+		return errors.New("acquirer.ca is missing: the file with the acquirer's CA certificate (PEM)")
+	case (a.Certificate == "") != (a.Key == ""):
+		return errors.New("acquirer.certificate and acquirer.key go together")
+	case a.Dialect == dialectNAC && a.NAC.KeyExchange == "ecb" && !slices.Contains(weak, a.Name):
+		return fmt.Errorf("acquirer.nac.key_exchange = \"ecb\" is less than key blocks: name the acquirer in keys.weak = [%q] if it has nothing better", a.Name)
+	case a.Window < 1 || a.Window > maxWindow:
+		return fmt.Errorf("acquirer.window %d: how many messages of the queue the acquirer takes before it has answered the first, 1 to %d", a.Window, maxWindow)
+	case a.KeyMessages < 0:
+		return errors.New("acquirer.key_messages must not be below 0")
+	case a.Retry <= 0 || a.RetryMax < a.Retry || a.Check <= 0 || a.ConnectTimeout <= 0 || a.WriteTimeout <= 0:
+		return errors.New("acquirer: every time must be more than zero, and retry_max at least retry")
+	}
+	if a.Echo > 0 && a.Dialect != "nac" {
+		return fmt.Errorf("acquirer.echo: the dialect %s has no echo test: take it out", a.Dialect)
+	}
+	if err := a.framing().Check(); err != nil {
+		return fmt.Errorf("acquirer.length and length_counts: %w", err)
+	}
+	if err := link.TPDUAnswer(a.TPDUAnswer).Check(); err != nil {
+		return fmt.Errorf("acquirer.tpdu_answer: %w", err)
+	}
+	return nil
 }
 
 // maxWindow bounds what is sent again when a connection goes.
@@ -363,6 +386,9 @@ func (a *acquirerConfig) framing() link.Framing {
 
 // loadProfile reads the profile that the config names.
 func (c *config) loadProfile() (profile.Profile, error) {
+	if c.params != nil {
+		return profile.Parse(c.params.Part(provision.Profile))
+	}
 	if !strings.HasSuffix(c.Profile, ".toml") {
 		return profile.Ready(c.Profile)
 	}
@@ -386,9 +412,12 @@ type trusted struct {
 
 // trust reads the pinned CA and, where there is one, the terminal's own certificate.
 func (a *acquirerConfig) trust() (trusted, error) {
-	text, err := os.ReadFile(a.CA)
-	if err != nil {
-		return trusted{}, fmt.Errorf("acquirer.ca: %w: put the acquirer's CA certificate (PEM) there", err)
+	text := a.caPEM
+	if text == nil {
+		var err error
+		if text, err = os.ReadFile(a.CA); err != nil {
+			return trusted{}, fmt.Errorf("acquirer.ca: %w: put the acquirer's CA certificate (PEM) there", err)
+		}
 	}
 	t := trusted{pool: x509.NewCertPool()}
 	for rest := text; ; {

@@ -77,7 +77,7 @@ func (c *config) loadCAKeys(p profile.Profile, now time.Time, log *slog.Logger) 
 	case p.Terminal.CAKeys == profile.TestKeys && !c.Development:
 		return emv.CAKeys{}, fmt.Errorf(`profile %s takes test keys of certification authorities, with which anybody makes a card: write terminal.ca_keys = "live", or set development = true in the config`, p.Name)
 	}
-	text, err := os.ReadFile(c.CAKeys)
+	text, err := c.caKeysText()
 	if errors.Is(err, os.ErrNotExist) {
 		return emv.CAKeys{}, fmt.Errorf("ca_keys: no file at %s: put there what your acquirer gave you", c.CAKeys)
 	}

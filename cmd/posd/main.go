@@ -44,11 +44,11 @@ func exitStatus(err error) int {
 }
 
 func command(out, errOut io.Writer) *cobra.Command {
-	var path string
+	var from source
 	c := &cobra.Command{
 		Use:     "posd",
 		Short:   "the Tillway terminal daemon",
-		Long:    "posd is the terminal: it reads cards, asks the acquirer and keeps the journal. It stays in the foreground; SIGTERM\nends it after the sale that is with the bank has its answer.",
+		Long:    "posd is the terminal: it reads cards, asks the acquirer and keeps the journal. It stays in the foreground; SIGTERM\nends it after the sale that is with the bank has its answer. Without acquirer and profile in its config file, or with --state\nin place of one, it waits for a parameter package: pos provision apply.",
 		Version: version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -58,12 +58,25 @@ func command(out, errOut io.Writer) *cobra.Command {
 		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case from.state == "" && from.development:
+				return fmt.Errorf("--development goes with --state; a config file says development = true: %w", errUsage)
+			case from.state != "" && cmd.Flags().Changed("config"):
+				return fmt.Errorf("--state is for a machine without a config file: take --state or --config: %w", errUsage)
+			case from.state != "":
+				from.path = ""
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), path, out, errOut)
+			return from.serve(cmd.Context(), out, errOut)
 		},
 	}
-	c.AddCommand(auditCommand(&path, out, errOut), checkCommand(&path, out, errOut), owedCommand(&path, out), dbCommand(&path, out, errOut))
-	c.PersistentFlags().StringVar(&path, "config", "/etc/tillway/posd.toml", "the config file")
+	c.AddCommand(auditCommand(&from, out, errOut), restoreCommand(&from, out), checkCommand(&from.path, out, errOut), owedCommand(&from.path, out), dbCommand(&from.path, out, errOut))
+	c.PersistentFlags().StringVar(&from.path, "config", "/etc/tillway/posd.toml", "the config file")
+	c.PersistentFlags().StringVar(&from.state, "state", "", "no config file: the state folder; everything else comes in a parameter package")
+	c.PersistentFlags().BoolVar(&from.development, "development", false, "with --state: published test keys are allowed; never at a till")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
 	return c
 }

@@ -63,6 +63,9 @@ func openWord(open bool) string {
 
 // fingerprint is the start of a file's SHA-256.
 func fingerprint(path string) string {
+	if path == "" {
+		return "none"
+	}
 	b, err := os.ReadFile(path) //nolint:gosec // the technician names the file
 	if err != nil {
 		return "unreadable"
@@ -72,6 +75,9 @@ func fingerprint(path string) string {
 }
 
 func (c *config) profileFingerprint() string {
+	if c.params != nil {
+		return fmt.Sprintf("(parameters version %d, %s)", c.params.Version, c.params.Digest().Short())
+	}
 	if strings.HasSuffix(c.Profile, ".toml") {
 		return fingerprint(c.Profile)
 	}
@@ -79,8 +85,11 @@ func (c *config) profileFingerprint() string {
 }
 
 func (c *config) caKeysFingerprint() string {
-	if c.CAKeys == "" {
+	switch {
+	case c.CAKeys == "":
 		return "none"
+	case c.params != nil:
+		return "(parameters)"
 	}
 	return fingerprint(c.CAKeys)
 }
@@ -120,20 +129,20 @@ func tokenOf(keys secure.Tokens) func(context.Context, emv.PAN) ([]byte, error) 
 // errUnsound is the exit of a verification that found something.
 var errUnsound = errors.New("something is missing, changed or out of order: keep the state folder for support")
 
-func auditCommand(path *string, out, errOut io.Writer) *cobra.Command {
+func auditCommand(from *source, out, errOut io.Writer) *cobra.Command {
 	verify := &cobra.Command{
 		Use: "verify", Short: "Check audit log, journal and people of a terminal that is stopped", Args: cobra.NoArgs,
 		Long: `verify reads every row that the terminal keeps and names each that is missing, changed, moved or cut off at the end. It is for
 a terminal that is stopped; pos audit verify asks one that runs.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return verifyStopped(cmd.Context(), *path, out, errOut) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return verifyStopped(cmd.Context(), *from, out, errOut) },
 	}
 	c := &cobra.Command{Use: "audit", Short: "Check the audit log", Args: cobra.NoArgs}
 	c.AddCommand(verify)
 	return c
 }
 
-func verifyStopped(ctx context.Context, path string, out, errOut io.Writer) (err error) {
-	c, err := loadConfig(path)
+func verifyStopped(ctx context.Context, from source, out, errOut io.Writer) (err error) {
+	c, err := from.load(nil)
 	if err != nil {
 		return err
 	}

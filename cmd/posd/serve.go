@@ -16,11 +16,15 @@ import (
 	"time"
 
 	"tillway/device/secure"
+	"tillway/emv"
 	"tillway/emv/contact"
 	"tillway/money"
 	"tillway/store"
+	"tillway/systemd"
 	"tillway/terminal"
 	"tillway/terminal/lane"
+	"tillway/terminal/people"
+	"tillway/terminal/profile"
 	"tillway/terminal/receipt"
 	"tillway/terminal/selftest"
 	"tillway/till"
@@ -34,25 +38,59 @@ const leaseBlock = 200
 const cardTalkLimit = 60 * time.Second
 
 // serve runs the daemon until ctx ends. Its error is one line that says what to do.
-func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) {
-	c, err := loadConfig(path)
+func serve(ctx context.Context, path string, out, errOut io.Writer) error {
+	return source{path: path}.serve(ctx, out, errOut)
+}
+
+// serve runs the terminal, and starts it anew in this process whenever other parameters are in force.
+func (s source) serve(ctx context.Context, out, errOut io.Writer) error {
+	for {
+		err := s.once(ctx, out, errOut)
+		if !errors.Is(err, errAnew) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// settled is what of a terminal is known before anything is opened.
+type settled struct {
+	config      config
+	profile     profile.Profile
+	authorities emv.CAKeys
+	trust       trusted
+}
+
+// settle reads what the configuration names and refuses what this release cannot keep.
+func (c config) settle(log *slog.Logger) (s settled, err error) {
+	s.config = c
+	if s.profile, err = c.loadProfile(); err != nil {
+		return s, err
+	}
+	if err := honours(s.profile, c.Reader.Stripe.wanted()); err != nil {
+		return s, err
+	}
+	if err := c.rolesFit(s.profile); err != nil {
+		return s, err
+	}
+	s.authorities, err = c.loadCAKeys(s.profile, time.Now(), log)
+	return s, err
+}
+
+// once runs the terminal with the parameters that are in force. errAnew: there are others now.
+func (s source) once(ctx context.Context, out, errOut io.Writer) (err error) {
+	c, err := s.load(nil)
 	if err != nil {
-		return err
-	}
-	p, err := c.loadProfile()
-	if err != nil {
-		return err
-	}
-	if err := honours(p, c.Reader.Stripe.wanted()); err != nil {
-		return err
-	}
-	if err := c.rolesFit(p); err != nil {
 		return err
 	}
 	log := logger(c, errOut)
-	authorities, err := c.loadCAKeys(p, time.Now(), log)
-	if err != nil {
-		return err
+	var ready settled
+	if !c.packaged { // what is wrong ends the start before anything is made
+		if ready, err = c.settle(log); err != nil {
+			return err
+		}
 	}
 	manager := notifier(log)
 	defer func() { err = errors.Join(err, manager.Close()) }()
@@ -64,6 +102,10 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	defer unlock()
+	clearBackup(c.State, log)
+	if _, err := restored(c.State); err != nil { // one that was interrupted, before anything is opened
+		return err
+	}
 	if err := makeRoom(c.State, roomIn(c.State), log); err != nil {
 		return err
 	}
@@ -79,9 +121,31 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err := sayModule(ctx, disk.keys, log); err != nil {
 		return err
 	}
+	m := base{from: s, disk: disk, events: events, manager: manager, out: out, log: log}
+	if !c.packaged {
+		if err := noPackageInForce(c.State, s.path); err != nil {
+			return err
+		}
+		return m.sell(ctx, ready)
+	}
+	return m.packaged(ctx, c)
+}
 
-	trust, err := c.Acquirer.trust()
-	if err != nil {
+// base is a terminal whose state folder is open.
+type base struct {
+	from    source
+	disk    *disk
+	events  *keyEvents
+	manager *systemd.Notifier
+	keeper  *keeper // of parameter packages; nil: the config file says everything
+	out     io.Writer
+	log     *slog.Logger
+}
+
+// sell opens what a terminal needs besides, and runs it until ctx ends.
+func (m base) sell(ctx context.Context, ready settled) (err error) {
+	c, p, disk, log := ready.config, ready.profile, m.disk, m.log
+	if ready.trust, err = c.Acquirer.trust(); err != nil {
 		return err
 	}
 	reader, err := openReader(c, area(log, logbook.Reader))
@@ -104,15 +168,26 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	wire := newMessages(disk.transcripts, time.Now)
+	behind, err := restored(c.State)
+	if err != nil {
+		return err
+	}
 	s, err := assemble(ctx, parts{
-		profile: p, caKeys: authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
-		hosts: c.Acquirer.ways(trust), certificates: trust.certificates,
+		profile: p, caKeys: ready.authorities, acquirer: c.Acquirer, reader: reader, stripe: stripe, journal: disk.journal, sales: disk.sales, traces: disk.traces,
+		hosts: c.Acquirer.ways(ready.trust), certificates: ready.trust.certificates,
 		jitter: func(most time.Duration) time.Duration { return mathrand.N(most + 1) }, //nolint:gosec // spreads tills in time, guards nothing
 		clock:  time.Now, random: rand.Reader, log: log, cardTalk: cardTalkLimit, room: roomIn(c.State),
-		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, messages: wire, profileText: profileText,
+		module: disk.keys, audit: disk.hostDid(log), pinSocket: c.pinSocket(), transcripts: disk.transcripts, messages: wire, profileText: profileText, restored: behind,
 	})
 	if err != nil {
 		return err
+	}
+	if behind != "" {
+		log.Warn("this journal was " + behind)
+		entry := people.Entry{Actor: people.Terminal, Event: people.EventBackup, Result: people.Done, Note: people.Note("the journal was %s", behind)}
+		if err := errors.Join(disk.journal.Audit(ctx, entry), unmark(c.State, restoredName)); err != nil {
+			return fmt.Errorf("state folder: %w", err)
+		}
 	}
 	for _, sale := range s.recovered {
 		log.Warn("sale found unfinished and ended", "sale", sale.ID, "state", sale.State)
@@ -124,7 +199,7 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	if err := owedElsewhere(debts, c.Acquirer.Name); err != nil {
 		return err
 	}
-	access, err := disk.gate(ctx, path, c, p, log)
+	access, err := disk.gate(ctx, m.from.path, c, p, log)
 	if err != nil {
 		return err
 	}
@@ -138,25 +213,17 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, doors.close()) }()
 	trains := training.New(s.training(disk.journal, p, c.Acquirer.Name))
-	local := till.Config{
-		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, HostTest: hostTest(s.lane, c.Acquirer.Name), ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: area(log, logbook.Till),
-		Header: receipt.Header{
-			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
-			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
-		},
-		Languages: paperLanguages(p.Receipt),
-		Kinds:     s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
-		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(authorities.Keys), Revoked: len(authorities.Revoked)},
-		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
-	}
+	local := ready.till(disk, s, trains, access, registers, wire, log)
+	local.HostTest = hostTest(s.lane, c.Acquirer.Name)
+	local.Backup = newBackups(disk, c.Acquirer.Name, p.Terminal.ID, p.Terminal.MerchantID).make
 	local.Meaning = c.Acquirer.codeMeaning
 	if local.Logo, err = openLogo(c.Logo); err != nil {
 		return err
 	}
-	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: path, transcripts: disk.transcripts}.files
+	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: m.from.path, transcripts: disk.transcripts}.files
 	examining := &examiner{
-		path: path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,
-		read: c.filesRead(path),
+		path: m.from.path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,
+		read: c.filesRead(m.from.path),
 	}
 	local.Selftest = func(ctx context.Context) selftest.Report { return examining.run(ctx) }
 	printing, err := openPrinter(ctx, c, p, disk, s.lane, local, area(log, logbook.Printer))
@@ -170,15 +237,42 @@ func serve(ctx context.Context, path string, out, errOut io.Writer) (err error) 
 		}
 		local.Printer, local.PrinterName = printing.spool, printing.printer.Name()
 	}
-	if _, err := fmt.Fprintf(out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
+	if m.keeper != nil {
+		local.Parameters = m.keeper
+		if err := m.keeper.works(ctx, s.lane); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(m.out, "posd ready: %s, reader %s, host %s%s\n", c.Socket, c.Reader.Port, c.Acquirer.Address, doors.words()); err != nil {
 		return err
 	}
-	s.trains, s.vitals = trains, s.signs(manager, disk.journal, p.Deadlines, len(c.Acquirer.hosts()), log)
-	if err := manager.Ready(s.vitals.status()); err != nil {
+	s.trains, s.vitals = trains, s.signs(m.manager, disk.journal, p.Deadlines, len(c.Acquirer.hosts()), log)
+	s.vitals.anew = m.keeper.changed
+	if err := m.manager.Ready(s.vitals.status()); err != nil {
 		log.Warn("the service manager is not told", "err", err)
 	}
 	t := till.New(local)
-	return runAll(ctx, s, disk, events, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, trains, local), till.NewTries(access.Audit, nil, log)), log), log)
+	err = runAll(ctx, s, disk, m, printing, doors.servers(t, c.registers(t.ECR(), c.nexo(ctx, s.lane, trains, local), till.NewTries(access.Audit, nil, log)), log), log)
+	if err == nil && m.keeper.changed() {
+		return errAnew
+	}
+	return err
+}
+
+// till is what the local interface is made of, but for printer and parameters.
+func (r settled) till(disk *disk, s *stack, trains *training.Terminal, access *till.Access, registers *till.Registers, wire *messages, log *slog.Logger) till.Config {
+	c, p := r.config, r.profile
+	return till.Config{
+		Lane: trains, Journal: trains.Journal(), Training: trains, Access: access, Registers: registers, Verify: disk.verified, ExchangeKeys: s.lane.ExchangeKeys, KeysTicket: disk.keys.Ticket, Keys: keysTold(disk.keys, c.Acquirer, p), Transcripts: disk.transcripts, Messages: wire, Log: area(log, logbook.Till),
+		Header: receipt.Header{
+			Name: p.Merchant.Name, Location: p.Merchant.Location, Zone: p.Zone, Digits: money.Digits(p.Receipt.Digits),
+			NameArabic: p.Merchant.NameArabic, LocationArabic: p.Merchant.LocationArabic,
+		},
+		Languages: paperLanguages(p.Receipt),
+		Kinds:     s.kinds, Acquirer: c.Acquirer.Name, Currency: p.Currency, TerminalID: p.Terminal.ID, MerchantID: p.Terminal.MerchantID, Profile: p.Name, Version: version(),
+		CAKeys: till.CAKeys{Environment: p.Terminal.CAKeys, Keys: len(r.authorities.Keys), Revoked: len(r.authorities.Revoked)},
+		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
+	}
 }
 
 // owedElsewhere refuses a config under whose acquirer a reversal would wait for ever: each goes to the one it is owed to.
@@ -192,7 +286,7 @@ func owedElsewhere(debts []terminal.Debt, acquirer string) error {
 }
 
 // runAll runs the terminal, its local interface and its housekeeping, and waits for all of them.
-func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing *printing, doors []*server, log *slog.Logger) error {
+func runAll(ctx context.Context, s *stack, d *disk, m base, printing *printing, doors []*server, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
@@ -207,9 +301,12 @@ func runAll(ctx context.Context, s *stack, d *disk, events *keyEvents, printing 
 	if s.trains != nil {
 		wg.Go(func() { s.trains.Run(ctx) })
 	}
-	wg.Go(func() { events.audit(ctx, d.journal, log) })
+	wg.Go(func() { m.events.audit(ctx, d.journal, log) })
 	if s.vitals != nil {
 		wg.Go(func() { s.vitals.run(ctx) })
+	}
+	if m.keeper != nil {
+		wg.Go(func() { m.keeper.poll(ctx) })
 	}
 	if printing != nil {
 		wg.Go(func() {

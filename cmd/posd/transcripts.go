@@ -20,6 +20,7 @@ import (
 	"tillway/terminal"
 	"tillway/terminal/lane"
 	"tillway/terminal/profile"
+	"tillway/terminal/provision"
 	"tillway/till"
 )
 
@@ -217,6 +218,10 @@ func (t *transcripts) Transcript(_ context.Context, sale terminal.SaleID) ([]byt
 // profileOf names a profile and its text.
 func (c *config) profileOf(p profile.Profile) (transcript.Profile, error) {
 	out := transcript.Profile{Name: p.Name}
+	if c.params != nil {
+		out.SHA256 = fmt.Sprintf("%x", sha256.Sum256(c.params.Part(provision.Profile)))
+		return out, nil
+	}
 	text, err := profile.Text(c.Profile)
 	if errors.Is(err, profile.ErrNoProfile) {
 		text, err = os.ReadFile(c.Profile)

@@ -19,6 +19,7 @@ type vitals struct {
 	parts   []vital
 	status  func() string
 	end     time.Duration // how long the end may take
+	anew    func() bool   // whether what ends starts anew in this process
 	log     *slog.Logger
 }
 
@@ -55,7 +56,7 @@ func (s *stack) signs(n *systemd.Notifier, journal interface{ Alive(context.Cont
 	longest := longestWait(d, hosts)
 	host := time.Duration(2+hosts)*d.Answer + slack // keys that are being exchanged hold a sale up
 	return &vitals{
-		manager: n, log: log, end: stopWithin(d), status: func() string { return statusOf(s.lane.Snapshot()) },
+		manager: n, log: log, end: stopWithin(d), anew: func() bool { return false }, status: func() string { return statusOf(s.lane.Snapshot()) },
 		parts: []vital{
 			{name: "lane", alive: func(ctx context.Context) error { return s.lane.Alive(ctx, longest) }, patience: host},
 			{name: "journal", alive: journal.Alive, patience: slack},
@@ -94,6 +95,10 @@ func (v *vitals) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+			if v.anew() {
+				v.told(v.manager.Starting("Starting anew with other parameters", v.end))
+				return
+			}
 			v.told(v.manager.Stopping("Ending; a sale that is with the bank is waited for", v.end))
 			return
 		case <-ticks.C:

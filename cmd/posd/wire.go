@@ -141,6 +141,8 @@ type parts struct {
 
 	tap func(lane.Link) lane.Link // what the acquirer's messages pass on their way to the link; nil: nothing
 
+	restored string // the journal was put back from a backup: what to say of what it owes; empty otherwise
+
 	cardTalk time.Duration
 	table    []terminal.Row      // nil: terminal.Table()
 	debts    []terminal.DebtRow  // nil: terminal.DebtTable()
@@ -211,7 +213,7 @@ func assemble(ctx context.Context, p parts) (*stack, error) {
 	}
 	recovered, err := lane.Recover(ctx, lane.Recovery{
 		Journal: p.journal, Acquirer: p.acquirer.Name, Now: p.clock(), Table: p.table, Debts: p.debts, Batches: p.batches,
-		Note: "kernel " + contact.Version + ", profile " + p.profile.Name,
+		Note: "kernel " + contact.Version + ", profile " + p.profile.Name, Restored: p.restored,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("recovery: %w", err)

@@ -304,6 +304,10 @@ type Keys interface {
 	// ErrTestKey, ErrSameKey.
 	Import(ctx context.Context, set string, use Use, block string) (CheckValue, error)
 
+	// Try is Import without an end: what it would answer, and nothing is kept. So several can be looked at before the first is
+	// taken.
+	Try(ctx context.Context, set string, use Use, block string) (CheckValue, error)
+
 	// ImportSession takes a session key as older dialects send it: enciphered in ECB under the master key, with its check
 	// value, and without a word on its use. Refused with ErrWeak unless the module was started with the set's name among
 	// those that may. The check value must be there and agree: else ErrKeyBlock.

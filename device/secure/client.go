@@ -367,11 +367,20 @@ func (c *Client) Token(ctx context.Context, pan PAN) (out []byte, err error) {
 }
 
 // Import is Keys'.
-func (c *Client) Import(ctx context.Context, set string, use Use, block string) (check CheckValue, err error) {
+func (c *Client) Import(ctx context.Context, set string, use Use, block string) (CheckValue, error) {
+	return c.keyBlock(ctx, opImport, set, use, block)
+}
+
+// Try is Keys'.
+func (c *Client) Try(ctx context.Context, set string, use Use, block string) (CheckValue, error) {
+	return c.keyBlock(ctx, opTry, set, use, block)
+}
+
+func (c *Client) keyBlock(ctx context.Context, op byte, set string, use Use, block string) (check CheckValue, err error) {
 	if len(block) > maxBlock {
 		return "", fmt.Errorf("%d characters: %w", len(block), ErrKeyBlock)
 	}
-	err = c.do(ctx, opImport, len(block), func(w *writer) { w.text(set); w.u8(byte(use)); w.text(block) },
+	err = c.do(ctx, op, len(block), func(w *writer) { w.text(set); w.u8(byte(use)); w.text(block) },
 		func(r *reader) { check = CheckValue(r.text(16)) }, nil)
 	return check, err
 }

@@ -59,6 +59,7 @@ const (
 	opAbort
 	opAdmit
 	opLoadPad
+	opTry
 )
 
 // Codes of answers.

@@ -42,6 +42,19 @@ func usageTable() []usageRow {
 
 // Import is Keys'.
 func (f *File) Import(ctx context.Context, set string, use Use, block string) (CheckValue, error) {
+	return f.blockTo(ctx, set, use, block, f.install)
+}
+
+// Try is Keys'.
+func (f *File) Try(ctx context.Context, set string, use Use, block string) (CheckValue, error) {
+	return f.blockTo(ctx, set, use, block, func(_ context.Context, k *setKey) error {
+		f.memory.release(k.key)
+		return nil
+	})
+}
+
+// blockTo opens a key block and hands the key on.
+func (f *File) blockTo(ctx context.Context, set string, use Use, block string, then func(context.Context, *setKey) error) (CheckValue, error) {
 	if checkName(set) != nil {
 		return "", fmt.Errorf("set %q: %w", set, ErrName)
 	}
@@ -58,7 +71,7 @@ func (f *File) Import(ctx context.Context, set string, use Use, block string) (C
 	if err != nil {
 		return "", fmt.Errorf("%s key for %q: %w", use, set, err)
 	}
-	return k.check, f.install(ctx, k)
+	return k.check, then(ctx, k)
 }
 
 // fromBlock takes a key block under the set's master key or its KEK. Within guarded.

@@ -365,3 +365,33 @@ func FuzzContent(f *testing.F) {
 		a.release(c.token)
 	})
 }
+
+// TestTry: a key block is judged as Import judges it, and nothing is kept: neither the key, nor a counter, nor an event.
+func TestTry(t *testing.T) {
+	bothWays(t, Options{}, func(t *testing.T, r *rig) {
+		kek := loadKEK(t, r, "bank", TDES)
+		block := tdesBlock(t, kek, ksnMAC)
+		before := must(r.Status(t.Context()))(t)
+		for range 3 {
+			if _, err := r.Try(t.Context(), "bank", UseMAC, block); err != nil {
+				t.Fatal(err)
+			}
+		}
+		changed := []byte(block)
+		changed[len(changed)-1] ^= 1
+		_, err := r.Try(t.Context(), "bank", UseMAC, string(changed))
+		want(t, "a changed block", err, ErrKeyBlock)
+		_, err = r.Try(t.Context(), "other", UseMAC, block)
+		want(t, "no key to open it", err, ErrNoKEK)
+		if after := must(r.Status(t.Context()))(t); len(after.Keys) != len(before.Keys) {
+			t.Errorf("%d keys before, %d after", len(before.Keys), len(after.Keys))
+		}
+		if _, err := r.NextKey(t.Context(), "bank", UseMAC); !errors.Is(err, ErrNoKey) {
+			t.Errorf("a key that was only looked at is in use: %v", err)
+		}
+		tried := must(r.Try(t.Context(), "bank", UseMAC, block))(t)
+		if taken := must(r.Import(t.Context(), "bank", UseMAC, block))(t); taken != tried {
+			t.Errorf("check value %s, then %s", tried, taken)
+		}
+	})
+}

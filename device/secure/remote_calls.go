@@ -81,6 +81,12 @@ func (r *Remote) Import(ctx context.Context, set string, use Use, block string) 
 	return check, err
 }
 
+// Try asks again: it changes nothing.
+func (r *Remote) Try(ctx context.Context, set string, use Use, block string) (check CheckValue, err error) {
+	err = r.again(ctx, func(c *Client) (err error) { check, err = c.Try(ctx, set, use, block); return err })
+	return check, err
+}
+
 // ImportSession is Keys'.
 func (r *Remote) ImportSession(ctx context.Context, set string, use Use, cryptogram []byte, check CheckValue) (own CheckValue, err error) {
 	err = r.once(ctx, func(c *Client) (err error) {

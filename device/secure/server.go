@@ -35,7 +35,7 @@ const (
 func (r Role) may(op byte) bool {
 	switch r {
 	case RoleTerminal:
-		return op >= opCreateKey && op <= opDecipherSwipe
+		return op >= opCreateKey && op <= opDecipherSwipe || op == opTry
 	case RoleKeys:
 		return slices.Contains([]byte{opImport, opStatus, opDestroy, opDestroyAll, opLoadComponent, opAbort, opAdmit, opLoadPad}, op)
 	}
@@ -267,7 +267,7 @@ func (s *Server) do(ctx context.Context, id uint32, op byte, r *reader, w *write
 			return err
 		}
 		return s.backend.Owes(ctx, n)
-	case opImport, opImportSession, opLoadComponent:
+	case opImport, opTry, opImportSession, opLoadComponent:
 		return s.load(ctx, op, r, w)
 	case opPropose:
 		return s.propose(ctx, r, w)
@@ -345,12 +345,16 @@ func (s *Server) lease(ctx context.Context, op byte, r *reader, w *writer) error
 // load carries out what brings keys.
 func (s *Server) load(ctx context.Context, op byte, r *reader, w *writer) error {
 	switch op {
-	case opImport:
+	case opImport, opTry:
 		set, use, block := r.text(maxName), Use(r.u8()), r.text(maxBlock)
 		if err := r.end(); err != nil {
 			return err
 		}
-		check, err := s.backend.Import(ctx, set, use, block)
+		do := s.backend.Import
+		if op == opTry {
+			do = s.backend.Try
+		}
+		check, err := do(ctx, set, use, block)
 		w.text(string(check))
 		return err
 	case opImportSession:

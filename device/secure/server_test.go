@@ -273,7 +273,7 @@ func FuzzServe(f *testing.F) {
 	if _, err := m.Import(f.Context(), "bank", UseMAC, tdesBlock(f, kek, ksnMAC)); err != nil {
 		f.Fatal(err)
 	}
-	for op := range opLoadPad + 1 {
+	for op := range opTry + 1 {
 		w := newFrame(frameRequest, 1, 64)
 		w.u8(op)
 		w.text("bank")

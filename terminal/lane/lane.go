@@ -63,6 +63,8 @@ type Lane struct {
 	cfg   Config
 	table []terminal.Row
 	start chan startCall
+	rest  chan *restCall
+	ended chan struct{} // closed when Run has returned
 	board board
 
 	pinged chan struct{} // somebody asks whether it lives
@@ -75,6 +77,7 @@ type Lane struct {
 type startCall struct {
 	order terminal.Order
 	reply chan startReply
+	rest  *restCall // nil: it is an order
 }
 
 type startReply struct {
@@ -84,7 +87,7 @@ type startReply struct {
 
 // New makes a lane. Run starts it.
 func New(cfg Config) *Lane {
-	l := &Lane{cfg: cfg, table: cfg.Table, start: make(chan startCall), pinged: make(chan struct{})}
+	l := &Lane{cfg: cfg, table: cfg.Table, start: make(chan startCall), rest: make(chan *restCall), ended: make(chan struct{}), pinged: make(chan struct{})}
 	if l.table == nil {
 		l.table = terminal.Table()
 	}
@@ -100,11 +103,18 @@ func New(cfg Config) *Lane {
 // for a card is left, and nothing of it is on disk. The error is never the context's: it says that the journal failed
 // or that a defect was found, and the process must end so that recovery can put things right.
 func (l *Lane) Run(ctx context.Context) error {
+	defer close(l.ended)
 	l.cardLeft = l.cfg.Recovered // the card of a sale that a power cut ended may still be in
 	for {
 		call, ok := l.idle(ctx)
 		if !ok {
 			return nil
+		}
+		if call.rest != nil {
+			if l.resting(ctx, call.rest) {
+				return nil
+			}
+			continue
 		}
 		release := l.cfg.Owner.hold(ctx) // keys do not change under a PIN, nor does a batch end between a sale's number and its end
 		r, known, err := l.accept(ctx, call.order)
@@ -155,6 +165,8 @@ func (l *Lane) idle(ctx context.Context) (startCall, bool) {
 		case call := <-l.start:
 			return call, true
 		case <-l.pinged:
+		case call := <-l.rest:
+			return startCall{rest: call}, true
 		case err := <-gone:
 			waited = true
 			if err == nil && l.cardLeft {
@@ -176,7 +188,7 @@ func (l *Lane) takenOut() {
 }
 
 // Start begins a transaction and returns its record as soon as it waits for a card, or is on its way to the bank; Watch tells how it goes on. An order with
-// a key that was used before gives that sale again. Errors: terminal.ErrBusy, ErrOrder, ErrKeyReused, or the context's.
+// a key that was used before gives that sale again. Errors: terminal.ErrBusy, ErrOrder, ErrKeyReused, ErrStopping, or the context's.
 func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, error) {
 	if cur, running := l.board.running(); running {
 		if o.Key != "" && cur.Key == o.Key {
@@ -184,13 +196,15 @@ func (l *Lane) Start(ctx context.Context, o terminal.Order) (terminal.Sale, erro
 		}
 		return terminal.Sale{}, fmt.Errorf("%w: sale %s, %s", terminal.ErrBusy, cur.ID, cur.Amount.Format())
 	}
-	call := startCall{o, make(chan startReply, 1)}
+	call := startCall{order: o, reply: make(chan startReply, 1)}
 	select {
 	case l.start <- call:
 		r := <-call.reply
 		return r.sale, r.err
 	case <-l.board.started(): // another order was quicker
 		return l.Start(ctx, o)
+	case <-l.ended:
+		return terminal.Sale{}, terminal.ErrStopping
 	case <-ctx.Done():
 		return terminal.Sale{}, ctx.Err()
 	}

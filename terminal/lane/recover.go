@@ -17,6 +17,7 @@ type Recovery struct {
 	Debts    []terminal.DebtRow  // nil: terminal.DebtTable()
 	Batches  []terminal.BatchRow // nil: terminal.BatchTable()
 	Note     string              // of the start's row: version and profile
+	Restored string              // where the journal was put back from a backup: what to say of what it owes; empty otherwise
 }
 
 // Recover brings what a stop or a power cut left in the middle to where the tables say, in one commit, before lane and
@@ -53,15 +54,11 @@ func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
 		return nil, fmt.Errorf("debts: %w", err)
 	}
 	for i := range due {
-		if due[i].State != terminal.Sent {
-			continue
-		}
-		e, err := debtEntry(r.Debts, &due[i], terminal.DebtPowerLost, "the terminal stopped while it was with the bank")
+		again, err := r.debt(&due[i])
 		if err != nil {
 			return nil, err
 		}
-		e.Time = r.Now
-		entries = append(entries, e)
+		entries = append(entries, again...)
 	}
 	batches, err := r.batches(ctx)
 	if err != nil {
@@ -71,6 +68,26 @@ func Recover(ctx context.Context, r Recovery) ([]terminal.Sale, error) {
 		return nil, fmt.Errorf("%w: %w", errJournal, err)
 	}
 	return open, nil
+}
+
+// debt are the rows of one debt. Behind a backup the bank may have heard of it since, by a message that this journal does not know: an
+// advice or a kept request could then be booked twice, and waits for a person. A reversal can be sent twice: what it takes back is back.
+func (r Recovery) debt(d *terminal.Debt) (entries []terminal.Entry, err error) {
+	step := func(event terminal.DebtEvent, reason string) error {
+		e, err := debtEntry(r.Debts, d, event, reason)
+		e.Time = r.Now
+		entries = append(entries, e)
+		return err
+	}
+	if d.State == terminal.Sent {
+		if err := step(terminal.DebtPowerLost, "the terminal stopped while it was with the bank"); err != nil {
+			return nil, err
+		}
+	}
+	if r.Restored != "" && d.State == terminal.Owed && d.Kind != terminal.ReversalDebt {
+		err = step(terminal.DebtPut, r.Restored)
+	}
+	return entries, err
 }
 
 // batches are the rows of batches whose message may be with the host: it goes out again, as a repeat.

@@ -33,6 +33,8 @@ const (
 	EventBatch    Event = "batch"      // somebody wanted a batch settled, or closed it by hand
 	EventSupport  Event = "support"    // a support bundle was made
 	EventLog      Event = "log"        // the log's level was changed
+	EventParams   Event = "parameters" // a parameter package was applied, refused, taken back or gone back from
+	EventBackup   Event = "backup"     // a backup was made, or one was put back
 	EventOverride Event = "override"   // somebody allowed somebody else what their role may not, and what was done with it
 	EventRefused  Event = "refused"    // a command without the role for it
 	EventECR      Event = "ecr"        // a cash register was added, its token replaced or revoked, its nexo key added or retired

@@ -331,8 +331,11 @@ func TestPolicy(t *testing.T) {
 		{people.CloseBatch, "s", "s"},
 		{people.Keys, "ta", "ta"},
 		{people.Support, "ta", "-csta"},
+		{people.Provision, "ta", "ta"},
+		{people.Rollback, "a", "a"},
 		{people.Users, "a", "a"},
 		{people.Audit, "a", "a"},
+		{people.Backup, "ta", "ta"},
 	} {
 		for _, open := range []bool{false, true} {
 			p := people.DefaultPolicy()
@@ -361,7 +364,7 @@ func TestPolicy(t *testing.T) {
 			}
 		}
 	}
-	if len(people.Actions()) != 28 {
+	if len(people.Actions()) != 31 {
 		t.Errorf("%d actions: the table above misses some", len(people.Actions()))
 	}
 	if (people.Policy{}).Judge(people.Administrator, people.Status) == people.Allowed {

@@ -43,11 +43,15 @@ const (
 
 	CloseBatch Action = "close_batch" // close a batch by hand that the host disputes
 
-	Keys    Action = "keys"    // key loading, destruction, decommissioning
-	Support Action = "support" // what a support desk asks for: the bundle, and levels of the log
+	Support   Action = "support"   // what a support desk asks for: the bundle, and levels of the log
+	Keys      Action = "keys"      // key loading, destruction, decommissioning
+	Provision Action = "provision" // parameter packages: apply one, and see the one in force
+	Rollback  Action = "rollback"  // go back to the parameter package before
 
 	Users Action = "users" // people: add, list, lock, unlock, role, secret
 	Audit Action = "audit" // the audit log: list and verify
+
+	Backup Action = "backup" // a copy of everything that the terminal keeps
 )
 
 // Words is the action as it goes on behind "asked to".
@@ -57,7 +61,7 @@ func (a Action) Words() string {
 		Increment: "increment a pre-authorisation", Completion: "complete a pre-authorisation", Balance: "see a card's balance", Forced: "make a forced sale",
 		Cancel: "cancel a sale", Agree: "answer for a signature", Receipt: "print a receipt", Journal: "see the journal", Queue: "see what waits for the bank",
 		Send: "send what waits for the bank", WriteOff: "park or write off what the bank is owed", Report: "see a report", Settle: "settle",
-		CloseBatch: "close a batch by hand", Training: "practise in training mode", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Support: "look into the terminal for support", Users: "administer people", Audit: "see the audit log",
+		CloseBatch: "close a batch by hand", Training: "practise in training mode", Print: "look after the receipt printer", Drawer: "open the cash drawer", Keys: "load or change keys", Support: "look into the terminal for support", Users: "administer people", Audit: "see the audit log", Provision: "apply a parameter package", Rollback: "go back to the parameter package before", Backup: "make a backup",
 	}[a]; ok {
 		return w
 	}
@@ -102,8 +106,11 @@ func needs() []need {
 		{CloseBatch, []Role{Supervisor}, false},
 		{Keys, []Role{Technician, Administrator}, false},
 		{Support, []Role{Technician, Administrator}, true},
+		{Provision, []Role{Technician, Administrator}, false},
+		{Rollback, []Role{Administrator}, false},
 		{Users, []Role{Administrator}, false},
 		{Audit, []Role{Administrator}, false},
+		{Backup, []Role{Technician, Administrator}, false},
 	}
 }
 
@@ -119,7 +126,7 @@ func Actions() []Action {
 // Policy is the profile's table of who may do what. The zero value allows nobody anything.
 type Policy struct {
 	// Open lets everybody at the terminal sell, cancel, look, send, print and settle without logging in: for development. Refunds of no sale,
-	// writing off, opening the drawer, closing a batch by hand, keys, people and the audit log ask for their role all the same.
+	// writing off, opening the drawer, closing a batch by hand, keys, parameters, people and the audit log ask for their role all the same.
 	Open bool
 
 	Idle    time.Duration // a session without a request ends after it
@@ -147,7 +154,7 @@ func DefaultPolicy() Policy {
 }
 
 // With is the policy with another list of roles for an action. What only some may ever do stays theirs: refunds of no
-// sale, writing off, opening the drawer, closing a batch by hand, people, keys and the audit log are for no cashier and never for anyone, and somebody must be
+// sale, writing off, opening the drawer, closing a batch by hand, people, keys, parameters and the audit log are for no cashier and never for anyone, and somebody must be
 // able to administer.
 func (p Policy) With(a Action, roles []Role) (Policy, error) {
 	at := slices.IndexFunc(needs(), func(n need) bool { return n.action == a })

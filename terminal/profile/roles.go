@@ -27,22 +27,25 @@ type roles struct {
 	Balance    any `toml:"balance"`
 	Forced     any `toml:"forced"`
 
-	Agree    any `toml:"signature"`
-	Receipt  any `toml:"receipt"`
-	Journal  any `toml:"journal"`
-	Queue    any `toml:"queue"`
-	Send     any `toml:"send"`
-	WriteOff any `toml:"write_off"`
-	Report   any `toml:"report"`
-	Settle   any `toml:"settle"`
-	Print    any `toml:"print"`
-	Drawer   any `toml:"drawer"`
-	Training any `toml:"training"`
-	Close    any `toml:"close_batch"`
-	Keys     any `toml:"keys"`
-	Support  any `toml:"support"`
-	Users    any `toml:"users"`
-	Audit    any `toml:"audit"`
+	Agree     any `toml:"signature"`
+	Receipt   any `toml:"receipt"`
+	Journal   any `toml:"journal"`
+	Queue     any `toml:"queue"`
+	Send      any `toml:"send"`
+	WriteOff  any `toml:"write_off"`
+	Report    any `toml:"report"`
+	Settle    any `toml:"settle"`
+	Print     any `toml:"print"`
+	Drawer    any `toml:"drawer"`
+	Training  any `toml:"training"`
+	Close     any `toml:"close_batch"`
+	Keys      any `toml:"keys"`
+	Provision any `toml:"provision"`
+	Rollback  any `toml:"rollback"`
+	Support   any `toml:"support"`
+	Users     any `toml:"users"`
+	Audit     any `toml:"audit"`
+	Backup    any `toml:"backup"`
 }
 
 func (c *checker) roles(r roles) people.Policy {
@@ -78,7 +81,10 @@ func (c *checker) roles(r roles) people.Policy {
 		{people.Keys, r.Keys},
 		{people.Support, r.Support},
 		{people.Users, r.Users},
+		{people.Provision, r.Provision},
+		{people.Rollback, r.Rollback},
 		{people.Audit, r.Audit},
+		{people.Backup, r.Backup},
 	} {
 		if row.value == nil {
 			continue

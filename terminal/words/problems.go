@@ -29,6 +29,13 @@ func problems() []template {
 		{"no such sale: training forgets its sales when it begins anew", "لا توجد هذه العملية: ينسى التدريب عملياته عندما يبدأ من جديد."},
 		{"The terminal is in training mode", "الجهاز في وضع التدريب"},
 		{"the terminal is in training mode", "الجهاز في وضع التدريب."},
+		{"The terminal waits for its parameters", "ينتظر الجهاز إعداداته"},
+		{"this terminal has no parameters yet", "لا إعدادات لهذا الجهاز بعد."},
+		{"this terminal has no parameters yet: %i", "لا إعدادات لهذا الجهاز بعد: %1"},
+		{"Apply a parameter package: pos provision apply FILE.", "طبّق حزمة إعدادات: pos provision apply FILE."},
+		{"The terminal is stopping or starting anew", "يتوقف الجهاز أو يبدأ من جديد"},
+		{"the terminal is stopping or starting anew", "يتوقف الجهاز أو يبدأ من جديد."},
+		{"Ask again in a moment. Nothing of this order was taken.", "أعد المحاولة بعد لحظة. لم يُسجَّل شيء من هذا الطلب."},
 		{"This terminal has no training mode", "لا وضع تدريب في هذا الجهاز"},
 
 		{"There is no such debt", "لا يوجد هذا البند"},
