@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help footprint deps deps-ops deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc clean
+.PHONY: help footprint deps deps-ops deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc deps-deb test-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,12 @@ test-usb: deps-usb ## readers, cables and cards in a virtual machine: the real p
 
 test-pcsc: deps ## the PC/SC driver against Debian's pcscd, libccid, vsmartcard and opensc; installs them; needs root
 	@GO='$(GO)' sh make/test-pcsc.sh
+
+deps-deb: ## install what is missing for test-deb, and fetch a Debian into bin/deb
+	@sh make/deps-deb.sh
+
+test-deb: deps deps-deb ## the Debian packages in a Debian of their own: installed, sold with, upgraded, not downgraded, removed, purged; needs root
+	@GO='$(GO)' sh make/test-deb.sh
 
 ARCHES ?= amd64 arm64
 release: deps ## posd, keyd and pos for linux/amd64 and linux/arm64 into dist/, with checksums

@@ -148,6 +148,7 @@ func (j *job) terminal(info *nfpm.Info) error {
 		j.each("packaging/udev/*.rules", "/lib/udev/rules.d"),
 		j.each("packaging/systemd/*.service", "/lib/systemd/system"),
 		j.each("packaging/systemd/*.socket", "/lib/systemd/system"),
+		j.each("packaging/systemd/*.conf", "/usr/share/doc/tillway/systemd"),
 		j.each("packaging/prometheus/*.yml", "/usr/share/doc/tillway/prometheus"),
 		j.papers(),
 		j.manuals("posd", "pos"),

@@ -24,7 +24,7 @@ func (j *job) papers() error {
 // manuals packs manual pages and completions of programs: every page of a program's subcommands too.
 func (j *job) manuals(programs ...string) error {
 	for _, program := range programs {
-		pages, err := filepath.Glob(filepath.Join(j.manual, "man[18]", program+"[.-]*"))
+		pages, err := filepath.Glob(filepath.Join(j.manual, "man[18]", program+"[.\\-]*"))
 		if err != nil {
 			return err
 		}
