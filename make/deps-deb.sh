@@ -30,7 +30,7 @@ base=bin/deb/base
 say "fetching Debian $VERSION_CODENAME (once, into $base)"
 $sudo rm -rf "$base"
 mkdir -p bin/deb
-$sudo debootstrap --variant=minbase --include=systemd,libusb-1.0-0,procps "$VERSION_CODENAME" "$base" http://deb.debian.org/debian >bin/deb/debootstrap.log 2>&1 || {
+$sudo debootstrap --variant=minbase --include=systemd,libusb-1.0-0,procps "$VERSION_CODENAME" "$base" >bin/deb/debootstrap.log 2>&1 || {
 	tail -n 20 bin/deb/debootstrap.log >&2
 	say "Debian could not be fetched: see the lines above"
 	exit 1

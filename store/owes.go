@@ -36,7 +36,7 @@ func (o Owing) String() string {
 }
 
 // Owes counts what is owed by the journal at path, without its keys and without changing a row: what must be known before a terminal's
-// folder is deleted. A row in doubt counts as owed. The daemon may run. Errors: the file is not there, or is no journal that this program
+// folder is deleted. A row in doubt counts as owed. The daemon must be stopped: it holds the journal. Errors: the file is not there, or is no journal that this program
 // can read; then nobody knows what is owed.
 func Owes(ctx context.Context, path string) (o Owing, err error) {
 	if _, err := os.Stat(path); err != nil {

@@ -20,7 +20,7 @@ func owedCommand(path *string, out io.Writer) *cobra.Command {
 		Use:   "owed",
 		Short: "say what the journal still owes or is owed; exit status 0 when nothing",
 		Long: "owed counts the payments that are not settled, the messages that wait for the bank or are parked, and the sales that did not\n" +
-			"end. It needs no keys, changes nothing, and is what the Debian package asks before it deletes a state folder.",
+			"end. It needs no keys, changes nothing, wants posd stopped, and is what the Debian package asks before it deletes a state folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(*path)
