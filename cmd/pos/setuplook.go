@@ -49,6 +49,7 @@ type setupPart struct {
 type around struct {
 	status *till.Status
 	down   error
+	params paramsTold
 	me     till.Me
 	keys   *secure.Status
 	keyErr error
@@ -68,7 +69,8 @@ func (a *app) lookAround(ctx context.Context) around {
 		return l
 	}
 	l.status = &st
-	_ = cl.get(ctx, "/v1/me", &l.me) // without it, nobody is logged in
+	_ = cl.get(ctx, "/v1/status", &l.params) // the part of it that older daemons do not tell
+	_ = cl.get(ctx, "/v1/me", &l.me)         // without it, nobody is logged in
 	l.keyErr = a.withKeys(ctx, func(m *secure.Client) error {
 		s, err := m.Status(ctx)
 		l.keys = &s
