@@ -85,9 +85,12 @@ type PackageFailed struct {
 
 // ServerState is how the parameter server was reached last.
 type ServerState struct {
-	URL    string    `json:"url"`
-	Asked  time.Time `json:"asked,omitzero"`
-	Answer string    `json:"answer,omitempty"` // one sentence
+	URL      string    `json:"url"`
+	Asked    time.Time `json:"asked,omitzero"`
+	Answer   string    `json:"answer,omitempty"`   // one sentence
+	Reached  time.Time `json:"reached,omitzero"`   // when it last answered that there is a package, or nothing new
+	Next     time.Time `json:"next,omitzero"`      // when it is asked again
+	Failures int       `json:"failures,omitempty"` // in a row, since then
 }
 
 func problemsOfParameters() []problemRow {

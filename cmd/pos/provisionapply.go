@@ -66,6 +66,26 @@ func parametersLine(s till.ParametersState) string {
 	return oneLine(line)
 }
 
+// serverLine is how the parameter server stands.
+func serverLine(v till.ServerState) string {
+	line := v.URL + ": "
+	if v.Asked.IsZero() {
+		line += "not asked yet"
+	} else {
+		line += fmt.Sprintf("%s (asked %s)", v.Answer, v.Asked.Format("2006-01-02 15:04:05"))
+	}
+	if v.Failures > 0 {
+		line += fmt.Sprintf("; NOT OK: not reached %d times in a row", v.Failures)
+		if !v.Reached.IsZero() {
+			line += ", last on " + v.Reached.Format("2006-01-02 15:04:05")
+		}
+	}
+	if !v.Next.IsZero() {
+		line += "; asked again at " + v.Next.Format("2006-01-02 15:04:05")
+	}
+	return oneLine(line)
+}
+
 func (a *app) showParameters(s till.ParametersState) error {
 	if a.json {
 		return a.printJSON(s)
@@ -94,7 +114,7 @@ func (a *app) showParameters(s till.ParametersState) error {
 		a.printf("REFUSED  version %d: %s\n", f.Version, oneLine(f.Reason))
 	}
 	if v := s.Server; v != nil {
-		a.printf("Server   %s: %s\n", oneLine(v.URL), oneLine(v.Answer))
+		a.printf("Server   %s\n", serverLine(*v))
 	}
 	return nil
 }

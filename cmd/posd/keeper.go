@@ -162,25 +162,43 @@ func (k *keeper) audit(ctx context.Context, who string, result people.Result, fo
 	}
 }
 
-// works is called when all of the terminal is open: keys that came with the package are loaded, and it counts as one that works.
+// works is called when all of the terminal is open, before anybody can sell: keys that the package brings are loaded, and it counts as
+// one that works. Loaded are those that the package before had not, or had otherwise, so that what was loaded by hand since stays; and those
+// that the module lost. A power cut between two of them has all of them loaded by the next start.
 func (k *keeper) works(ctx context.Context, l *lane.Lane) error {
 	k.lane = l
 	defer k.publish()
-	if !k.shelf.Untried() {
+	load := k.shelf.Record().Load
+	if !k.shelf.Untried() && len(load) == 0 {
 		return nil
 	}
 	p := k.shelf.Current()
+	there, err := k.disk.keys.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("the keys that are there: %w", err)
+	}
+	loaded := 0
 	for _, b := range p.KeyBlocks() {
-		check, err := k.disk.keys.Import(ctx, b.Set, useOf(b.Use), b.Block)
-		if err != nil {
-			return fmt.Errorf("the %s key of %s in the package: %w", b.Use, b.Set, err)
+		has := slices.ContainsFunc(there.Keys, func(s secure.KeyStatus) bool { return s.Set == b.Set && s.Use == useOf(b.Use).String() })
+		if has && !slices.Contains(load, b.PartName()) {
+			continue
 		}
+		check, err := k.disk.keys.Import(ctx, b.Set, useOf(b.Use), b.Block)
+		switch {
+		case err != nil && k.shelf.Untried():
+			return fmt.Errorf("the %s key of %s in the package: %w", b.Use, b.Set, err)
+		case err != nil: // of the package that is in force again: without it the terminal still settles, and says what is missing
+			k.log.Error("a key of the parameters that are in force again was not loaded", "set", b.Set, "use", b.Use, "err", err)
+			k.audit(ctx, people.Terminal, people.Failed, "version %d is in force again, and its %s key of %s was not loaded: %s", p.Version, b.Use, b.Set, err)
+			continue
+		}
+		loaded++
 		k.log.Info("key loaded from the parameter package", "set", b.Set, "use", b.Use, "check", check)
 	}
 	if err := k.shelf.Worked(ctx); err != nil {
 		return err
 	}
-	k.audit(ctx, people.Terminal, people.Done, "version %d works, %d keys loaded", p.Version, len(p.KeyBlocks()))
+	k.audit(ctx, people.Terminal, people.Done, "version %d works, %d keys loaded", p.Version, loaded)
 	return nil
 }
 
@@ -316,9 +334,28 @@ func (k *keeper) judge(ctx context.Context, p *provision.Package, word till.Word
 	return k.tryKeys(ctx, p)
 }
 
-// fits says whether this release on this machine runs with a package: everything of a start that opens nothing.
+// fits says whether this release on this machine runs with a package: everything of a start that opens nothing. Where the package has
+// several acquirers, each of them has to do.
 func (s source) fits(p *provision.Package) error {
-	ready, err := s.settle(p, slog.New(slog.DiscardHandler))
+	all := p.Acquirers()
+	if len(all) == 0 {
+		all = []string{""}
+	}
+	for _, name := range all {
+		c, err := s.loadFor(p, name)
+		if err != nil {
+			return err
+		}
+		if err := c.runs(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runs says whether this release runs with a configuration.
+func (c config) runs() error {
+	ready, err := c.settle(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -372,6 +409,8 @@ func (k *keeper) Back(ctx context.Context, by string) error {
 	if err == nil {
 		if err = k.from.fits(p); err != nil {
 			err = fmt.Errorf("%w: %w", till.ErrUnfit, err)
+		} else {
+			err = k.tryKeys(ctx, p)
 		}
 	}
 	if err == nil {

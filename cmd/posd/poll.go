@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (f *fetcher) fetch(ctx context.Context, known ...string) ([]byte, error) {
 		return nil, errors.New("it has no package for this terminal")
 	case http.StatusOK:
 	default:
-		return nil, fmt.Errorf("it answered %s", answer.Status)
+		return nil, &notNow{answer.Status, retryAfter(answer.Header.Get("Retry-After"))}
 	}
 	file, err := io.ReadAll(io.LimitReader(answer.Body, provision.MaxBytes+1))
 	if err == nil && len(file) > provision.MaxBytes {
@@ -88,7 +89,38 @@ func (f *fetcher) fetch(ctx context.Context, known ...string) ([]byte, error) {
 	return file, err
 }
 
-// poll asks the parameter server until ctx ends, at intervals that differ from terminal to terminal.
+// notNow is an answer that is neither a package nor that there is none.
+type notNow struct {
+	status string
+	after  time.Duration // how long the server wants to be left alone; 0: it does not say
+}
+
+func (n *notNow) Error() string { return "it answered " + n.status }
+
+// longestWait bounds what a server may ask for, and what back-off comes to.
+const longestWait = 24 * time.Hour
+
+// retryAfter reads the seconds of a Retry-After (RFC 9110, 10.2.3); a date, and what is none, is no wish.
+func retryAfter(text string) time.Duration {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(n)*time.Second, longestWait)
+}
+
+// backOff is the wait after so many failures in a row: poll, and twice as long with each further one, up to eight times, but never less than
+// the server asked for.
+func backOff(poll time.Duration, failures int, after time.Duration) time.Duration {
+	wait := poll
+	for i := 1; i < min(failures, 4); i++ {
+		wait *= 2
+	}
+	return min(max(wait, after), max(poll, longestWait))
+}
+
+// poll asks the parameter server until ctx ends, at intervals that differ from terminal to terminal, and less and less often while it cannot
+// be reached.
 func (k *keeper) poll(ctx context.Context) {
 	c := k.inUse.Provision
 	if c.Server == "" {
@@ -99,14 +131,37 @@ func (k *keeper) poll(ctx context.Context) {
 		k.log.Error("the parameter server is not asked", "err", err)
 		return
 	}
+	k.pollWith(ctx, f)
+}
+
+func (k *keeper) pollWith(ctx context.Context, f *fetcher) {
+	c := k.inUse.Provision
 	known := []string{k.inUse.params.Digest().String()}
-	for wait := jittered(0, c); ; wait = jittered(time.Duration(c.Poll), c) {
+	failures := 0
+	for wait := jittered(0, c); ; {
+		k.mu.Lock()
+		k.server.Next = time.Now().Add(wait).UTC().Truncate(time.Second)
+		k.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		known = k.ask(ctx, f, known)
+		var err error
+		if known, err = k.ask(ctx, f, known); err != nil {
+			failures++
+		} else {
+			failures = 0
+		}
+		var asked *notNow
+		after := time.Duration(0)
+		if errors.As(err, &asked) {
+			after = asked.after
+		}
+		wait = jittered(backOff(time.Duration(c.Poll), failures, after), c)
+		k.mu.Lock()
+		k.server.Failures = failures
+		k.mu.Unlock()
 	}
 }
 
@@ -114,13 +169,14 @@ func jittered(wait time.Duration, c provisionConfig) time.Duration {
 	return wait + rand.N(time.Duration(c.Jitter)+1) //nolint:gosec // spreads terminals in time, guards nothing
 }
 
-// ask asks once, and has what comes applied. What was refused is not fetched again.
-func (k *keeper) ask(ctx context.Context, f *fetcher, known []string) []string {
-	file, err := f.fetch(ctx, known...)
+// ask asks once, and has what comes applied. What was refused is not fetched again. The error is that the server was not reached.
+func (k *keeper) ask(ctx context.Context, f *fetcher, known []string) ([]string, error) {
+	file, failed := f.fetch(ctx, known...)
+	err := failed
 	answer := "nothing new"
 	switch {
 	case ctx.Err() != nil:
-		return known
+		return known, nil
 	case err != nil:
 		answer = "not reached: " + strings.ReplaceAll(err.Error(), "\n", " ")
 		k.log.Warn("the parameter server was not reached", "url", f.url, "err", err)
@@ -136,8 +192,11 @@ func (k *keeper) ask(ctx context.Context, f *fetcher, known []string) []string {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.server = till.ServerState{Asked: time.Now(), Answer: answer}
-	return known
+	k.server.Asked, k.server.Answer = time.Now().UTC().Truncate(time.Second), answer
+	if failed == nil {
+		k.server.Reached = k.server.Asked
+	}
+	return known, failed
 }
 
 // passing says that a refusal is none of the package: it is offered again.

@@ -29,6 +29,14 @@ const inPackage = "/the parameter package"
 // load reads the configuration over a package, or without one. Where acquirer and profile are to come in a package and there is
 // none, only what is the machine's own is checked. Its error is one line that says what to do.
 func (s source) load(p *provision.Package) (config, error) {
+	if p == nil {
+		return s.loadFor(nil, "")
+	}
+	return s.loadFor(p, p.Acquirer)
+}
+
+// loadFor is load as if another of the package's acquirers were in force; "" is the only one.
+func (s source) loadFor(p *provision.Package, acquirer string) (config, error) {
 	c := defaults()
 	what, base := "config "+s.path, filepath.Dir(s.path)
 	if s.path == "" {
@@ -48,6 +56,13 @@ func (s source) load(p *provision.Package) (config, error) {
 		}
 		c.packaged, c.params = true, p
 		c.Acquirer.CA, c.Acquirer.caPEM = inPackage, p.Part(provision.AcquirerCA)
+		if acquirer != "" {
+			text, ca := p.AcquirerConfig(acquirer)
+			if _, err := c.decode(fmt.Sprintf("parameter package version %d, acquirers/%s.toml", p.Version, acquirer), text); err != nil {
+				return c, err
+			}
+			c.Acquirer.Name, c.Acquirer.caPEM = acquirer, ca
+		}
 		if p.Part(provision.CAKeys) != nil {
 			c.CAKeys = inPackage
 		}

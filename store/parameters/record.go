@@ -34,6 +34,9 @@ type Record struct {
 	Highest  uint32  `json:"highest"`  // version that was ever in force
 	Starts   int     `json:"starts"`   // with a package that has not worked yet; 0: it has
 	Failed   *Failed `json:"failed"`   // the last that was taken back
+
+	// Load are the parts of the package in force whose keys are still to be loaded into the secure module.
+	Load []string `json:"load,omitempty"`
 }
 
 const (

@@ -147,6 +147,7 @@ func (s *Shelf) Put(ctx context.Context, p *provision.Package, by string, now ti
 	}
 	next.Current = &Entry{Version: p.Version, Digest: p.Digest(), Since: now.UTC().Truncate(time.Second), By: by}
 	next.Highest, next.Starts, next.Failed = max(next.Highest, p.Version), 1, nil
+	next.Load = p.NewKeyBlocks(s.current)
 	if err := s.disk.Write(next.Current.fileName(), p.File()); err != nil {
 		return fmt.Errorf("writing the parameter package: %w", err)
 	}
@@ -172,13 +173,13 @@ func (s *Shelf) Starting(ctx context.Context, now time.Time) (takenBack bool, er
 // Untried says that the package in force has not worked yet.
 func (s *Shelf) Untried() bool { return s.current != nil && s.record.Starts > 0 }
 
-// Worked says that the terminal runs with the package in force.
+// Worked says that the terminal runs with the package in force, and that the keys of Record.Load are loaded.
 func (s *Shelf) Worked(ctx context.Context) error {
-	if !s.Untried() {
+	if !s.Untried() && len(s.record.Load) == 0 {
 		return nil
 	}
 	next := s.record
-	next.Starts = 0
+	next.Starts, next.Load = 0, nil
 	return s.commit(ctx, next, s.current)
 }
 
@@ -204,7 +205,10 @@ func (s *Shelf) back(ctx context.Context, next Record) (err error) {
 			return err
 		}
 	}
-	next.Current, next.Previous, next.Starts = next.Previous, nil, 0
+	next.Current, next.Previous, next.Starts, next.Load = next.Previous, nil, 0, nil
+	if p != nil { // the keys that it brought are in force again too
+		next.Load = p.NewKeyBlocks(s.current)
+	}
 	return s.commit(ctx, next, p)
 }
 

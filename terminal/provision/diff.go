@@ -24,6 +24,7 @@ func Diff(a, b *Package) []Change {
 		{"merchant", a.Merchant, b.Merchant},
 		{"version", fmt.Sprint(a.Version), fmt.Sprint(b.Version)},
 		{"note", a.Note, b.Note},
+		{"acquirer", a.Acquirer, b.Acquirer},
 		{"signer", a.signer.Fingerprint(), b.signer.Fingerprint()},
 	} {
 		if row.a != row.b {

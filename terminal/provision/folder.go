@@ -27,6 +27,7 @@ type folderManifest struct {
 	Merchant string         `toml:"merchant"`
 	Version  uint32         `toml:"version"`
 	Note     string         `toml:"note"`
+	Acquirer string         `toml:"acquirer"`
 	Trust    []folderSigner `toml:"trust"`
 }
 
@@ -49,7 +50,7 @@ func FromFolder(dir fs.FS, key ed25519.PrivateKey) (*Package, error) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{".", "keys"}, name), name == ManifestFile:
+		case d.IsDir() && slices.Contains([]string{".", "keys", "acquirers"}, name), name == ManifestFile:
 			return nil
 		case d.IsDir() || !known:
 			return fmt.Errorf("%w: %s is no part of a package: the parts are %s", ErrFolder, name, partNames())
@@ -82,9 +83,9 @@ func readFolderManifest(dir fs.FS) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%w: %s: %s", ErrFolder, ManifestFile, strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	if extra := md.Undecoded(); len(extra) > 0 {
-		return Manifest{}, fmt.Errorf("%w: %s: unknown key %s: terminal, merchant, version, note and trust", ErrFolder, ManifestFile, extra[0])
+		return Manifest{}, fmt.Errorf("%w: %s: unknown key %s: terminal, merchant, version, note, acquirer and trust", ErrFolder, ManifestFile, extra[0])
 	}
-	m := Manifest{Format: Format, Terminal: f.Terminal, Merchant: f.Merchant, Version: f.Version, Note: f.Note, Parts: []Part{}}
+	m := Manifest{Format: Format, Terminal: f.Terminal, Merchant: f.Merchant, Version: f.Version, Note: f.Note, Acquirer: f.Acquirer, Parts: []Part{}}
 	for _, s := range f.Trust {
 		m.Trust = append(m.Trust, Signer(s))
 	}
@@ -112,5 +113,5 @@ func partNames() string {
 	for _, k := range partKinds() {
 		all = append(all, path.Clean(k.name))
 	}
-	return strings.Join(append(all, keysPattern), ", ")
+	return strings.Join(append(all, keysPattern, acquirerPattern, acquirerCAPattern), ", ")
 }

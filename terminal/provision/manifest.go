@@ -32,13 +32,17 @@ const (
 
 // Manifest is what a package says of itself. Its JSON, as encoding/json writes it, is the one way to write it.
 type Manifest struct {
-	Format   int      `json:"format"`
-	Terminal string   `json:"terminal"` // the one terminal that it is for, 8 letters and digits
-	Merchant string   `json:"merchant"` // 15 letters and digits
-	Version  uint32   `json:"version"`  // from 1; a terminal never goes back
-	Note     string   `json:"note"`     // one line for people, may be empty
-	Trust    []Signer `json:"trust"`    // who may sign the package after this one
-	Parts    []Part   `json:"parts"`    // in order of their names
+	Format   int    `json:"format"`
+	Terminal string `json:"terminal"` // the one terminal that it is for, 8 letters and digits
+	Merchant string `json:"merchant"` // 15 letters and digits
+	Version  uint32 `json:"version"`  // from 1; a terminal never goes back
+	Note     string `json:"note"`     // one line for people, may be empty
+
+	// Acquirer is the name of the one in force, of those that have parts of their own; empty: config.toml has the only one.
+	Acquirer string `json:"acquirer,omitempty"`
+
+	Trust []Signer `json:"trust"` // who may sign the package after this one
+	Parts []Part   `json:"parts"` // in order of their names
 }
 
 // Signer is somebody who may sign packages.
@@ -132,6 +136,7 @@ func (d Date) Over(now time.Time) bool {
 
 var (
 	terminalForm = regexp.MustCompile(`^[A-Za-z0-9]{8}$`)
+	acquirerForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 	merchantForm = regexp.MustCompile(`^[A-Za-z0-9]{15}$`)
 )
 
@@ -146,6 +151,8 @@ func (m Manifest) check() string {
 		return fmt.Sprintf("merchant %.20q is not 15 letters and digits", m.Merchant)
 	case m.Version < 1 || m.Version > maxVersion:
 		return fmt.Sprintf("version %d is not 1 to %d", m.Version, maxVersion)
+	case m.Acquirer != "" && !acquirerForm.MatchString(m.Acquirer):
+		return fmt.Sprintf("acquirer %.40q is not 1 to 32 letters, digits, - and _", m.Acquirer)
 	case !oneLine(m.Note, maxNote):
 		return fmt.Sprintf("note has more than %d bytes, or more than one line", maxNote)
 	case len(m.Trust) < 1 || len(m.Trust) > maxSigners:

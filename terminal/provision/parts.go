@@ -27,6 +27,9 @@ const (
 	CAKeys      = "ca-keys.json"      // the certification authorities' public keys and revocations
 	Logo        = "logo.png"          // for receipts
 	keysPattern = "keys/SET.USE.tr31" // key blocks
+
+	acquirerPattern   = "acquirers/NAME.toml"   // one of several acquirers: the tables [acquirer] of posd.toml
+	acquirerCAPattern = "acquirers/NAME-ca.pem" // and what its hosts are trusted by
 )
 
 // partKind is a row of the table of parts.
@@ -39,17 +42,19 @@ type partKind struct {
 
 func partKinds() []partKind {
 	return []partKind{
-		{AcquirerCA, 64 << 10, true, "the acquirer's CA certificates (PEM)"},
+		{AcquirerCA, maxCertificates, false, "the acquirer's CA certificates (PEM)"},
 		{CAKeys, 256 << 10, false, "the certification authorities' public keys (JSON)"},
 		{Config, profile.MaxBytes, true, "acquirer, reader and printer, as in posd.toml"},
 		{Logo, 64 << 10, false, "a logo (PNG)"},
 		{Profile, profile.MaxBytes, true, "merchant, terminal, applications, limits and roles"},
-		{ServerCA, 64 << 10, false, "the CA certificates of the parameter server (PEM)"},
+		{ServerCA, maxCertificates, false, "the CA certificates of the parameter server (PEM)"},
 	}
 }
 
-// maxKeyBlockFile bounds one key block.
-const maxKeyBlockFile = 10_000
+const (
+	maxCertificates = 64 << 10
+	maxKeyBlockFile = 10_000 // one key block
+)
 
 var keyBlockName = regexp.MustCompile(`^keys/([A-Za-z0-9_-]{1,32})\.(pin|mac|data|master|swipe|pad)\.tr31$`)
 
@@ -63,6 +68,11 @@ func kindOf(name string) (partKind, bool) {
 	if keyBlockName.MatchString(name) {
 		return partKind{name, maxKeyBlockFile, false, "a key block (TR-31)"}, true
 	}
+	if _, ca, ok := acquirerPart(name); ok && ca {
+		return partKind{name, maxCertificates, false, "an acquirer's CA certificates (PEM)"}, true
+	} else if ok {
+		return partKind{name, profile.MaxBytes, false, "an acquirer"}, true
+	}
 	return partKind{}, false
 }
 
@@ -71,6 +81,21 @@ type KeyBlock struct {
 	Set   string // the acquirer's name, or stripe, or pinpad
 	Use   string // pin, mac, data, master, swipe, pad
 	Block string
+}
+
+// PartName is the name of its part.
+func (k KeyBlock) PartName() string { return "keys/" + k.Set + "." + k.Use + ".tr31" }
+
+// NewKeyBlocks are the parts of p with a key block that another package has not, or has otherwise; of all where there is no other.
+// They are what is to be loaded when p takes its place.
+func (p *Package) NewKeyBlocks(other *Package) []string {
+	var fresh []string
+	for _, k := range p.KeyBlocks() {
+		if name := k.PartName(); other == nil || !bytes.Equal(other.Part(name), p.Part(name)) {
+			fresh = append(fresh, name)
+		}
+	}
+	return fresh
 }
 
 // KeyBlocks are the package's, master keys first, because others may be made under them.
@@ -98,7 +123,8 @@ type Summary struct {
 	Profile      string   `json:"profile"`
 	Merchant     string   `json:"merchant"` // name on receipts
 	Currency     string   `json:"currency"`
-	Acquirer     string   `json:"acquirer"` // address
+	Acquirer     string   `json:"acquirer"`            // address of the one in force
+	Acquirers    []string `json:"acquirers,omitempty"` // names, where there are several
 	Applications []string `json:"applications"`
 	CAKeys       int      `json:"ca_keys"`
 	Revoked      int      `json:"revoked"`
@@ -126,7 +152,12 @@ func (p *Package) Content() (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Profile: prof.Name, Merchant: prof.Merchant.Name, Currency: prof.Currency.Code, Acquirer: address, Applications: []string{}, KeyBlocks: []string{}}
+	if p.Acquirer != "" || len(p.Acquirers()) > 0 {
+		if address, err = p.checkAcquirers(); err != nil {
+			return Summary{}, err
+		}
+	}
+	s := Summary{Profile: prof.Name, Merchant: prof.Merchant.Name, Currency: prof.Currency.Code, Acquirer: address, Acquirers: p.Acquirers(), Applications: []string{}, KeyBlocks: []string{}}
 	for _, a := range prof.Applications {
 		if len(a.AID) > 0 { // a row that is a placeholder has none
 			s.Applications = append(s.Applications, fmt.Sprintf("%X", []byte(a.AID)))
@@ -168,27 +199,46 @@ func (p *Package) config() (address string, err error) {
 	if line, problem := profile.Bounds(text); problem != "" {
 		return "", fmt.Errorf("%w: %s line %d: %s", ErrContent, Config, line, problem)
 	}
+	tables := configTables()
+	several := p.Acquirer != "" || len(p.Acquirers()) > 0
+	if several {
+		tables = tables[1:]
+	}
+	address, _, err = tablesOf(Config, text, tables)
+	switch {
+	case err != nil:
+		return "", err
+	case !several && address == "":
+		return "", fmt.Errorf("%w: %s: acquirer.address is missing: the host and port that the acquirer gave you", ErrContent, Config)
+	case !several && p.Part(AcquirerCA) == nil:
+		return "", fmt.Errorf("%w: %s is missing: put the acquirer's CA certificates (PEM) there", ErrContent, AcquirerCA)
+	}
+	return address, nil
+}
+
+// tablesOf reads TOML that has those tables alone, and no path in them.
+func tablesOf(part string, text []byte, tables []string) (address, name string, err error) {
 	var c struct {
 		Acquirer struct {
 			Address string `toml:"address"`
+			Name    string `toml:"name"`
 		} `toml:"acquirer"`
 	}
 	md, err := toml.Decode(string(text), &c)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s: %s", ErrContent, Config, strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "toml: "))
+		return "", "", fmt.Errorf("%w: %s: %s", ErrContent, part, strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "toml: "))
 	}
 	for _, key := range md.Keys() {
 		switch {
-		case !slices.Contains(configTables(), key[0]):
-			return "", fmt.Errorf("%w: %s: %s is this machine's own, and stands in its posd.toml: a package brings %s", ErrContent, Config, key, strings.Join(configTables(), ", "))
+		case key[0] == "acquirer" && !slices.Contains(tables, key[0]):
+			return "", "", fmt.Errorf("%w: %s: %s: where acquirers have parts of their own, it stands in %s", ErrContent, part, key, acquirerPattern)
+		case !slices.Contains(tables, key[0]):
+			return "", "", fmt.Errorf("%w: %s: %s is this machine's own, and stands in its posd.toml: a package brings %s", ErrContent, part, key, strings.Join(tables, ", "))
 		case slices.Contains(localKeys(), key.String()):
-			return "", fmt.Errorf("%w: %s: %s is a path, and a package has none: certificates are parts of it, a private key stays on its machine", ErrContent, Config, key)
+			return "", "", fmt.Errorf("%w: %s: %s is a path, and a package has none: certificates are parts of it, a private key stays on its machine", ErrContent, part, key)
 		}
 	}
-	if c.Acquirer.Address == "" {
-		return "", fmt.Errorf("%w: %s: acquirer.address is missing: the host and port that the acquirer gave you", ErrContent, Config)
-	}
-	return c.Acquirer.Address, nil
+	return c.Acquirer.Address, c.Acquirer.Name, nil
 }
 
 // certificates takes PEM blocks of certificates and nothing else: least of all a private key.
