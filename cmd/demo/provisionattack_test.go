@@ -144,6 +144,16 @@ func TestAttackServicePassword(t *testing.T) {
 	if printed, status := p.run("pos users init eve"); status == 0 {
 		t.Errorf("a second first administrator: %s", printed)
 	}
+	p.must("pos users add tariq technician")
+	for try := range 5 {
+		if printed, status := p.run("echo 'wrong horse battery 9' | pos login tariq"); status == 0 {
+			t.Fatalf("try %d: %s", try, printed)
+		}
+	}
+	if printed, status := p.run("pos login tariq"); status == 0 || !strings.Contains(printed, "ocked") {
+		t.Errorf("the right secret after five wrong ones: %d %s", status, printed)
+	}
+	p.must("pos login amina && pos users unlock tariq && pos login tariq && pos login amina")
 	p.must(applyOne)
 	if s := p.state(); s.Current.Version != 1 || s.Current.By != "amina" {
 		t.Errorf("%+v", s)

@@ -70,10 +70,12 @@ func (a *app) provisionNew() *cobra.Command {
 
 func (a *app) provisionKeygen() *cobra.Command {
 	var name, expires string
+	var secret bool
 	c := &cobra.Command{
 		Use: "keygen FILE", Short: "Make a key that signs packages", Args: args("FILE"),
 		Long: `keygen makes an Ed25519 key, writes it into FILE, which only you may read, and prints the lines of package.toml that make
-terminals trust it. Whoever has the file can change every terminal that trusts it: keep it off line, and a second key elsewhere.`,
+terminals trust it. Whoever has the file can change every terminal that trusts it: keep it off line, and a second key elsewhere. With
+--passphrase the file is enciphered under one (age, scrypt; "age --decrypt FILE" opens it too), which is asked for twice here, and by sign.`,
 		RunE: func(_ *cobra.Command, argv []string) error {
 			if expires == "" {
 				expires = time.Now().UTC().AddDate(2, 0, 0).Format(time.DateOnly)
@@ -87,8 +89,18 @@ terminals trust it. Whoever has the file can change every terminal that trusts i
 				return err
 			}
 			signer.Key = provision.Key(public)
-			if err := writeSigningKey(argv[0], private); err != nil {
+			var phrase []byte
+			if secret {
+				if phrase, err = a.newPassphrase(); err != nil {
+					return err
+				}
+				defer clear(phrase)
+			}
+			if err := writeSigningKey(argv[0], private, phrase); err != nil {
 				return usage("%w", err)
+			}
+			if !secret {
+				fmt.Fprintf(a.errOut, "Whoever has %s can sign. With --passphrase the file alone is of no use to a thief.\n", argv[0])
 			}
 			if a.json {
 				return a.printJSON(struct {
@@ -100,17 +112,28 @@ terminals trust it. Whoever has the file can change every terminal that trusts i
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&secret, "passphrase", false, "encipher the file under a passphrase, which is asked for")
 	c.Flags().StringVar(&name, "name", "signer", "name of the signer, for people")
 	c.Flags().StringVar(&expires, "expires", "", "the last day on which it may sign (two years from now)")
 	return c
 }
 
-func writeSigningKey(path string, key ed25519.PrivateKey) (err error) {
+func writeSigningKey(path string, key ed25519.PrivateKey, phrase []byte) (err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
 	defer clear(der)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	defer func() { clear(text) }()
+	if phrase != nil {
+		sealed, err := sealKey(text, phrase)
+		if err != nil {
+			return err
+		}
+		clear(text)
+		text = sealed
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller's own file
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already: a key is never written over", path)
@@ -118,12 +141,12 @@ func writeSigningKey(path string, key ed25519.PrivateKey) (err error) {
 	if err != nil {
 		return err
 	}
-	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	_, err = f.Write(text)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// readSigningKey takes a file of its owner's alone.
-func readSigningKey(path string) (ed25519.PrivateKey, error) {
+// readSigningKey takes a file of its owner's alone, and asks for its passphrase where it has one.
+func (a *app) readSigningKey(path string) (ed25519.PrivateKey, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -135,7 +158,12 @@ func readSigningKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer clear(text)
+	defer func() { clear(text) }()
+	if sealedKey(text) {
+		if text, err = a.openKey(path, text); err != nil {
+			return nil, err
+		}
+	}
 	block, rest := pem.Decode(text)
 	if block == nil || block.Type != "PRIVATE KEY" || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, fmt.Errorf("%s is no signing key: pos provision keygen makes one", path)
@@ -174,7 +202,7 @@ folder and key give the same bytes. Any file that is no part of a package is ref
 			if key == "" || out == "" {
 				return usage("say which key signs, and where the package goes: --key FILE --out FILE")
 			}
-			signing, err := readSigningKey(key)
+			signing, err := a.readSigningKey(key)
 			if err != nil {
 				return usage("%w", err)
 			}
