@@ -153,9 +153,8 @@ func (k *keeper) pollWith(ctx context.Context, f *fetcher) {
 		} else {
 			failures = 0
 		}
-		var asked *notNow
 		after := time.Duration(0)
-		if errors.As(err, &asked) {
+		if asked, ok := errors.AsType[*notNow](err); ok {
 			after = asked.after
 		}
 		wait = jittered(backOff(time.Duration(c.Poll), failures, after), c)
