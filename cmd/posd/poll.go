@@ -97,8 +97,8 @@ type notNow struct {
 
 func (n *notNow) Error() string { return "it answered " + n.status }
 
-// longestWait bounds what a server may ask for, and what back-off comes to.
-const longestWait = 24 * time.Hour
+// longestPoll bounds what a server may ask for, and what back-off comes to.
+const longestPoll = 24 * time.Hour
 
 // retryAfter reads the seconds of a Retry-After (RFC 9110, 10.2.3); a date, and what is none, is no wish.
 func retryAfter(text string) time.Duration {
@@ -106,7 +106,7 @@ func retryAfter(text string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(n)*time.Second, longestWait)
+	return min(time.Duration(n)*time.Second, longestPoll)
 }
 
 // backOff is the wait after so many failures in a row: poll, and twice as long with each further one, up to eight times, but never less than
@@ -116,7 +116,7 @@ func backOff(poll time.Duration, failures int, after time.Duration) time.Duratio
 	for i := 1; i < min(failures, 4); i++ {
 		wait *= 2
 	}
-	return min(max(wait, after), max(poll, longestWait))
+	return min(max(wait, after), max(poll, longestPoll))
 }
 
 // poll asks the parameter server until ctx ends, at intervals that differ from terminal to terminal, and less and less often while it cannot

@@ -29,14 +29,14 @@ func TestBackOff(t *testing.T) {
 		{time.Hour, 4, 0, 8 * time.Hour},
 		{time.Hour, 1000, 0, 8 * time.Hour},
 		{time.Hour, 1, 90 * time.Minute, 90 * time.Minute},
-		{12 * time.Hour, 9, 0, longestWait},
+		{12 * time.Hour, 9, 0, longestPoll},
 		{48 * time.Hour, 9, 0, 48 * time.Hour},
 	} {
 		if got := backOff(row.poll, row.failures, row.after); got != row.want {
 			t.Errorf("%+v: %s", row, got)
 		}
 	}
-	for text, want := range map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-1": 0, "soon": 0, "99999999": longestWait, "99999999999999999999": 0, "Mon, 23 Nov 2026 22:00:00 GMT": 0} {
+	for text, want := range map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-1": 0, "soon": 0, "99999999": longestPoll, "99999999999999999999": 0, "Mon, 23 Nov 2026 22:00:00 GMT": 0} {
 		if got := retryAfter(text); got != want {
 			t.Errorf("Retry-After %q: %s, want %s", text, got, want)
 		}
