@@ -54,15 +54,15 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
-// asked is a parameter server that answers in its turn, and writes down when it was asked.
-type asked struct {
+// paramServer is a parameter server that answers in its turn, and writes down when it was asked.
+type paramServer struct {
 	began   time.Time
 	answers []*http.Response
 	at      []time.Duration
 	known   []string
 }
 
-func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a *paramServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.at, a.known = append(a.at, time.Since(a.began)), append(a.known, r.Header.Get("If-None-Match"))
 	if len(a.answers) == 0 {
 		return nil, io.ErrUnexpectedEOF
@@ -88,7 +88,7 @@ func answers(status int, header ...string) *http.Response {
 func TestPoll(t *testing.T) {
 	p := packageOf(t, 1, func(m map[string][]byte) { m[provision.ServerCA] = bytes.Clone(m[provision.AcquirerCA]) })
 	synctest.Test(t, func(t *testing.T) {
-		server := &asked{began: time.Now(), answers: []*http.Response{answers(304), nil, nil, nil, answers(503, "Retry-After", "36000"), answers(304), answers(304)}}
+		server := &paramServer{began: time.Now(), answers: []*http.Response{answers(304), nil, nil, nil, answers(503, "Retry-After", "36000"), answers(304), answers(304)}}
 		k := &keeper{log: slog.New(slog.DiscardHandler)}
 		k.inUse.params = p
 		k.inUse.Provision = provisionConfig{Server: "https://parameters.example.com/params", Poll: duration(time.Hour)}
