@@ -164,6 +164,7 @@ func (w *world) bundleIsUseful(t *testing.T, files map[string]string, printed st
 		"terminal/audit.json":       `"login done"`,
 		"terminal/messages.json":    `"mti": "0200"`,
 		"terminal/disk.json":        "journal.db",
+		"terminal/metrics.txt":      "tillway_reader_up 1",
 		"terminal/queue.json":       "",
 		"terminal/batches.json":     "",
 		"terminal/selftest.json":    `"findings"`,

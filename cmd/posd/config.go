@@ -59,6 +59,8 @@ type config struct {
 	Screen screenConfig `toml:"screen"`
 	ECR    ecrConfig    `toml:"ecr"`
 
+	Metrics metricsConfig `toml:"metrics"`
+
 	Keys keysConfig `toml:"keys"`
 	PIN  pinConfig  `toml:"pin"`
 
@@ -290,6 +292,9 @@ func (c *config) check() error {
 		return err
 	}
 	if err := c.ECR.check(); err != nil {
+		return err
+	}
+	if _, err := c.Metrics.address(); err != nil {
 		return err
 	}
 	if err := c.Provision.check(c.params); err != nil {

@@ -40,6 +40,9 @@ type doors struct {
 	socket net.Listener
 	screen net.Listener // nil: there is none
 	ecr    net.Listener // that of cash registers, behind TLS; nil: there is none
+
+	metrics net.Listener // that of whoever watches; nil: there is none
+	watched http.Handler // what answers there
 }
 
 // openDoors opens the listeners; nobody is answered yet. Its error says which key to change.
@@ -56,6 +59,12 @@ func openDoors(ctx context.Context, c config, log *slog.Logger) (d doors, err er
 	}
 	if err == nil && c.ECR.Listen != "" {
 		d.ecr, err = openECR(ctx, c, log)
+	}
+	if err == nil {
+		at, err = c.Metrics.address()
+	}
+	if err == nil && at.IsValid() {
+		d.metrics, err = listenTCP(ctx, "metrics", at.String())
 	}
 	if err != nil {
 		return d, errors.Join(err, d.close())
@@ -84,6 +93,9 @@ func (d doors) all() []net.Listener {
 	if d.ecr != nil {
 		all = append(all, d.ecr)
 	}
+	if d.metrics != nil {
+		all = append(all, d.metrics)
+	}
 	return all
 }
 
@@ -107,6 +119,9 @@ func (d doors) words() string {
 	if d.ecr != nil {
 		text += fmt.Sprintf(", cash registers https://%s/", d.ecr.Addr())
 	}
+	if d.metrics != nil {
+		text += fmt.Sprintf(", figures http://%s/metrics", d.metrics.Addr())
+	}
 	return text
 }
 
@@ -122,6 +137,9 @@ func (d doors) servers(t *till.Till, registers http.Handler, log *slog.Logger) [
 	}
 	if d.ecr != nil {
 		all = append(all, newServer("ecr", d.ecr, registers, log))
+	}
+	if d.metrics != nil {
+		all = append(all, newServer("metrics", d.metrics, d.watched, log))
 	}
 	return all
 }

@@ -160,3 +160,22 @@ func TestLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestMetricsAddress: the figures are off, or at one address that is written out.
+func TestMetricsAddress(t *testing.T) {
+	for listen, ok := range map[string]bool{
+		"": true, "127.0.0.1:0": true, "[::1]:9580": true, "192.0.2.1:9580": true,
+		"0.0.0.0:9580": false, "[::]:9580": false, ":9580": false, "localhost:9580": false, "127.0.0.1": false, "224.0.0.1:9580": false,
+		"[fe80::1%lo]:9580": false, "[::ffff:192.0.2.1]:80": false,
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "posd.toml")
+		write(t, path, benchConfig(t, dir)+fmt.Sprintf("[metrics]\nlisten = %q\n", listen))
+		if _, err := loadConfig(path); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "metrics.listen") {
+			t.Errorf("%q: %v", listen, err)
+		}
+	}
+	if defaults().Metrics.Listen != "" {
+		t.Error("figures are on by default")
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"tillway/terminal/selftest"
 	"tillway/till"
 	"tillway/till/logbook"
+	"tillway/till/metrics"
 	"tillway/till/training"
 )
 
@@ -220,7 +221,7 @@ func (m base) sell(ctx context.Context, ready settled) (err error) {
 	if local.Logo, err = openLogo(c.Logo); err != nil {
 		return err
 	}
-	local.Logbook, local.Support = logbook.Of(log), supported{config: c, path: m.from.path, transcripts: disk.transcripts}.files
+	local.Logbook = logbook.Of(log)
 	examining := &examiner{
 		path: m.from.path, config: c, now: time.Now, log: log, profile: &p, disk: disk, codec: s.codec, probe: s.lane.Probe, snapshot: s.lane.Snapshot, echo: s.lane.Echo,
 		read: c.filesRead(m.from.path),
@@ -237,6 +238,9 @@ func (m base) sell(ctx context.Context, ready settled) (err error) {
 		}
 		local.Printer, local.PrinterName = printing.spool, printing.printer.Name()
 	}
+	watching := metrics.New(printsOn(ready.watched(s, disk, local.Keys, area(log, logbook.Till)), printing))
+	doors.watched = watching.Handler()
+	local.Support = supported{config: c, path: m.from.path, transcripts: disk.transcripts, metrics: watching}.files
 	if m.keeper != nil {
 		local.Parameters = m.keeper
 		if err := m.keeper.works(ctx, s.lane); err != nil {

@@ -17,6 +17,8 @@ import (
 	"tillway/device/transcript"
 	"tillway/emv/contact"
 	"tillway/terminal/profile"
+	"tillway/terminal/provision"
+	"tillway/till/metrics"
 	"tillway/till/support"
 )
 
@@ -31,11 +33,12 @@ type supported struct {
 	config      config
 	path        string // of the config file
 	transcripts *transcripts
+	metrics     *metrics.Metrics
 }
 
 // files gathers them. What cannot be had says why.
 func (s supported) files(ctx context.Context) []support.File {
-	all := []support.File{s.versions(), s.settings(), s.profile(), s.disk()}
+	all := []support.File{s.versions(), s.settings(), s.profile(), s.disk(), s.figures(ctx)}
 	return append(all, s.transcripts.masked(ctx)...)
 }
 
@@ -54,6 +57,9 @@ func (s supported) versions() support.File {
 
 func (s supported) settings() support.File {
 	const name = "terminal/posd.toml"
+	if s.path == "" {
+		return support.Missing(name, errors.New("this machine has none: it was started with --state"))
+	}
 	text, err := os.ReadFile(s.path)
 	if err != nil {
 		return support.Missing(name, err)
@@ -68,6 +74,9 @@ func (s supported) settings() support.File {
 func (s supported) profile() support.File {
 	const name = "terminal/profile.toml"
 	text, err := profile.Text(s.config.Profile)
+	if p := s.config.params; p != nil {
+		text, err = p.Part(provision.Profile), nil
+	}
 	if errors.Is(err, profile.ErrNoProfile) {
 		text, err = os.ReadFile(s.config.Profile)
 	}

@@ -14,6 +14,8 @@ import (
 	"tillway/terminal/profile"
 	"tillway/terminal/receipt"
 	"tillway/till"
+	"tillway/till/logbook"
+	"tillway/till/metrics"
 )
 
 // wait serves the local interface of a terminal that has no parameters yet: people are made and log in, keys are loaded, a package is
@@ -45,8 +47,10 @@ func (m base) wait(ctx context.Context, c config) (err error) {
 		Profile: closed.Name, Version: version(),
 		Kernel: receipt.Kernel{Name: "contact", Version: contact.Version, Checksum: contact.Checksum()},
 	}
+	watching := metrics.New(watchedWaiting(m.disk, local.Lane, why, area(m.log, logbook.Till)))
+	doors.watched = watching.Handler()
 	m.log.Warn("this terminal waits for a parameter package", "why", why)
-	if _, err := fmt.Fprintf(m.out, "posd waits for its parameters: %s: %s\n", c.Socket, why); err != nil {
+	if _, err := fmt.Fprintf(m.out, "posd waits for its parameters: %s: %s%s\n", c.Socket, why, doors.words()); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)

@@ -37,8 +37,9 @@ func (m *Metrics) look(ctx context.Context) Health {
 			h.Reasons = append(h.Reasons, part+": "+cause)
 		}
 	}
-	why(!s.Reader.OK, "reader", s.Reader.Cause)
-	why(!s.Host.OK, "host", s.Host.Cause)
+	why(m.cfg.Waiting != "", "parameters", m.cfg.Waiting)
+	why(m.cfg.Waiting == "" && !s.Reader.OK, "reader", s.Reader.Cause)
+	why(m.cfg.Waiting == "" && !s.Host.OK, "host", s.Host.Cause)
 	if m.cfg.Keys != nil {
 		k := m.cfg.Keys(ctx)
 		why(!k.OK, "keys", k.Cause)

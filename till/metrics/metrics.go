@@ -33,6 +33,8 @@ type Config struct {
 
 	Certificates func() []terminal.Certificate // that the link needs, the host's own among them where it has shown one; nil: none
 
+	Waiting string // why the terminal sells nothing: it waits for its parameters; empty: it has them
+
 	Version string // of the program
 	Kernel  string // version of the card kernel
 	Clock   func() time.Time
