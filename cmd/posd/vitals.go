@@ -95,7 +95,7 @@ func (v *vitals) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			if v.anew() {
+			if v.anew != nil && v.anew() {
 				v.told(v.manager.Starting("Starting anew with other parameters", v.end))
 				return
 			}
