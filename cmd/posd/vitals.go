@@ -19,7 +19,7 @@ type vitals struct {
 	parts   []vital
 	status  func() string
 	end     time.Duration // how long the end may take
-	anew    func() bool   // whether what ends starts anew in this process
+	anew    func() bool   // whether what ends starts anew in this process; nil: never
 	log     *slog.Logger
 }
 
@@ -56,7 +56,7 @@ func (s *stack) signs(n *systemd.Notifier, journal interface{ Alive(context.Cont
 	longest := longestWait(d, hosts)
 	host := time.Duration(2+hosts)*d.Answer + slack // keys that are being exchanged hold a sale up
 	return &vitals{
-		manager: n, log: log, end: stopWithin(d), anew: func() bool { return false }, status: func() string { return statusOf(s.lane.Snapshot()) },
+		manager: n, log: log, end: stopWithin(d), status: func() string { return statusOf(s.lane.Snapshot()) },
 		parts: []vital{
 			{name: "lane", alive: func(ctx context.Context) error { return s.lane.Alive(ctx, longest) }, patience: host},
 			{name: "journal", alive: journal.Alive, patience: slack},
