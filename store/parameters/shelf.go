@@ -183,12 +183,23 @@ func (s *Shelf) Worked(ctx context.Context) error {
 	return s.commit(ctx, next, s.current)
 }
 
-// TakeBack puts the package before in force again, or none, because the one in force does not work.
+// TakeBack puts the package before in force again, or none where there is none that can be read, because the one in force does not work.
 func (s *Shelf) TakeBack(ctx context.Context, reason string, now time.Time) error {
 	next := s.record
 	next.Failed = &Failed{Version: s.record.Current.Version, Time: now.UTC().Truncate(time.Second), Reason: short(reason)}
-	return s.back(ctx, next)
+	err := s.back(ctx, next)
+	if gone, ok := errors.AsType[*unreadable](err); ok { // it would keep the terminal from ever starting: without parameters it takes a package
+		next.Failed.Reason = short(reason + "; and " + gone.Error())
+		next.Previous = nil
+		err = s.back(ctx, next)
+	}
+	return err
 }
+
+// unreadable is the package before, which is not as it was.
+type unreadable struct{ error }
+
+func (u *unreadable) Unwrap() error { return u.error }
 
 // Back is somebody's order to go back to the package before. Error: ErrNoPrevious.
 func (s *Shelf) Back(ctx context.Context) error {
@@ -202,7 +213,7 @@ func (s *Shelf) back(ctx context.Context, next Record) (err error) {
 	var p *provision.Package
 	if next.Previous != nil {
 		if p, err = s.read(*next.Previous); err != nil {
-			return err
+			return &unreadable{err}
 		}
 	}
 	next.Current, next.Previous, next.Starts, next.Load = next.Previous, nil, 0, nil

@@ -415,6 +415,27 @@ func TestStarts(t *testing.T) {
 	}
 }
 
+// Where the package before cannot be read either, the terminal is without one, and starts.
+func TestTakeBackToNone(t *testing.T) {
+	m := newModel()
+	s := open(t, m, m, m)
+	put(t, s, 7)
+	before := s.Record().Current.fileName()
+	if err := errors.Join(s.Put(t.Context(), pack(t, 8), "amina", at), m.Remove(before)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Back(t.Context()); err == nil || version(s) != 8 {
+		t.Errorf("somebody's order led to version %d: %v", version(s), err)
+	}
+	if err := s.TakeBack(t.Context(), "it does not start", at); err != nil || version(s) != 0 {
+		t.Fatalf("version %d: %v", version(s), err)
+	}
+	again := open(t, m, m, m)
+	if f := again.Record().Failed; version(again) != 0 || f == nil || f.Version != 8 || !strings.Contains(f.Reason, "it does not start; and the parameter package") || again.State().Highest != 8 {
+		t.Errorf("%+v %+v", again.Record(), f)
+	}
+}
+
 // A damaged counter is not guessed at.
 func TestCounterDamaged(t *testing.T) {
 	for _, text := range []string{"", "x", "tillway parameters 1 highest 0000000007 crc 00000000\n", string(counterText(7)) + "\n", strings.ToUpper(string(counterText(7)))} {
