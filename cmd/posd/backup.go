@@ -22,13 +22,14 @@ const backupFolder = "backup.tmp"
 type backups struct {
 	disk  *disk
 	about backup.Manifest // what does not change
+	apart bool            // the keys are a service's, in a folder that posd does not see
 	turn  chan struct{}   // one slot: one at a time
 	clock func() time.Time
 }
 
-func newBackups(d *disk, acquirer, terminalID, merchantID string) *backups {
+func newBackups(d *disk, apart bool, acquirer, terminalID, merchantID string) *backups {
 	return &backups{
-		disk: d, turn: make(chan struct{}, 1), clock: time.Now,
+		disk: d, apart: apart, turn: make(chan struct{}, 1), clock: time.Now,
 		about: backup.Manifest{Version: version(), TerminalID: terminalID, MerchantID: merchantID, Acquirer: acquirer},
 	}
 }
@@ -98,11 +99,7 @@ func (b *backups) gather(ctx context.Context, g *gathered) error {
 	if err := b.disk.journal.Copy(ctx, filepath.Join(g.folder, backup.Journal)); err != nil {
 		return err
 	}
-	keys, err := os.ReadFile(filepath.Join(b.disk.folder, filepath.FromSlash(backup.Keys)))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(g.folder, filepath.FromSlash(backup.Keys)), keys, 0o600); err != nil {
+	if err := b.gatherKeys(g); err != nil {
 		return err
 	}
 	counts, err := b.disk.journal.Counts(ctx)
@@ -113,6 +110,18 @@ func (b *backups) gather(ctx context.Context, g *gathered) error {
 	g.manifest.Made, g.manifest.Rows, g.manifest.Owed = b.clock().UTC().Truncate(time.Second), counts.Highest, counts.Owed+counts.Parked
 	g.manifest.Sales, g.manifest.Traces = b.disk.sales.Leased(), b.disk.traces.Leased()
 	return nil
+}
+
+// gatherKeys takes the sealed keys in. Those of a keyd that is a service are its own to keep; what lies in the state folder then is of before.
+func (b *backups) gatherKeys(g *gathered) error {
+	if b.apart {
+		return nil
+	}
+	keys, err := os.ReadFile(filepath.Join(b.disk.folder, filepath.FromSlash(backup.Keys)))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(g.folder, filepath.FromSlash(backup.Keys)), keys, 0o600)
 }
 
 // clearBackup removes what a daemon that was killed while it made a backup has left.

@@ -78,10 +78,11 @@ func restore(ctx context.Context, config source, file string, replace bool, used
 	if terminal != "" && (m.TerminalID != terminal || m.MerchantID != merchant) {
 		return errors.Join(fmt.Errorf("the backup is of terminal %s of merchant %s, and this is %s of %s: put it back there, or give that profile", m.TerminalID, m.MerchantID, terminal, merchant), os.RemoveAll(from))
 	}
+	_, begun := os.Lstat(filepath.Join(c.State, restoringName))
 	if err := mark(c.State, restoringName, m); err != nil {
 		return err
 	}
-	if err := raiseNumbers(ctx, c.State, m, used); err != nil {
+	if err := raiseNumbers(ctx, c.State, m, used, begun == nil); err != nil {
 		return err
 	}
 	aside, err := putAside(c.State, now)
@@ -130,10 +131,11 @@ func unpackInto(folder, file string) (backup.Manifest, error) {
 
 // raiseNumbers makes sure that no number is given twice, before anything is moved: counters that are still there know more than a backup, and
 // the witness, which every start asks, more than both. The secure module sees by itself that its witness is lost, and has its keys jump ahead.
-func raiseNumbers(ctx context.Context, state string, m backup.Manifest, used uint64) error {
+// Behind a restore that was interrupted, a counter that is there may be one that it made.
+func raiseNumbers(ctx context.Context, state string, m backup.Manifest, used uint64, again bool) error {
 	for name, n := range map[string]uint64{"sale.counter": m.Sales, "stan.counter": m.Traces} {
 		path := filepath.Join(state, name)
-		if _, err := os.Lstat(path); err != nil {
+		if _, err := os.Lstat(path); err != nil || again {
 			n += used
 		}
 		counter, err := store.CreateCounter(path, leaseBlock)

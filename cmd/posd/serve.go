@@ -216,7 +216,7 @@ func (m base) sell(ctx context.Context, ready settled) (err error) {
 	trains := training.New(s.training(disk.journal, p, c.Acquirer.Name))
 	local := ready.till(disk, s, trains, access, registers, wire, log)
 	local.HostTest = hostTest(s.lane, c.Acquirer.Name)
-	local.Backup = newBackups(disk, c.Acquirer.Name, p.Terminal.ID, p.Terminal.MerchantID).make
+	local.Backup = newBackups(disk, c.Keys.service(), c.Acquirer.Name, p.Terminal.ID, p.Terminal.MerchantID).make
 	local.Meaning = c.Acquirer.codeMeaning
 	if local.Logo, err = openLogo(c.Logo); err != nil {
 		return err
