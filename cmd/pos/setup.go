@@ -148,15 +148,19 @@ func standing(ctx context.Context, cl *client) ([]terminal.Sale, error) {
 }
 
 func stillStanding(all []terminal.Sale) []terminal.Sale {
-	back := map[terminal.SaleID]bool{}
+	back, refunded := map[terminal.SaleID]bool{}, map[terminal.SaleID]int64{}
 	for _, s := range all {
-		if s.Kind == terminal.KindVoid && s.State == terminal.Approved {
+		switch {
+		case s.State != terminal.Approved:
+		case s.Kind == terminal.KindVoid:
 			back[s.Of] = true
+		case s.Kind == terminal.KindRefund:
+			refunded[s.Of] += s.Amount.Minor
 		}
 	}
 	var stand []terminal.Sale
 	for _, s := range slices.Backward(all) {
-		if s.Kind == terminal.KindSale && s.State == terminal.Approved && !back[s.ID] {
+		if s.Kind == terminal.KindSale && s.State == terminal.Approved && !back[s.ID] && refunded[s.ID] < s.Amount.Minor {
 			stand = append(stand, s)
 		}
 	}
@@ -177,7 +181,7 @@ func (a *app) takeBack(ctx context.Context, cl *client, sale terminal.Sale) (voi
 		}
 		err = fmt.Errorf("void %s is %s: %s", void.ID, void.State, void.Outcome.Happened)
 	}
-	return void, &exit{exitReversed, fmt.Errorf("test sale %s of %s STANDS, it could not be taken back: %w: take it back with pos void %s, or after the batch is closed with pos refund --of %s", sale.ID, sale.Amount.Format(), err, sale.ID, sale.ID)}
+	return void, &exit{exitReversed, fmt.Errorf("test sale %s of %s STANDS, it could not be taken back: %w: take it back with pos void %s, or after the batch is closed with pos refund --of %s --reference %q", sale.ID, sale.Amount.Format(), err, sale.ID, sale.ID, setupReference)}
 }
 
 func (a *app) setupSummary() *cobra.Command {
