@@ -16,7 +16,7 @@ PLATFORM      := $(shell $(GO) env GOOS 2>/dev/null)/$(shell $(GO) env GOARCH 2>
 SECRET        := $(if $(filter linux/amd64 linux/arm64,$(PLATFORM)),runtimesecret)
 
 .DEFAULT_GOAL := help
-.PHONY: help footprint deps deps-ops deps-screen build run demo screen screenshots test race check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc deps-deb test-deb clean
+.PHONY: help footprint deps deps-ops deps-screen build run demo screen screenshots test race test-packaging deps-packaging check fmt fmt-check vet lint lint-tool fuzz sim crash mutants memory bench deps-usb test-usb release test-pcsc deps-deb test-deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ screenshots: deps deps-screen ## the pictures of docs/screens and docs/first-use
 test: deps deps-screen ## every test that a fresh machine can run
 	$(GO) test ./...
 
+deps-packaging: ## fetch what the packages' own module takes, which no terminal carries
+	cd packaging/deb && $(GO) mod download
+
+test-packaging: ## the tests of what makes the Debian packages, a module of its own
+	cd packaging/deb && $(GO) vet ./... && $(GO) test -race ./...
+
 race: deps deps-screen ## the tests with the race detector
 	$(GO) test -race -timeout 15m ./...
 
@@ -59,9 +65,11 @@ check: ## what CI runs: format, vet, lint, tests with -race, fuzzing, simulation
 
 fmt: $(LINT) ## format everything
 	$(LINT) fmt ./...
+	cd packaging/deb && $(LINT) fmt ./...
 
 fmt-check: $(LINT)
 	$(LINT) fmt --diff ./...
+	cd packaging/deb && $(LINT) fmt --diff ./...
 
 vet: deps
 	$(GO) vet ./...
@@ -70,6 +78,7 @@ lint-tool: $(LINT)
 
 lint: $(LINT) ## golangci-lint, pinned
 	$(LINT) run ./...
+	cd packaging/deb && $(LINT) run ./...
 
 fuzz: deps ## each fuzz target for FUZZTIME (10s)
 	@GO='$(GO)' sh make/fuzz.sh '$(FUZZTIME)'

@@ -152,6 +152,7 @@ func (j *job) terminal(info *nfpm.Info) error {
 		j.each("packaging/prometheus/*.yml", "/usr/share/doc/tillway/prometheus"),
 		j.papers(),
 		j.manuals("posd", "pos"),
+		j.keydPage(),
 	}
 	for _, s := range []struct {
 		name string

@@ -48,6 +48,15 @@ func (j *job) manuals(programs ...string) error {
 	return nil
 }
 
+// keydPage packs keyd's manual page, which is written by hand: keyd takes no commands.
+func (j *job) keydPage() error {
+	path, err := j.write("files/keyd.8", nil)
+	if err != nil {
+		return err
+	}
+	return j.squeezed(path, "/usr/share/man/man8/keyd.8.gz")
+}
+
 func (j *job) packed(path, to string) error { return j.squeezed(filepath.Join(j.source, path), to) }
 
 // squeezed packs a file compressed, without name and time in it.

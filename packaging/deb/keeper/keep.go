@@ -84,7 +84,7 @@ func (u *unit) hear(socket *net.UnixConn, program *os.Process) {
 	ready := false
 	for b := make([]byte, 4096); ; {
 		if ready && u.watchdog > 0 {
-			_ = socket.SetReadDeadline(time.Now().Add(u.watchdog)) // an open socket takes one
+			_ = socket.SetReadDeadline(time.Now().Add(u.watchdog)) //nolint:forbidigo // it watches the clock; an open socket takes a deadline
 		}
 		n, err := socket.Read(b)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -62,7 +62,7 @@ func (u *unit) set(key, value string) (err error) {
 	}
 	switch key {
 	case "ExecStart":
-		for _, word := range strings.Fields(value) {
+		for word := range strings.FieldsSeq(value) {
 			if name, ok := strings.CutPrefix(word, "$"); ok {
 				u.exec = append(u.exec, defaults(u.name, name)...)
 			} else {
@@ -96,7 +96,7 @@ func (u *unit) set(key, value string) (err error) {
 	case "TimeoutStopSec":
 		u.stopWithin, err = span(value)
 	case "Requires", "Wants":
-		for _, other := range strings.Fields(value) {
+		for other := range strings.FieldsSeq(value) {
 			if strings.HasSuffix(other, ".service") {
 				u.wantedBefore = append(u.wantedBefore, other)
 			}
