@@ -89,6 +89,21 @@ func becomeOwner(path string) error {
 	return nil
 }
 
+// ownersWork refuses root where the state folder is another user's: what root put there, posd could not open.
+func ownersWork(state string, euid int) error {
+	info, err := os.Stat(state)
+	if euid != 0 || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
+		return fmt.Errorf("the state folder %s is of user %d, and posd could not open what root puts there: run this as that user, with sudo -u '#%d'", state, owner.Uid, owner.Uid)
+	}
+	return nil
+}
+
 // groupsOf are a user's groups, those of readers' ports among them.
 func groupsOf(uid, gid int) []int {
 	all := []int{gid}

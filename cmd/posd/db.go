@@ -62,6 +62,9 @@ func openStopped(ctx context.Context, path string, errOut io.Writer) (s *stopped
 	if _, err := os.Stat(filepath.Join(c.State, "journal.db")); err != nil {
 		return nil, fmt.Errorf("no journal: %w: see state in the config", err)
 	}
+	if err := ownersWork(c.State, os.Geteuid()); err != nil {
+		return nil, err
+	}
 	release, err := lockState(c.State)
 	if err != nil {
 		return nil, err

@@ -62,6 +62,9 @@ func restore(ctx context.Context, config source, file string, replace bool, used
 	if used > 1<<20 {
 		return fmt.Errorf("--used %d: at most %d", used, 1<<20)
 	}
+	if err := ownersWork(c.State, os.Geteuid()); err != nil {
+		return err
+	}
 	unlock, err := lockState(c.State)
 	if err != nil {
 		return err
