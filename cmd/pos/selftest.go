@@ -49,7 +49,7 @@ runs as. Exit status: 0 no fault, 1 a fault, 3 a sale runs.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&config, "config", "", "posd's config file, where posd does not run (default: posd.toml beside its socket, else "+systemConfig+")")
+	c.Flags().StringVar(&config, "config", "", "posd's config file, where posd does not run (default: posd.toml beside its socket, or the state folder that the socket is in, else "+systemConfig+")")
 	return c
 }
 
@@ -70,11 +70,12 @@ func (a *app) tested(ctx context.Context, config string) (selftest.Report, error
 	if errors.Is(derr, fs.ErrPermission) {
 		return r, err
 	}
+	from := []string{"--config", config}
 	if config == "" {
-		config = a.findConfig(cl.socket)
+		from = findConfig(cl.socket)
 	}
 	down := selftest.Bad("posd_down", cl.socket, "posd does not run: nobody answers at "+cl.socket+".")
-	r, cerr := a.checked(ctx, config)
+	r, cerr := a.checked(ctx, from...)
 	if cerr != nil {
 		return selftest.NewReport(time.Now(), 0, "", false, []selftest.Finding{down, selftest.Missed(selftest.Daemon, "posd check", cerr.Error())}), nil
 	}
@@ -98,14 +99,14 @@ func keepsFromStarting(f selftest.Finding) bool {
 }
 
 // checked runs posd check.
-func (a *app) checked(ctx context.Context, config string) (r selftest.Report, err error) {
+func (a *app) checked(ctx context.Context, from ...string) (r selftest.Report, err error) {
 	program, err := a.findPosd()
 	if err != nil {
 		return r, err
 	}
 	ctx, stop := context.WithTimeout(ctx, selftestLimit)
 	defer stop()
-	cmd := exec.CommandContext(ctx, program, "check", "--json", "--config", config) //nolint:gosec // the terminal's own daemon
+	cmd := exec.CommandContext(ctx, program, append([]string{"check", "--json"}, from...)...) //nolint:gosec // the terminal's own daemon
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	text, err := cmd.Output()
@@ -133,12 +134,17 @@ func (a *app) findPosd() (string, error) {
 	return "", fmt.Errorf("the program posd is not there: looked for it at %s", places)
 }
 
-// findConfig is posd's config: beside its socket in a folder for trying it out, else the system's.
-func (a *app) findConfig(socket string) string {
-	if beside := filepath.Join(filepath.Dir(socket), "posd.toml"); socket != systemSocket {
+// findConfig is posd's config, as posd is told it: beside its socket in a folder for trying it out; the folder itself where that is the state
+// folder of a terminal without a config file; else the system's.
+func findConfig(socket string) []string {
+	dir := filepath.Dir(socket)
+	if beside := filepath.Join(dir, "posd.toml"); socket != systemSocket {
 		if _, err := os.Stat(beside); err == nil {
-			return beside
+			return []string{"--config", beside}
+		}
+		if _, err := os.Stat(filepath.Join(dir, "journal.db")); err == nil {
+			return []string{"--state", dir}
 		}
 	}
-	return systemConfig
+	return []string{"--config", systemConfig}
 }

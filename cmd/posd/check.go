@@ -28,7 +28,7 @@ import (
 var errFaults = errors.New("the terminal has faults")
 
 // checkCommand is the terminal's test of itself without a daemon.
-func checkCommand(path *string, out, errOut io.Writer) *cobra.Command {
+func checkCommand(from *source, out, errOut io.Writer) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "check", Short: "Test a terminal that does not run, and say why it does not start", Args: cobra.NoArgs,
@@ -38,10 +38,10 @@ where none does. As root it goes on as the owner of the state folder.
 
 Exit status: 0 no fault, 1 a fault.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := becomeOwner(*path); err != nil {
+			if err := becomeOwner(*from); err != nil {
 				return err
 			}
-			r := checkStopped(cmd.Context(), *path, errOut)
+			r := checkStopped(cmd.Context(), *from, errOut)
 			if err := printReport(out, r, asJSON); err != nil {
 				return err
 			}
@@ -66,11 +66,11 @@ func printReport(out io.Writer, r selftest.Report, asJSON bool) error {
 }
 
 // becomeOwner has root go on as whom the state folder belongs to: a file of root's in it would keep posd from starting.
-func becomeOwner(path string) error {
+func becomeOwner(from source) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	c, err := loadConfig(path)
+	c, err := from.load(nil)
 	if err != nil {
 		return nil //nolint:nilerr // the check itself says so
 	}
@@ -124,24 +124,32 @@ func groupsOf(uid, gid int) []int {
 }
 
 // checkStopped goes the way of a start as far as it leads, and looks at what can be looked at from there.
-func checkStopped(ctx context.Context, path string, errOut io.Writer) selftest.Report {
+func checkStopped(ctx context.Context, from source, errOut io.Writer) selftest.Report {
 	began := time.Now()
 	quiet := slog.New(slog.DiscardHandler)
-	c, err := loadConfig(path)
+	own, err := from.load(nil)
 	if err != nil {
-		return selftest.NewReport(began, time.Since(began), version(), false, []selftest.Finding{wrongConfig(path, err)})
+		return selftest.NewReport(began, time.Since(began), version(), false, []selftest.Finding{wrongConfig(from.name(), err)})
 	}
-	e := &examiner{path: path, config: c, now: time.Now, log: quiet, closed: "the terminal is not set up as it should be"}
-	var before []selftest.Finding
-	p, err := startable(c)
-	if err != nil {
-		before = append(before, wrongConfig(path, err))
-	} else {
-		e.profile = &p
-		before = append(before, selftest.Good(selftest.Daemon, "configuration", path))
-		before = append(before, e.openStopped(ctx, errOut)...)
+	e := &examiner{path: from.path, config: own, now: time.Now, log: quiet, closed: "the terminal is not set up as it should be"}
+	c, err := from.asStarted(own)
+	if err == nil && c.waits() {
+		e.closed = "the terminal waits for its parameters"
+		before := append([]selftest.Finding{selftest.Good(selftest.Daemon, "configuration", from.name())}, e.openStopped(ctx, from, own, errOut)...)
 		defer e.letGo()
+		return e.run(ctx, before...)
 	}
+	var p profile.Profile
+	if err == nil {
+		e.config = c
+		p, err = startable(c)
+	}
+	if err != nil {
+		return e.run(ctx, wrongConfig(from.name(), err))
+	}
+	e.profile = &p
+	before := append([]selftest.Finding{selftest.Good(selftest.Daemon, "configuration", from.name())}, e.openStopped(ctx, from, own, errOut)...)
+	defer e.letGo()
 	return e.run(ctx, before...)
 }
 
@@ -167,9 +175,10 @@ func startable(c config) (profile.Profile, error) {
 	return p, err
 }
 
-// openStopped opens the state folder as a start does, where there is one and no posd has it. The caller closes e.disk.
-func (e *examiner) openStopped(ctx context.Context, errOut io.Writer) []selftest.Finding {
-	dir := e.config.State
+// openStopped opens the state folder as a start does, where there is one and no posd has it: with what is the machine's own. The caller closes
+// e.disk.
+func (e *examiner) openStopped(ctx context.Context, from source, own config, errOut io.Writer) []selftest.Finding {
+	dir := own.State
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		e.closed = "there is no state folder yet: posd makes it at its first start"
 		return nil
@@ -187,14 +196,14 @@ func (e *examiner) openStopped(ctx context.Context, errOut io.Writer) []selftest
 		return []selftest.Finding{selftest.Missed(selftest.Store, "", inOneLine(err))}
 	}
 	e.unlock = unlock
-	if f, whole := wholeFolder(e.config); !whole {
+	if f, whole := wholeFolder(own); !whole {
 		e.closed = "the journal is not there"
 		return f
 	}
-	d, err := openDiskWith(ctx, dir, moduleOf(e.config, e.log, errOut, func(secure.Event) {}), e.log)
+	d, err := openDiskWith(ctx, dir, moduleOf(own, e.log, errOut, func(secure.Event) {}), e.log)
 	if err == nil {
 		e.disk = d
-		err = d.witness(ctx, e.config.witness("counters"))
+		err = d.witness(ctx, own.witness("counters"))
 	}
 	if err != nil {
 		if e.disk != nil {
@@ -204,7 +213,11 @@ func (e *examiner) openStopped(ctx context.Context, errOut io.Writer) []selftest
 		e.closed = "the state folder could not be opened"
 		return []selftest.Finding{unopened(dir, err)}
 	}
-	return e.ownerStopped(ctx)
+	found := e.believed(ctx, from, own)
+	if e.profile == nil {
+		return found
+	}
+	return append(found, e.ownerStopped(ctx, from)...)
 }
 
 // letGo closes what openStopped has opened.
@@ -218,11 +231,11 @@ func (e *examiner) letGo() {
 }
 
 // ownerStopped makes what asks the host, and looks whether the doors could be opened.
-func (e *examiner) ownerStopped(ctx context.Context) []selftest.Finding {
+func (e *examiner) ownerStopped(ctx context.Context, from source) []selftest.Finding {
 	a := e.config.Acquirer
 	dialect, err := openDialect(a, *e.profile, e.now)
 	if err != nil {
-		return []selftest.Finding{wrongConfig(e.path, err)}
+		return []selftest.Finding{wrongConfig(from.name(), err)}
 	}
 	owner := lane.NewOwner(lane.OwnerConfig{
 		Name: a.Name, Journal: e.disk.journal, Dialect: dialect, Traces: e.disk.traces, Macs: acquirerKeys{e.disk.keys, a.Name, macMethod(a.mac())},
@@ -234,7 +247,7 @@ func (e *examiner) ownerStopped(ctx context.Context) []selftest.Finding {
 		err = doors.close()
 	}
 	if err != nil {
-		return []selftest.Finding{wrongConfig(e.path, err)}
+		return []selftest.Finding{wrongConfig(from.name(), err)}
 	}
 	return nil
 }

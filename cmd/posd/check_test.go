@@ -54,7 +54,7 @@ func owes(t *testing.T, state string, since time.Time, parked bool) {
 func found(t *testing.T, path, fault string) selftest.Finding {
 	t.Helper()
 	var said bytes.Buffer
-	r := checkStopped(t.Context(), path, &said)
+	r := checkStopped(t.Context(), source{path: path}, &said)
 	at := slices.IndexFunc(r.Findings, func(f selftest.Finding) bool { return f.Fault == fault })
 	if at < 0 {
 		t.Fatalf("no %s in %s%s", fault, r.Text(), said.String())
@@ -83,7 +83,7 @@ func TestCheckOfTheQueue(t *testing.T) {
 			write(t, path, text)
 			owes(t, filepath.Join(dir, "state"), time.Now().Add(c.since), c.parked)
 			if c.fault == "" {
-				r := checkStopped(t.Context(), path, &bytes.Buffer{})
+				r := checkStopped(t.Context(), source{path: path}, &bytes.Buffer{})
 				if strings.Contains(r.Text(), "queue_") || !strings.Contains(r.Text(), "queue, waiting: 1 message waits") {
 					t.Errorf("%s", r.Text())
 				}
@@ -107,7 +107,7 @@ func TestCheckChangesNothing(t *testing.T) {
 	runFor(t, dir, text)
 	write(t, path, text)
 	oweReversal(t, filepath.Join(dir, "state"), "acquirer")
-	checkStopped(t.Context(), path, &bytes.Buffer{})
+	checkStopped(t.Context(), source{path: path}, &bytes.Buffer{})
 	d, err := openDisk(t.Context(), filepath.Join(dir, "state"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestCheckBeforeTheFirstStart(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "posd.toml")
 	write(t, path, benchConfig(t, dir))
-	r := checkStopped(t.Context(), path, &bytes.Buffer{})
+	r := checkStopped(t.Context(), source{path: path}, &bytes.Buffer{})
 	for _, f := range r.Findings {
 		if f.Status == selftest.Fault && f.Check != selftest.Reader {
 			t.Errorf("%+v", f)

@@ -20,14 +20,14 @@ import (
 // These commands are posd's and not pos's: the journal belongs to posd's user, and only the secure module that posd talks to can say what in
 // it is authentic.
 
-func dbCommand(path *string, out, errOut io.Writer) *cobra.Command {
+func dbCommand(from *source, out, errOut io.Writer) *cobra.Command {
 	var asJSON bool
 	check := &cobra.Command{
 		Use: "check", Short: "Examine the journal of a terminal that is stopped", Args: cobra.NoArgs,
 		Long: `check examines the journal's file, its tables, every row's tag, the audit log's anchors and the numbers that were given, and says what
 is wrong and what to do. It changes nothing; it needs as much room in the state folder as the journal takes. Exit status 1 when something is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return checkJournal(cmd.Context(), *path, asJSON, out, errOut)
+			return checkJournal(cmd.Context(), *from, asJSON, out, errOut)
 		},
 	}
 	salvage := &cobra.Command{
@@ -36,7 +36,7 @@ is wrong and what to do. It changes nothing; it needs as much room in the state 
 It says what is lost. Then, with posd stopped: move journal.db and all that begins with that name out of the state folder and keep it, and move
 those of FOLDER in. Counters and keys stay where they are. posd starts on it; what may have reached the bank already is parked: pos queue.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return salvageJournal(cmd.Context(), *path, args[0], asJSON, out, errOut)
+			return salvageJournal(cmd.Context(), *from, args[0], asJSON, out, errOut)
 		},
 	}
 	c := &cobra.Command{Use: "db", Short: "Check the journal, or salvage a damaged one", Args: cobra.NoArgs}
@@ -54,8 +54,8 @@ type stopped struct {
 	release func()
 }
 
-func openStopped(ctx context.Context, path string, errOut io.Writer) (s *stopped, err error) {
-	c, err := loadConfig(path)
+func openStopped(ctx context.Context, from source, errOut io.Writer) (s *stopped, err error) {
+	c, err := from.load(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +111,8 @@ func (s *stopped) config(to string) store.SalvageConfig {
 	}
 }
 
-func checkJournal(ctx context.Context, path string, asJSON bool, out, errOut io.Writer) (err error) {
-	s, err := openStopped(ctx, path, errOut)
+func checkJournal(ctx context.Context, from source, asJSON bool, out, errOut io.Writer) (err error) {
+	s, err := openStopped(ctx, from, errOut)
 	if err != nil {
 		return err
 	}
@@ -161,8 +161,8 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-func salvageJournal(ctx context.Context, path, folder string, asJSON bool, out, errOut io.Writer) (err error) {
-	s, err := openStopped(ctx, path, errOut)
+func salvageJournal(ctx context.Context, from source, folder string, asJSON bool, out, errOut io.Writer) (err error) {
+	s, err := openStopped(ctx, from, errOut)
 	if err != nil {
 		return err
 	}

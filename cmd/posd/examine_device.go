@@ -15,6 +15,9 @@ const deviceLimit = 25 * time.Second
 // devices looks at reader, stripe reader and printer: of a terminal that runs, as their drivers see them, and what can be found out beside
 // them; of one that does not, by asking them.
 func (e *examiner) devices(ctx context.Context) []selftest.Finding {
+	if e.config.waits() {
+		return []selftest.Finding{selftest.Missed(selftest.Reader, "", e.closed)}
+	}
 	m := survey.Local()
 	r := &e.config.Reader
 	allow, err := e.config.allowed()

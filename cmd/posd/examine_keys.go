@@ -96,7 +96,7 @@ func (e *examiner) caKeys(context.Context) []selftest.Finding {
 	if e.config.CAKeys == "" {
 		return []selftest.Finding{selftest.Good(selftest.CAKeys, "", "none are needed: the profile authenticates no card offline")}
 	}
-	text, err := os.ReadFile(e.config.CAKeys)
+	text, err := e.config.caKeysText()
 	if err != nil {
 		return []selftest.Finding{selftest.Bad("ca_keys_file", e.config.CAKeys, "The file of the authorities' keys cannot be read: "+inOneLine(err)+".")}
 	}
@@ -125,7 +125,15 @@ func (e *examiner) caKeys(context.Context) []selftest.Finding {
 // certificates looks at the files: what the host shows by itself is the host's check.
 func (e *examiner) certificates(context.Context) []selftest.Finding {
 	a, now := e.config.Acquirer, e.now()
-	all := certificateFile(a.CA, "acquirer.ca", "the acquirer's CA certificate", now)
+	if e.config.waits() {
+		return []selftest.Finding{selftest.Missed(selftest.Certificates, "", e.closed)}
+	}
+	var all []selftest.Finding
+	if a.caPEM != nil {
+		all = certificateText(a.caPEM, e.config.params.Version, now)
+	} else {
+		all = certificateFile(a.CA, "acquirer.ca", "the acquirer's CA certificate", now)
+	}
 	if a.Certificate != "" {
 		all = append(all, certificateFile(a.Certificate, "acquirer.certificate", "this terminal's certificate", now)...)
 		if _, err := tls.LoadX509KeyPair(a.Certificate, a.Key); err != nil {
@@ -151,6 +159,25 @@ func certificateFile(path, subject, whose string, now time.Time) []selftest.Find
 	if err != nil {
 		return []selftest.Finding{selftest.Bad("certificate_file", subject, "The file of "+whose+" cannot be read: "+inOneLine(err)+".")}
 	}
+	all := certificatesIn(text, subject, whose, now)
+	if len(all) == 0 {
+		return []selftest.Finding{selftest.Bad("certificate_file", subject, path+" holds no certificate.")}
+	}
+	return all
+}
+
+// certificateText judges those of the parameter package.
+func certificateText(text []byte, version uint32, now time.Time) []selftest.Finding {
+	const subject = "acquirer-ca.pem"
+	all := certificatesIn(text, subject, "the acquirer's CA certificate in the parameter package", now)
+	if len(all) == 0 {
+		return []selftest.Finding{selftest.Bad("certificate_file", subject, fmt.Sprintf("Version %d of the parameter package holds no certificate of the acquirer.", version))}
+	}
+	return all
+}
+
+// certificatesIn judges every certificate of a text.
+func certificatesIn(text []byte, subject, whose string, now time.Time) []selftest.Finding {
 	var all []selftest.Finding
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		cert, err := x509.ParseCertificate(block.Bytes)
@@ -158,9 +185,6 @@ func certificateFile(path, subject, whose string, now time.Time) []selftest.Find
 			continue
 		}
 		all = append(all, ends(subject, capital(whose), cert, now))
-	}
-	if len(all) == 0 {
-		return []selftest.Finding{selftest.Bad("certificate_file", subject, path+" holds no certificate.")}
 	}
 	return all
 }

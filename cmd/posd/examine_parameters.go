@@ -7,9 +7,16 @@ import (
 	"tillway/terminal/selftest"
 )
 
-// filesRead are the fingerprints of the files that the parameters are in: as a running terminal has read them, and as they are now.
+// filesRead are the fingerprints of the files that the parameters are in: as a running terminal has read them, and as they are now. Those of a
+// package are no files: the terminal starts anew by itself with another.
 func (c *config) filesRead(path string) map[string]string {
-	files := map[string]string{path: fingerprint(path)}
+	files := map[string]string{}
+	if path != "" {
+		files[path] = fingerprint(path)
+	}
+	if c.packaged {
+		return files
+	}
 	if name := c.profileFingerprint(); name != "(ready)" {
 		files[c.Profile] = name
 	}
@@ -19,24 +26,35 @@ func (c *config) filesRead(path string) map[string]string {
 	return files
 }
 
-// parameters compares what the terminal runs with with what lies in its files.
+// parameters compares what the terminal runs with with what lies in its files, and says what its package is.
 func (e *examiner) parameters(context.Context) []selftest.Finding {
 	now := e.config.filesRead(e.path)
+	subject, said := e.path, fmt.Sprintf("configuration %s", now[e.path])
+	if e.path == "" {
+		subject, said = e.config.State, "no configuration file"
+	}
+	if e.config.waits() {
+		return []selftest.Finding{noParameters(subject, "none is in force")}
+	}
 	name := e.config.Profile
 	if e.profile != nil {
 		name = e.profile.Name
 	}
-	if e.read == nil {
-		return []selftest.Finding{selftest.Good(selftest.Parameters, e.path, fmt.Sprintf("profile %s, configuration %s", name, now[e.path]))}
-	}
+	said = fmt.Sprintf("profile %s, %s", name, said)
 	var all []selftest.Finding
-	for _, file := range []string{e.path, e.config.Profile, e.config.CAKeys} {
-		if e.read[file] != now[file] {
+	for file, then := range e.read {
+		if then != now[file] {
 			all = append(all, selftest.Bad("parameters_old", file, fmt.Sprintf("The terminal runs with an older %s than there is now: it was changed after posd had started.", file)).Do("Start posd again, and see that it does."))
 		}
 	}
 	if len(all) == 0 {
-		all = append(all, selftest.Good(selftest.Parameters, e.path, fmt.Sprintf("profile %s, configuration %s, as it runs", name, now[e.path])))
+		if e.read != nil {
+			said += ", as it runs"
+		}
+		all = append(all, selftest.Good(selftest.Parameters, subject, said))
+	}
+	if p := e.config.params; p != nil {
+		all = append(all, selftest.Good(selftest.Parameters, "parameter package", inPackageNow(p)))
 	}
 	return all
 }

@@ -73,7 +73,7 @@ func command(out, errOut io.Writer) *cobra.Command {
 			return from.serve(cmd.Context(), out, errOut)
 		},
 	}
-	c.AddCommand(auditCommand(&from, out, errOut), restoreCommand(&from, out), checkCommand(&from.path, out, errOut), owedCommand(&from.path, out), dbCommand(&from.path, out, errOut))
+	c.AddCommand(auditCommand(&from, out, errOut), restoreCommand(&from, out), checkCommand(&from, out, errOut), owedCommand(&from, out), dbCommand(&from, out, errOut))
 	c.PersistentFlags().StringVar(&from.path, "config", "/etc/tillway/posd.toml", "the config file")
 	c.PersistentFlags().StringVar(&from.state, "state", "", "no config file: the state folder; everything else comes in a parameter package")
 	c.PersistentFlags().BoolVar(&from.development, "development", false, "with --state: published test keys are allowed; never at a till")

@@ -15,7 +15,7 @@ import (
 var errOwed = errors.New("keep the state folder, and settle first")
 
 // owedCommand is posd owed: what a state folder may not be deleted for.
-func owedCommand(path *string, out io.Writer) *cobra.Command {
+func owedCommand(from *source, out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "owed",
 		Short: "say what the journal still owes or is owed; exit status 0 when nothing",
@@ -23,7 +23,7 @@ func owedCommand(path *string, out io.Writer) *cobra.Command {
 			"end. It needs no keys, changes nothing, wants posd stopped, and is what the Debian package asks before it deletes a state folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(*path)
+			c, err := from.load(nil)
 			if err != nil {
 				return err
 			}

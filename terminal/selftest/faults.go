@@ -86,6 +86,7 @@ func keyFaults() []Row {
 		{"wrong_mac_key", Keys, Fault, "the bank has another MAC key", "Compare the check value with the bank's (pos keys status), and load the key that the bank has with pos keys import."},
 		{"wrong_key_version", Keys, Fault, "the bank has another generation of session keys", "Have new ones brought with pos keys exchange --anew; where that fails, compare the master key's check value with the bank's."},
 		{"parameters_old", Parameters, Warning, "the terminal runs with older parameters than there are", "Start posd again."},
+		{"parameters_missing", Parameters, Fault, "no parameter package is in force", "Apply one with pos provision apply FILE."},
 		{"ca_keys_file", CAKeys, Fault, "the file of the certification authorities' keys cannot be used", "Put there what the acquirer gave, and name it in ca_keys."},
 		{"ca_keys_ended", CAKeys, Warning, "a public key of a certification authority has expired", "Get the new keys from the acquirer, and name their file in ca_keys."},
 		{"ca_keys_end", CAKeys, Warning, "a public key of a certification authority expires soon", "Get the new keys from the acquirer, and name their file in ca_keys."},
