@@ -113,7 +113,7 @@ test-deb: deps deps-deb ## the Debian packages in a Debian of their own: install
 	@GO='$(GO)' sh make/test-deb.sh
 
 ARCHES ?= amd64 arm64
-release: deps ## posd, keyd and pos for linux/amd64 and linux/arm64 into dist/, with checksums
+release: deps deps-packaging ## archives, Debian packages and lists of parts for amd64 and arm64 into dist/, with checksums; SIGN_KEY=FILE signs them
 	@GO='$(GO)' ARCHES='$(ARCHES)' sh make/release.sh
 
 footprint: deps ## memory and processor time of posd and keyd, idle and after 10,000 sales through the whole terminal: half an hour

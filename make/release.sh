@@ -2,6 +2,8 @@
 # Builds what a till is given, for linux/amd64 and linux/arm64, into dist: posd, keyd and pos with the licence, a configuration to start
 # from and the rules for readers, a tar file each, and SHA256SUMS. docs/release.md says what is in them and how they are checked.
 #
+# Of the same programs it makes Debian packages (packaging/deb) and a list of parts, CycloneDX. SIGN_KEY=FILE signs SHA256SUMS.
+#
 # posd is C too (SQLite, libusb): the foreign one is built with Debian's cross compiler against the foreign libusb, which is unpacked into
 # bin/release and not installed; then its programs are run, emulated by qemu-user. What is missing is installed as `make deps` does.
 set -eu
@@ -69,7 +71,7 @@ root() {
 	trap - EXIT
 }
 
-# build ARCH FOLDER: the programs. Version and commit are stamped from git, so the checkout must be one.
+# build ARCH FOLDER FOLDER: the programs, and the simulators. Version and commit are stamped from git, so the checkout must be one.
 build() {
 	arch=$1
 	(
@@ -83,6 +85,7 @@ build() {
 			export CC PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_LIBDIR CGO_LDFLAGS
 		fi
 		CGO_ENABLED=1 "$GO" build -buildvcs=true -trimpath -ldflags '-s -w' -o "$2/" ./cmd/posd
+		CGO_ENABLED=1 "$GO" build -buildvcs=true -trimpath -ldflags '-s -w' -o "$3/" ./cmd/hostsim ./cmd/readeremu
 		CGO_ENABLED=0 "$GO" build -buildvcs=true -trimpath -ldflags '-s -w' -o "$2/" ./cmd/pos
 		CGO_ENABLED=0 GOEXPERIMENT=runtimesecret "$GO" build -buildvcs=true -trimpath -ldflags '-s -w' -o "$2/" ./cmd/keyd
 	)
@@ -115,11 +118,44 @@ prove() {
 	esac
 }
 
+# libusb ARCH: the version of the libusb that posd is linked to.
+libusb() {
+	if [ "$1" = "$native" ]; then
+		pkg-config --modversion libusb-1.0
+	else
+		PKG_CONFIG_LIBDIR=$out/root-$1/usr/lib/$(triplet "$1")/pkgconfig pkg-config --modversion libusb-1.0
+	fi
+}
+
+# debian VERSION: a version as Debian sorts it. v1.2.3-4-gabc is 1.2.3+4.gabc, a commit without a tag 0.0.0+git.TIME.COMMIT.
+debian() {
+	case $1 in
+	v[0-9]*) printf '%s\n' "${1#v}" | sed 's/-/+/; s/-/./g' ;;
+	[0-9]*.*) printf '%s\n' "$1" | sed 's/-/+/; s/-/./g' ;;
+	*) printf '0.0.0+git.%s.%s\n' "$stamp" "$1" | tr - . ;;
+	esac
+}
+
+# packages ARCH FOLDER: the Debian packages and the list of parts of the programs in a folder.
+packages() {
+	for package in tillway tillway-simulators; do
+		"$out/deb" package --name "$package" --version "$(debian "$version")" --arch "$1" --time "$stamp" --programs "$2" --manual "$out/manual" --source . --out "$DIST" >&2
+	done
+	"$out/deb" sbom --version "$version" --time "$(date -u -d "@$stamp" +%Y-%m-%dT%H:%M:%SZ)" --programs "$2" --libusb "$(libusb "$1")" \
+		--modules "$("$GO" env GOMODCACHE)" --out "$DIST/tillway_${version}_linux_$1.cdx.json"
+}
+
 git rev-parse --git-dir >/dev/null 2>&1 || fail "this is no git checkout (or one of another user's: git config --global --add safe.directory $(pwd)): the version comes from there"
 version=$(git describe --tags --always --dirty)
 stamp=$(git log -1 --format=%ct)
 mkdir -p "$out" "$DIST"
-rm -f "$DIST"/tillway_*.tar.gz "$DIST/SHA256SUMS"
+rm -f "$DIST"/tillway_*.tar.gz "$DIST"/tillway*.deb "$DIST"/tillway_*.cdx.json "$DIST/SHA256SUMS" "$DIST/SHA256SUMS.sig"
+rm -rf "$out/manual"
+for program in posd pos hostsim readeremu; do
+	SOURCE_DATE_EPOCH=$stamp "$GO" test -count=1 "./cmd/$program" -run '^TestManual$' -args -manual "$(pwd)/$out/manual" >/dev/null
+done
+here=$(pwd)
+(cd packaging/deb && "$GO" build -buildvcs=false -o "$here/$out/deb" .)
 
 for arch in $ARCHES; do
 	[ "$arch" = "$native" ] || root "$arch"
@@ -127,12 +163,16 @@ for arch in $ARCHES; do
 	folder=$out/$name
 	rm -rf "$folder"
 	mkdir -p "$folder/bin"
-	build "$arch" "$folder/bin"
+	rm -rf "$out/all"
+	build "$arch" "$folder/bin" "$out/all"
 	prove "$arch" "$folder/bin"
+	cp "$folder"/bin/* "$out/all/"
+	packages "$arch" "$out/all"
 	cp LICENSE README.md CHANGELOG.md cmd/posd/posd.toml "$folder/"
 	[ ! -d packaging ] || cp -R packaging "$folder/"
 	# The same commit gives the same file: names in order, nobody's name, the commit's time.
 	tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$stamp" -cf - "$name" | gzip -n -9 >"$DIST/$name.tar.gz"
 	rm -rf "$folder"
 done
-(cd "$DIST" && sha256sum tillway_*.tar.gz >SHA256SUMS && cat SHA256SUMS)
+(cd "$DIST" && sha256sum tillway* >SHA256SUMS && cat SHA256SUMS)
+[ -z "${SIGN_KEY:-}" ] || "$out/deb" sign --key "$SIGN_KEY" --file "$DIST/SHA256SUMS"
