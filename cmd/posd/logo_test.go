@@ -12,6 +12,7 @@ import (
 
 	virtual "tillway/device/emulator/escpos"
 	"tillway/terminal/profile"
+	"tillway/terminal/provision"
 	"tillway/terminal/spool"
 )
 
@@ -83,5 +84,24 @@ func TestNoSuchLogo(t *testing.T) {
 	}
 	if l, err := openLogo(""); l != nil || err != nil {
 		t.Errorf("%v, %v", l, err)
+	}
+}
+
+// The logo of a parameter package is the shop's, unless the machine's own config names another.
+func TestLogoOfAPackage(t *testing.T) {
+	picture, err := os.ReadFile(logoFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, without := config{params: packageOf(t, 1, func(m map[string][]byte) { m[provision.Logo] = picture })}, config{params: packageOf(t, 1)}
+	if l, err := with.logo(); err != nil || l == nil {
+		t.Errorf("%v, %v", l, err)
+	}
+	if l, err := without.logo(); err != nil || l != nil {
+		t.Errorf("a package without one: %v, %v", l, err)
+	}
+	with.Logo = filepath.Join(t.TempDir(), "none.png")
+	if l, err := with.logo(); err == nil {
+		t.Errorf("the machine's own is not looked at: %v", l)
 	}
 }

@@ -164,9 +164,14 @@ func openLogo(file string) (*paper.Logo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logo %s: %w", file, err)
 	}
+	return readLogo(file, b)
+}
+
+// readLogo takes the shop's logo; where says where it stands.
+func readLogo(where string, b []byte) (*paper.Logo, error) {
 	l, err := paper.ReadLogo(b)
 	if err != nil {
-		return nil, fmt.Errorf("logo %s: %w: a PNG file of at most %d by %d dots", file, err, paper.MaxLogoWide, paper.MaxLogoHigh)
+		return nil, fmt.Errorf("logo %s: %w: a PNG file of at most %d by %d dots", where, err, paper.MaxLogoWide, paper.MaxLogoHigh)
 	}
 	return l, nil
 }

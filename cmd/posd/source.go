@@ -13,6 +13,7 @@ import (
 
 	"tillway/store/parameters"
 	"tillway/terminal/provision"
+	"tillway/terminal/receipt/paper"
 )
 
 // source is where posd's configuration comes from: a config file, or, on a machine that has none, a state folder alone. A parameter
@@ -128,6 +129,16 @@ func (c *config) caKeysText() ([]byte, error) {
 		return c.params.Part(provision.CAKeys), nil
 	}
 	return os.ReadFile(c.CAKeys)
+}
+
+// logo is the shop's: the machine's own file, or else the one in the package; nil: none.
+func (c *config) logo() (*paper.Logo, error) {
+	if c.Logo == "" && c.params != nil {
+		if picture := c.params.Part(provision.Logo); picture != nil {
+			return readLogo("of the parameter package", picture)
+		}
+	}
+	return openLogo(c.Logo)
 }
 
 // provisionConfig is the parameter server.
