@@ -32,6 +32,8 @@ type examiner struct {
 	snapshot func() terminal.Snapshot    // of a terminal that runs
 	echo     func(context.Context) error // has its own link try now
 	printer  func() *till.PrinterStatus
+	refusal  func() (till.PackageFailed, error) // the last package that was not put in force, since posd started, and why; nil: none is taken
+	failed   func() *till.PackageFailed         // the last one that was taken back
 
 	read   map[string]string // fingerprints of the files that a terminal runs with; nil: it does not run
 	closed string            // why disk is nil
@@ -68,6 +70,7 @@ func (e *examiner) checks() []check {
 		{selftest.Store, storeLimit, e.store},
 		{selftest.Keys, fileLimit, e.keys},
 		{selftest.Parameters, fileLimit, e.parameters},
+		{selftest.Parameters, fileLimit, e.parameterPackage},
 		{selftest.CAKeys, fileLimit, e.caKeys},
 		{selftest.Certificates, fileLimit, e.certificates},
 		{selftest.Host, hosts, e.hosts},

@@ -47,6 +47,7 @@ type keeper struct {
 	state   till.ParametersState // of the shelf
 	file    []byte               // of the package in force; nil: none
 	refused *till.PackageFailed
+	why     error // of refused
 	server  till.ServerState
 }
 
@@ -314,6 +315,7 @@ func (k *keeper) refuse(ctx context.Context, version uint32, by string, look boo
 	}
 	k.mu.Lock()
 	k.refused = &till.PackageFailed{Version: version, Time: time.Now().UTC().Truncate(time.Second), Reason: reason}
+	k.why = err
 	k.mu.Unlock()
 	k.audit(ctx, by, people.Denied, "version %d refused: %s", version, reason)
 }

@@ -218,7 +218,7 @@ func (m base) sell(ctx context.Context, ready settled) (err error) {
 	local.HostTest = hostTest(s.lane, c.Acquirer.Name)
 	local.Backup = newBackups(disk, c.Keys.service(), c.Acquirer.Name, p.Terminal.ID, p.Terminal.MerchantID).make
 	local.Meaning = c.Acquirer.codeMeaning
-	if local.Logo, err = openLogo(c.Logo); err != nil {
+	if local.Logo, err = c.logo(); err != nil {
 		return err
 	}
 	local.Logbook = logbook.Of(log)
@@ -243,6 +243,7 @@ func (m base) sell(ctx context.Context, ready settled) (err error) {
 	local.Support = supported{config: c, path: m.from.path, transcripts: disk.transcripts, metrics: watching}.files
 	if m.keeper != nil {
 		local.Parameters = m.keeper
+		examining.refusal, examining.failed = m.keeper.refusal, func() *till.PackageFailed { return m.keeper.State(ctx).Failed }
 		if err := m.keeper.works(ctx, s.lane); err != nil {
 			return err
 		}
