@@ -26,7 +26,10 @@ func TestMessagesOfASale(t *testing.T) {
 	if got[0].Fields["4"] != "000000001300" || got[0].Fields["2"] != first.MaskedPAN && got[0].Fields["35"] == "" {
 		t.Errorf("%+v", got[0].Fields)
 	}
-	text, err := json.Marshal(kept.last)
+	if got[0].Names["4"] == "" || len(got[0].Names) != len(got[0].Fields) || len(got[1].Names) != len(got[1].Fields) {
+		t.Errorf("names %q", got[0].Names)
+	}
+	text, err := json.Marshal(kept.Messages([]uint32{first.STAN, second.STAN}, before))
 	if err != nil {
 		t.Fatal(err)
 	}
