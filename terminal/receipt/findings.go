@@ -3,6 +3,7 @@ package receipt
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"tillway/money"
 )
@@ -10,12 +11,12 @@ import (
 // finding is what a proof says of a payment or a batch, and its Arabic. $1 and $2 are what the brackets hold; a clause in them is put into
 // Arabic by itself.
 type finding struct {
-	english *regexp.Regexp
+	english func() *regexp.Regexp // compiled when it is first asked for: most terminals never print one in Arabic
 	arabic  string
 }
 
 func clause(english, arabic string) finding {
-	return finding{regexp.MustCompile("^(?i:" + english + ")$"), arabic}
+	return finding{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^(?i:" + english + ")$") }), arabic}
 }
 
 // findings are those of terminal.Compare, terminal.Item.Missing and the lane's settlement.
@@ -79,7 +80,7 @@ const maxFinding = 3
 func findingArabic(s string, d money.Digits, depth int) string {
 	s = strings.TrimSuffix(strings.TrimSpace(s), ".")
 	for _, f := range findings {
-		found := f.english.FindStringSubmatch(s)
+		found := f.english().FindStringSubmatch(s)
 		if found == nil {
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed dist
@@ -25,11 +26,11 @@ var dist embed.FS
 
 // file is one answer, in both encodings.
 type file struct {
-	kind    string // Content-Type
-	caching string // Cache-Control
-	plain   []byte
-	packed  []byte // gzip; nil where that is no shorter
-	tag     string // of plain, without its quotes
+	kind    string                 // Content-Type
+	caching string                 // Cache-Control
+	plain   func() ([]byte, error) // read anew each time: it is in the program's file, and most tills show no screen
+	packed  func() []byte          // gzip; nil where that is no shorter; made when it is first asked for
+	tag     string                 // of plain, without its quotes
 }
 
 // Handler serves the cashier's screen at /, the customer's display at /customer, and what they load below /assets/. It answers GET
@@ -74,7 +75,7 @@ func load(from fs.FS) (map[string]file, error) {
 		case "/sources.sha256": // for the test that holds dist to the sources
 			return nil
 		}
-		f, err := newFile(name, body)
+		f, err := newFile(name, body, func() ([]byte, error) { return fs.ReadFile(from, name) })
 		files[at] = f
 		return err
 	})
@@ -99,39 +100,50 @@ var kinds = map[string]string{
 // hashed are the names that hold a digest of the file: another file has another name.
 var hashed = regexp.MustCompile(`^dist/assets/[a-z]+-[0-9A-Z]{8}\.[a-z0-9]+$`)
 
-func newFile(name string, body []byte) (file, error) {
+func newFile(name string, body []byte, again func() ([]byte, error)) (file, error) {
 	sum := sha256.Sum256(body)
-	f := file{kind: kinds[path.Ext(name)], caching: "no-cache", plain: body, tag: hex.EncodeToString(sum[:16])}
+	f := file{kind: kinds[path.Ext(name)], caching: "no-cache", plain: again, tag: hex.EncodeToString(sum[:16])}
 	if f.kind == "" {
 		return f, fmt.Errorf("%s has no type", name)
 	}
 	if hashed.MatchString(name) {
 		f.caching = "public, max-age=31536000, immutable"
 	}
-	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return f, err
-	}
-	if _, err := z.Write(body); err != nil {
-		return f, err
-	}
-	if err := z.Close(); err != nil {
-		return f, err
-	}
-	if packed.Len() < len(body) {
-		f.packed = packed.Bytes()
-	}
+	f.packed = sync.OnceValue(func() []byte { return pack(again) })
 	return f, nil
 }
 
+// pack is a file as gzip; nil where that is no shorter, or cannot be had: it is then served as it is.
+func pack(read func() ([]byte, error)) []byte {
+	body, err := read()
+	if err != nil {
+		return nil
+	}
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return nil
+	}
+	if _, err := z.Write(body); err != nil {
+		return nil
+	}
+	if err := z.Close(); err != nil || packed.Len() >= len(body) {
+		return nil
+	}
+	return packed.Bytes()
+}
+
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
-	body, tag := f.plain, `"`+f.tag+`"`
-	h := w.Header()
-	if f.packed != nil {
+	body, err := f.plain()
+	if err != nil {
+		http.Error(w, "The page cannot be read: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	tag, h := `"`+f.tag+`"`, w.Header()
+	if packed := f.packed(); packed != nil {
 		h.Set("Vary", "Accept-Encoding")
 		if takesGzip(r.Header.Get("Accept-Encoding")) {
-			body, tag = f.packed, `"`+f.tag+`-gz"` // a strong tag is one encoding's
+			body, tag = packed, `"`+f.tag+`-gz"` // a strong tag is one encoding's
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
