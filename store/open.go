@@ -40,7 +40,8 @@ var (
 
 // settings are made on every connection, in this order, and then asked for: the exclusive lock comes before the first
 // use of the log, which then needs no shared-memory file. Automatic checkpoints are a safety net at 64 MiB of log, for a
-// daemon that finds no idle moment.
+// daemon that finds no idle moment. The cache of pages is half a MiB, not SQLite's two: a sale reads and writes a handful of pages, and what
+// does not fit is a read of the kernel's own cache.
 var settings = []struct{ pragma, want string }{
 	{"busy_timeout=2000", "2000"},
 	{"locking_mode=exclusive", "exclusive"},
@@ -49,6 +50,7 @@ var settings = []struct{ pragma, want string }{
 	{"secure_delete=on", "1"},
 	{"wal_autocheckpoint=16384", "16384"},
 	{"temp_store=memory", "2"},
+	{"cache_size=-512", "-512"},
 	{"trusted_schema=off", "0"},
 	{"cell_size_check=on", "1"},
 }
