@@ -45,3 +45,4 @@ package tillway 1.1.0
 package tillway 2.0.0 --schema 9999
 package tillway-simulators 1.0.0
 $sudo unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc sh packaging/deb/trial.sh "$out"
+$sudo unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc sh packaging/deb/newtill.sh "$out" docs/technician.md

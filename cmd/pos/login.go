@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"time"
@@ -77,9 +78,13 @@ func (a *app) users() *cobra.Command {
 
 func (a *app) usersInit() *cobra.Command {
 	return &cobra.Command{
-		Use: "init NAME", Short: "Make the first administrator; once, when the terminal is set up", Args: args("NAME"),
+		Use: "init NAME", Short: "Make the first administrator, and log in; once, when the terminal is set up", Args: args("NAME"),
 		RunE: func(c *cobra.Command, argv []string) error {
-			return a.makeUser(c, "/v1/users/init", till.Credentials{Name: argv[0]})
+			in := till.Credentials{Name: argv[0]}
+			if err := a.makeUser(c, "/v1/users/init", &in); err != nil {
+				return err
+			}
+			return a.firstLogin(c.Context(), in)
 		},
 	}
 }
@@ -94,12 +99,12 @@ everybody else. They change it with pos users secret.`,
 			if err != nil {
 				return usage("%w", err)
 			}
-			return a.makeUser(c, "/v1/users", till.Credentials{Name: argv[0], Role: role})
+			return a.makeUser(c, "/v1/users", &till.Credentials{Name: argv[0], Role: role})
 		},
 	}
 }
 
-func (a *app) makeUser(c *cobra.Command, path string, in till.Credentials) error {
+func (a *app) makeUser(c *cobra.Command, path string, in *till.Credentials) error {
 	if err := people.CheckName(in.Name); err != nil {
 		return usage("%w", err)
 	}
@@ -109,7 +114,18 @@ func (a *app) makeUser(c *cobra.Command, path string, in till.Credentials) error
 	}
 	defer clear(secret)
 	in.Secret = string(secret)
-	return a.sendUser(c, path, in)
+	return a.sendUser(c, path, *in)
+}
+
+// firstLogin logs in who has just given the first secret.
+func (a *app) firstLogin(ctx context.Context, who till.Credentials) error {
+	cl := a.client()
+	defer cl.close()
+	var in till.LoggedIn
+	if err := cl.post(ctx, "/v1/login", till.Credentials{Name: who.Name, Secret: who.Secret}, &in); err != nil {
+		return err
+	}
+	return a.keepSession(session{cl.socket, in.Name, in.Token})
 }
 
 // sendUser asks for a change and prints the person as they are now.
