@@ -93,7 +93,10 @@ func TestPeopleOnTheCommandLine(t *testing.T) {
 	has(c.pos("\n", 2, "users", "init", "amal"), "no secret was given")
 	has(c.pos("short\n", 2, "users", "init", "amal"), "at least 12 characters")
 	has(c.pos(posSecret+"\n", 0, "users", "init", "amal"), "administrator")
+	has(c.pos("", 0, "users", "list"), "amal") // init has logged in whom it made
 	has(c.pos(posSecret+"\n", 2, "users", "init", "eve"), "administrator already")
+	has(c.pos("", 0, "users", "list"), "amal") // and eve nobody
+	has(c.pos("", 0, "logout"), "Logged out")
 	has(c.pos("wrong.kettle9\n", 3, "login", "amal"), "wrong")
 	if _, err := os.Stat(c.session); err == nil {
 		t.Error("a session after a wrong secret")

@@ -78,6 +78,7 @@ func TestSupportBundleWithoutTheDaemon(t *testing.T) {
 func TestSupportTakesARole(t *testing.T) {
 	c := newCounter(t)
 	c.pos(posSecret+"\n", 0, "users", "init", "amal")
+	c.pos("", 0, "logout")
 	path := filepath.Join(t.TempDir(), "out.tar.gz")
 	if got := c.pos("", 3, "support-bundle", path); !strings.Contains(got, "that is for: technician, administrator") {
 		t.Errorf("%s", got)
