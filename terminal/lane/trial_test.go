@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,12 +35,12 @@ func TestTrial(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				trying := false
+				var trying atomic.Bool
 				var link *closing
 				b := start(t, approves, slot{}, func(m string) (string, bool, error) {
 					for what, code := range c.answers {
 						switch {
-						case !trying || !strings.HasPrefix(m, what):
+						case !trying.Load() || !strings.HasPrefix(m, what):
 						case code == "-":
 							return "", true, errors.New("no answer in time")
 						default:
@@ -54,10 +55,10 @@ func TestTrial(t *testing.T) {
 				})
 				defer b.end()
 				time.Sleep(time.Minute)
-				trying = true
+				trying.Store(true)
 				before, closed := count(b.sent(), "signon"), link.closed.Load()
 				got, err := b.lane.TestHost(t.Context(), c.at)
-				trying = false
+				trying.Store(false)
 				if err != nil || got.Step != c.step || got.Refused != c.refused || got.Address != b.lane.Hosts()[c.at] || (got.Err == nil) != (c.step == TrialDone) {
 					t.Fatalf("%+v, %v", got, err)
 				}
